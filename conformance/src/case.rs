@@ -9,6 +9,7 @@ use std::{fmt, future::Future, pin::Pin};
 use crate::{
     context::Context,
     discovery::{Discovery, TEXTS},
+    subject::Subject,
     verdict::{Level, Outcome},
 };
 
@@ -92,22 +93,6 @@ impl fmt::Display for Need {
 
 /// The running of a case.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
-
-/// What one finding of a generated case is about: an attribute of a resource type, or with an empty path the type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// By name.
-    pub resource_type: String,
-    /// As `emails.type`, or with the URN of an extension before it.
-    pub path: String,
-}
-
-impl fmt::Display for Subject {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.resource_type)?;
-        if self.path.is_empty() { Ok(()) } else { write!(f, ":{}", self.path) }
-    }
-}
 
 /// One requirement and its test.
 #[derive(Debug, Clone, Copy)]

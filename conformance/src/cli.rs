@@ -2,6 +2,7 @@
 
 mod arguments;
 mod catalogue;
+mod clock;
 mod config;
 mod connection;
 mod manner;

@@ -24,11 +24,11 @@ use serde_json::{Value, json};
 use tokio::sync::{OnceCell, RwLock};
 
 use crate::{
-    case::Subject,
     discovery::Discovery,
     draft,
     exchange::{Answer, Circumstances, Client, Exchange, Request, Strangers},
     ledger::Ledger,
+    subject::Subject,
     uri::{self, Target},
     verdict::Stop,
 };

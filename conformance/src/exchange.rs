@@ -5,6 +5,7 @@
 
 mod client;
 mod connection;
+mod not_sent;
 mod oauth;
 mod patience;
 mod privacy;
@@ -14,8 +15,9 @@ mod tls;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-pub use client::{Client, NotSent};
+pub use client::Client;
 use hyper::HeaderMap;
+pub use not_sent::NotSent;
 pub use oauth::{Grant, Proof, Signing, access_token};
 pub use privacy::Strangers;
 use serde::{Deserialize, Serialize};

@@ -28,11 +28,12 @@ mod profile;
 mod report;
 mod run;
 mod section;
+mod subject;
 mod uri;
 mod verdict;
 
 pub(crate) use case::run;
-pub use case::{Area, Case, Subject};
+pub use case::{Area, Case};
 pub use cases::all as cases;
 pub use cli::{
     main,
@@ -46,5 +47,6 @@ pub use finding::Finding;
 pub use profile::{Choice, Profile, all as profiles, hold, named as profile, play};
 pub use report::{About, Format, Report};
 pub use run::{Manner, Selection, connect, connect_as, examine, remove_all};
+pub use subject::Subject;
 pub(crate) use verdict::ensure;
 pub use verdict::{Level, Verdict};

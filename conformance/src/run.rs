@@ -12,10 +12,11 @@ use futures_util::{StreamExt, stream};
 pub use select::{Selection, Unknown};
 
 use crate::{
-    case::{Area, Case, Subject},
+    case::{Area, Case},
     context::{Context, Server},
     exchange::{Exchange, Received},
     finding::Finding,
+    subject::Subject,
     verdict::{Outcome, Stop, Verdict, judge},
 };
 

@@ -120,7 +120,7 @@ impl Connection {
         }
         let mut settings = self.settings()?;
         if let Some(grant) = self.oauth.grant()? {
-            settings.token = Some(access_token(&grant, &settings, super::session::now()).await?);
+            settings.token = Some(access_token(&grant, &settings, super::clock::now()).await?);
         }
         // Six digits set apart two runs at a time; they are no secret.
         let run = format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff);

@@ -1,17 +1,11 @@
 //! The commands that speak with a server.
 
-use std::{
-    fs,
-    io::IsTerminal as _,
-    path::Path,
-    sync::Arc,
-    time::{Instant, SystemTime},
-};
+use std::{fs, io::IsTerminal as _, path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{arguments::Run, connection::Connection, read, say};
+use super::{arguments::Run, clock::now, connection::Connection, read, say};
 use crate::{
     case::{Area, Case},
     context::{MARK, Server},
@@ -82,12 +76,6 @@ pub(super) fn write(report: &Report, form: Format, out: Option<&Path>) -> anyhow
     fs::write(file, report.render(form, false)?).with_context(|| format!("{} cannot be written", file.display()))?;
     say(&report::summary(report, colour))?;
     say(&format!("The report is in {}.\n", file.display()))
-}
-
-/// The clock of this machine.
-#[allow(clippy::disallowed_methods, reason = "the one place where the program asks for the time")]
-pub(super) fn now() -> SystemTime {
-    SystemTime::now()
 }
 
 /// Whether standard output is a terminal whose user wants colours (no-color.org).

@@ -19,7 +19,7 @@ use hyper::{
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
 
-use super::{Answer, Request, Settings, connection::Connector, patience, proxy, tls};
+use super::{Answer, NotSent, Request, Settings, connection::Connector, patience, proxy, tls};
 
 /// The largest body that is read.
 const MOST_BODY: usize = 16 * 1024 * 1024;
@@ -47,18 +47,6 @@ pub struct Client {
 }
 
 type Connections = HyperClient<HttpsConnector<Connector>, Full<Bytes>>;
-
-/// Why there is no answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotSent(pub String);
-
-impl fmt::Display for NotSent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for NotSent {}
 
 impl Client {
     /// A client for a server at that base URL. Errors: a certificate, key or proxy that cannot be used.

@@ -56,7 +56,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "context",
             "draft finding ledger",
             "discovery exchange",
-            "verdict",
+            "advice section subject uri verdict",
         ],
     ),
     (

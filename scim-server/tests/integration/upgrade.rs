@@ -79,7 +79,7 @@ fn credentials(data: &Path, store: &[&str]) -> (String, String) {
     let tenant = json(&["tenant", "show", "acme"]);
     let issued = json(&["token", "create", "--tenant", "acme"]);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    (format!("/{}/scim/v2", text(&tenant["id"])), text(&issued["token"]))
+    (text(&tenant["path"]), text(&issued["token"]))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

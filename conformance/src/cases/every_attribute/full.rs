@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::place::{Place, writable};
 use crate::{
-    case::Subject,
     context::{Context, Draft, Resource},
+    subject::Subject,
     verdict::Stop,
 };
 

@@ -85,7 +85,7 @@ pub(super) async fn paged(scim: &Context) -> Outcome {
 /// Demands that a PUT with another value of some attribute changes the version.
 pub(super) async fn versioned(scim: &Context) -> Outcome {
     let subject = scim.subject()?;
-    let of_type = |one: &crate::case::Subject| one.resource_type == subject.resource_type;
+    let of_type = |one: &crate::subject::Subject| one.resource_type == subject.resource_type;
     let Some(attribute) = writable(scim.discovery()).into_iter().find(of_type) else {
         return Err(Stop::Skip(format!("The schemas of {subject} have nothing to write.")));
     };

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    case::Subject,
     context::{Context, Draft},
     discovery::{Discovery, named},
     draft,
+    subject::Subject,
     verdict::Stop,
 };
 

@@ -84,7 +84,7 @@ fn the_program_writes_its_manual_and_completions() {
     assert!(page("scim-server.1").contains("SCIM 2.0 service provider"));
     assert!(page("scim-server-token-rotate.1").contains("overlap"));
     for (shell, words) in
-        [("bash", "_scim-server()"), ("zsh", "#compdef scim-server"), ("fish", "complete -c scim-server")]
+        [("bash", "_scim__server()"), ("zsh", "#compdef scim-server"), ("fish", "complete -c scim-server")]
     {
         let completions = world.run(&["completions", shell]);
         assert!(stdout(&completions).contains(words), "{shell}");

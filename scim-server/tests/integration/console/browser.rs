@@ -152,11 +152,12 @@ impl Browser {
         result["result"]["value"].clone()
     }
 
-    /// Waits until an expression is true.
+    /// Waits until an expression is true. One that fails is not true yet: it may name what has not come.
     #[track_caller]
     pub fn wait_for(&mut self, script: &str) {
+        let guarded = format!("(async () => {{ try {{ return await ({script}) }} catch {{ return false }} }})()");
         let end = Instant::now() + PATIENCE;
-        while self.run(script) != true {
+        while self.run(&guarded) != true {
             assert!(Instant::now() < end, "never true: {script}\n{}", self.run("document.body.innerText"));
             thread::sleep(Duration::from_millis(50));
         }

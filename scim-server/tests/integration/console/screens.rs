@@ -165,9 +165,9 @@ async fn a_keyboard_is_enough() {
     tab_to(&mut browser, "token");
     browser.write(&super::root_token(&server));
     browser.press("Enter");
-    browser.wait_for("document.title.startsWith('test')");
+    browser.wait_for("document.title.startsWith('test') && document.readyState === 'complete'");
     browser.press("/");
-    assert_eq!(browser.run(focused), "q");
+    browser.wait_for("document.activeElement.name === 'q'");
     browser.write("be");
     browser.wait_for("document.querySelectorAll('#results tbody tr').length === 1");
     assert_eq!(browser.run("document.querySelector('#results tbody a').textContent"), "bert");

@@ -175,9 +175,7 @@ pub async fn execute(
         AdminRequest::Deleted { tenant, resource_type, request } => {
             deleted::execute(context, &tenant, &resource_type, request, output).await
         }
-        AdminRequest::Requests { tenant, request } => {
-            requests::execute(context, tenant.as_deref(), request, output).await
-        }
+        AdminRequest::Requests { tenant, request } => requests::execute(context, tenant, request, output).await,
         AdminRequest::Rules { tenant, request } => rules::execute(context, &tenant, request, output).await,
         AdminRequest::SchemaAdd { tenant, definition, replace } => {
             schemas::add(context, &tenant, definition, replace, output).await

@@ -140,20 +140,7 @@ impl Server {
         let jwks = Jwks::new(Fetcher::new(config.jwks.clone())?, Arc::clone(&metrics.oauth));
         let grants = Grants::new(&secret::access_tokens(&*store).await?, config.access_token_lifetime, jwks);
         let access = Arc::new(Access::load(store.clone(), clock.clone()).await?.granting(grants).await?);
-        let limits = limits(config);
-        let shown = Shown::of(&*store);
-        let operations = Arc::new(Operations {
-            sealer: Sealer::new(&secret::cursors(&*store).await?, limits.cursor_seconds),
-            store,
-            clock: clock.clone(),
-            ids: UuidV7::default(),
-            limits,
-            lanes: Arc::default(),
-            budget: Budget::new(request_memory(config)),
-            passwords: Hasher::default(),
-            waits: Waits::default(),
-            shown: Arc::new(shown),
-        });
+        let operations = Arc::new(operations(config, store, clock.clone()).await?);
         let sinks = sinks(config).await?;
         let names: Arc<[_]> = sinks.iter().map(|sink| sink.name()).collect();
         let address = config.listen;
@@ -324,6 +311,24 @@ fn request_log(
     let path = DataDir::new(&config.data).requests();
     let log = RequestLog::open(&path, limits, Arc::clone(&metrics.request_log), Arc::clone(clock));
     log.map(|log| Some(Arc::new(log))).map_err(|source| StartError::RequestLog { path, source })
+}
+
+/// What requests do, on the store.
+async fn operations(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Operations, StartError> {
+    let limits = limits(config);
+    let shown = Arc::new(Shown::of(&*store));
+    Ok(Operations {
+        sealer: Sealer::new(&secret::cursors(&*store).await?, limits.cursor_seconds),
+        store,
+        clock,
+        ids: UuidV7::default(),
+        limits,
+        lanes: Arc::default(),
+        budget: Budget::new(request_memory(config)),
+        passwords: Hasher::default(),
+        waits: Waits::default(),
+        shown,
+    })
 }
 
 /// Where the events of all tenants go.

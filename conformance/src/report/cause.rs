@@ -109,7 +109,7 @@ fn broken(base: &str, findings: &[Finding]) -> BTreeMap<String, String> {
 /// a resource again, the change before it. Empty where none was sent.
 fn subject(base: &str, finding: &Finding) -> String {
     let is_look = |exchange: &&Exchange| exchange.request.method == "GET" && !exchange.request.url.contains('?');
-    let changed = finding.evidence.iter().rev().find(|exchange| !is_look(exchange));
+    let changed = finding.evidence.iter().rev().find(|exchange| exchange.request.method != "GET");
     let is_change = |exchange: &&Exchange| {
         let request = &exchange.request;
         matches!(request.method.as_str(), "PATCH" | "PUT" | "DELETE") || request.url.ends_with("/Bulk")

@@ -224,6 +224,8 @@ fn the_server_resets_kept_connections() {
     let token = server.token_file();
     let mut command = Command::new(env!("CARGO_BIN_EXE_scim-conformance"));
     command.args(["run", "--url", &url, "--only", "create-*", "--only", "modify-*", "--token-file"]).arg(token);
+    // What scim-server does otherwise, and says so in its deviations.
+    command.args(["--skip", "modify-replace-no-match-eq"]);
     let output = command.output().expect("scim-conformance runs");
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&output.stderr));

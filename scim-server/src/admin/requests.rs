@@ -31,6 +31,7 @@ const LOOK: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[allow(clippy::large_enum_variant, reason = "one command at a time is on its way")]
 pub enum RequestsRequest {
     /// Lists calls.
     List(RequestsQuery),
@@ -113,7 +114,7 @@ impl RequestsView {
 /// Does what a request says; about one tenant, or about all.
 pub(super) async fn execute(
     context: &AdminContext,
-    tenant: Option<&str>,
+    tenant: Option<String>,
     request: RequestsRequest,
     output: &Output,
 ) -> Result<(), AdminError> {
@@ -123,7 +124,7 @@ pub(super) async fn execute(
         )
     })?;
     let tenant = match tenant {
-        Some(name) => Some(context.directory().find(name).await?),
+        Some(name) => Some(context.directory().find(&name).await?),
         None => None,
     };
     match request {

@@ -256,7 +256,7 @@ fn stored() -> Vec<Row> {
 }
 
 fn work() -> Vec<Row> {
-    vec![
+    let mut rows = vec![
         setting(
             "memory for request bodies and pages of responses, all together (a parsed body counts twelve times its size)",
             "request_memory",
@@ -311,6 +311,18 @@ fn work() -> Vec<Row> {
             "others wait in line; the rest is reserved for writes",
         ),
         words("of these for exports and checks", "a quarter", "", "others wait"),
+    ];
+    rows.extend(logs());
+    rows.push(number(
+        "times in a row that another writer changes the resource before an operation can commit",
+        operation::ATTEMPTS,
+        "503 with `Retry-After: 1`",
+    ));
+    rows
+}
+
+fn logs() -> Vec<Row> {
+    vec![
         size("audit log that waits for the disk", audit::MAX_QUEUED, "requests wait"),
         size("log of requests that waits for the disk", request_log::QUEUED, "further calls are counted, and not kept"),
         size("audit record of one document", audit::MAX_DOCUMENT, "the record leaves the whole document out"),
@@ -323,11 +335,6 @@ fn work() -> Vec<Row> {
             "of these, kinds that the log of requests shows",
             http::refusals::SHOWN,
             "calls of further kinds are counted there only",
-        ),
-        number(
-            "times in a row that another writer changes the resource before an operation can commit",
-            operation::ATTEMPTS,
-            "503 with `Retry-After: 1`",
         ),
     ]
 }

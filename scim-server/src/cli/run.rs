@@ -39,11 +39,7 @@ impl Command {
         match self {
             Self::Init(init) => init.run().await,
             Self::Serve(serve) => serve::run(serve.settings.0, serve.json).await,
-            Self::Console(console) => {
-                let Common { settings, json } = console.common;
-                let session = Session::running(&settings.0).await?;
-                session::run(session, AdminRequest::Console, Show::Link, json).await
-            }
+            Self::Console(console) => console.common.run_at_server(AdminRequest::Console, Show::Link).await,
             Self::Migrate(migrate) => engine::migrate(&migrate.common.settings.0, migrate.common.json).await,
             Self::Tenant(command) => command.run().await,
             Self::Token(command) => command.run().await,
@@ -56,12 +52,7 @@ impl Command {
             Self::Mapping(command) => command.run().await,
             Self::User(command) => command.run().await,
             Self::Group(command) => command.run().await,
-            Self::Events(events) if events.follow => follow::events(events).await,
-            Self::Events(events) => {
-                let EventsArguments { tenant, since, types, follow, common } = events;
-                let request = EventsRequest { tenant, since, types, follow };
-                common.run(AdminRequest::Events(request), Show::Events).await
-            }
+            Self::Events(events) => events.run().await,
             Self::Requests(command) => command.run().await,
             Self::Consumer(command) => command.run().await,
             Self::Webhook(command) => command.run().await,
@@ -106,12 +97,7 @@ impl Command {
             Self::Restore(restore) => {
                 files::restore(&restore.common.settings.0, &restore.file, restore.discard, restore.common.json).await
             }
-            Self::Completions(CompletionsArguments { shell }) => {
-                let mut text = Vec::new();
-                completions(definition(), shell, &mut text)
-                    .map_err(|error| Failure::because(error.to_string(), error))?;
-                show::write(&String::from_utf8_lossy(&text))
-            }
+            Self::Completions(arguments) => arguments.run(),
             Self::Manual { directory } => manual(definition(), &directory)
                 .map_err(|error| Failure::because(format!("cannot write to {}: {error}", directory.display()), error)),
             Self::Reference { page } => show::write(&reference::page(page)),
@@ -119,7 +105,32 @@ impl Command {
     }
 }
 
+impl CompletionsArguments {
+    fn run(self) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        completions(definition(), self.shell, &mut text).map_err(|error| Failure::because(error.to_string(), error))?;
+        show::write(&String::from_utf8_lossy(&text))
+    }
+}
+
+impl EventsArguments {
+    async fn run(self) -> Result<(), Failure> {
+        if self.follow {
+            return follow::events(self).await;
+        }
+        let Self { tenant, since, types, follow, common } = self;
+        let request = EventsRequest { tenant, since, types, follow };
+        common.run(AdminRequest::Events(request), Show::Events).await
+    }
+}
+
 impl Common {
+    /// A command that only a running server can do.
+    async fn run_at_server(self, request: AdminRequest, show: Show) -> Result<(), Failure> {
+        let session = Session::running(&self.settings.0).await?;
+        session::run(session, request, show, self.json).await
+    }
+
     async fn run(self, request: AdminRequest, show: Show) -> Result<(), Failure> {
         let session = Session::open(&self.settings.0).await?;
         session::run(session, request, show, self.json).await

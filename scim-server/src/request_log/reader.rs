@@ -160,7 +160,7 @@ impl Scan<'_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
             Err(error) => return Err(error),
         };
-        let Blocks { mut blocks, is_torn, .. } = Blocks::of(&file)?;
+        let Blocks { places: mut blocks, is_torn, .. } = Blocks::of(&file)?;
         let next = blocks.last().map_or(segment.first, |(_, header)| header.sequence + 1);
         let mut is_damaged = is_torn && next < end && end < u64::MAX;
         blocks.retain(|(_, header)| header.sequence < end && self.reaches(header.sequence));

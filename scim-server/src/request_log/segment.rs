@@ -46,7 +46,7 @@ impl Segment {
 /// The blocks of a file: where each is.
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
-    pub blocks: Vec<(u64, Header)>,
+    pub places: Vec<(u64, Header)>,
     /// Whether something follows that is no whole block.
     pub is_torn: bool,
     pub length: u64,
@@ -59,7 +59,7 @@ impl Blocks {
         let (mut found, mut at) = (Self { length, ..Self::default() }, 0);
         let mut file = file;
         while let Some(header) = Header::read(&mut file, at, length)? {
-            found.blocks.push((at, header));
+            found.places.push((at, header));
             at += header.length();
         }
         found.is_torn = at < length;

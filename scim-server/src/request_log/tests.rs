@@ -247,7 +247,7 @@ fn a_damaged_block_takes_no_other_with_it() {
     let mut writer = open(place.path(), LIMITS);
     fill(&mut writer, 0..1000, 256);
     let segment = Segment::list(place.path()).unwrap().remove(0);
-    let blocks = Blocks::of(&fs::File::open(&segment.path).unwrap()).unwrap().blocks;
+    let blocks = Blocks::of(&fs::File::open(&segment.path).unwrap()).unwrap().places;
     assert!(blocks.len() > 2);
     let mut bytes = fs::read(&segment.path).unwrap();
     let middle = usize::try_from(blocks[1].0 + blocks[1].1.length() - 9).unwrap();

@@ -71,7 +71,7 @@ impl Writer {
         make(directory)?;
         let (mut complete, mut next) = (VecDeque::new(), 0);
         for segment in Segment::list(directory)? {
-            let Blocks { blocks, length, .. } = Blocks::of(&File::open(&segment.path)?)?;
+            let Blocks { places: blocks, length, .. } = Blocks::of(&File::open(&segment.path)?)?;
             let Some((_, newest)) = blocks.last() else {
                 // Its first block was broken off; the tail still has the rows.
                 fs::remove_file(&segment.path)?;

@@ -120,7 +120,7 @@ impl Visitor {
         let facts = facts.with("Ends", Cell::time(Some(&made.expires), ""));
         let secret = Section::new("Made").with(Piece::Secret(label.to_owned(), made.secret.clone())).with(facts);
         let page = self.page(&format!("Connect {}", provider.title()), "").with(secret);
-        let page = page.with(self.guide(provider, method, &values));
+        let page = page.with(Self::guide(provider, method, &values));
         // Elsewhere than on this page: to look for the first call again must not be to send the form again.
         let way = format!("{}?method={}", self.way(provider), word(method));
         let next = Facts::default().with("Entered?", Cell::link(way, "See whether your provider calls"));

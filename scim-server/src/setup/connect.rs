@@ -52,7 +52,7 @@ impl Visitor {
         let values = self.values(None).await?;
         let page = self.page(&format!("Connect {}", provider.title()), "");
         let page = page.with(self.make_section(provider, method).await?);
-        Ok(page.with(self.guide(provider, method, &values)).with(seen).with(self.back()))
+        Ok(page.with(Self::guide(provider, method, &values)).with(seen).with(self.back()))
     }
 
     fn back(&self) -> Facts {
@@ -75,7 +75,7 @@ impl Visitor {
     }
 
     /// The steps, and between them the fields: each value with a button that copies it.
-    pub(super) fn guide(&self, provider: Provider, method: Method, values: &Values) -> Section {
+    pub(super) fn guide(provider: Provider, method: Method, values: &Values) -> Section {
         let Guide { before, fields, after } = provider.guide(method);
         let steps = |steps: &[&str]| Piece::Steps(steps.iter().map(|step| (*step).to_owned()).collect());
         let mut facts = Facts::default();

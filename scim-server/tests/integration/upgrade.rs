@@ -65,7 +65,9 @@ async fn serves(mut server: TestServer) {
     assert_eq!(groups["Resources"][0]["members"].as_array().map(Vec::len), Some(2));
 
     client.user("erik@example.com").await;
-    printed(&server.run(&["user", "restore", "--tenant", "acme", "dora@example.com"]));
+    let deleted = printed(&server.run(&["user", "deleted", "--tenant", "acme", "--json"]));
+    let dora: Value = serde_json::from_str(deleted.lines().next().expect("who was deleted")).expect("JSON");
+    printed(&server.run(&["user", "restore", "--tenant", "acme", dora["id"].as_str().expect("an id")]));
     printed(&server.run(&["role", "list", "--tenant", "acme"]));
     printed(&server.run(&["check"]));
     assert!(server.stop().success());

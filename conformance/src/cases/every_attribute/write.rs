@@ -41,8 +41,10 @@ async fn without(scim: &Context, place: &Place<'_>) -> Result<Resource, Stop> {
 async fn has(scim: &Context, resource: &Resource, place: &Place<'_>, value: &Value, alone: bool) -> Outcome {
     let outcome = is_kept(scim, resource, place, value, alone).await;
     if matches!(outcome, Err(Stop::Unmet(_))) {
-        let other = with(scim, place, value).await?;
-        if is_kept(scim, &other, place, value, false).await.is_err() {
+        // What is asked aside is no evidence of the finding.
+        let aside = scim.apart(Some(scim.subject()?.clone()), "aside");
+        let other = with(&aside, place, value).await?;
+        if is_kept(&aside, &other, place, value, false).await.is_err() {
             return Err(Stop::Skip(format!("{} is not kept, which each-create is about.", place.path())));
         }
     }

@@ -20,7 +20,8 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
         }
     }
     let query = line.pointer("/requestParameters/query").map(query).unwrap_or_default();
-    command.push_str(&format!(" {}", quoted(&format!("{base}{}{query}", row.path))));
+    command.push(' ');
+    command.push_str(&quoted(&format!("{base}{}{query}", row.path)));
     command.push_str(" -H \"Authorization: Bearer $TOKEN\"");
     if let Some(body) = line.pointer("/requestParameters/httpBody") {
         command.push_str(" -H 'Content-Type: application/scim+json' --data ");

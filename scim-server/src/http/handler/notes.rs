@@ -198,17 +198,6 @@ impl Service {
             return;
         }
         let settings = self.settings.load();
-        let made = match response.body() {
-            // What OAuth answers is a secret, and so may a page be.
-            ResponseBody::Full(bytes)
-                if !event.is_read_only()
-                    && error.is_none()
-                    && !matches!(notes.operation, Operation::Authorize | Operation::Setup) =>
-            {
-                Document::Bytes(bytes)
-            }
-            _ => Document::None,
-        };
         let refused = error.and_then(refusal::of).map(ToString::to_string);
         let record = AuditRecord {
             at: arrival.at,
@@ -221,7 +210,7 @@ impl Service {
             id: notes.id.as_deref().filter(|_| token.is_some()),
             query: parts.uri.query().filter(|_| token.is_some()),
             body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
-            response: made,
+            response: made(notes, response, error),
             error,
             explanation: error.and_then(profile::explanation).or(refused.as_deref()),
             request: arrival.id,
@@ -260,6 +249,21 @@ impl Service {
     }
 }
 
+/// What was made, as it was answered.
+fn made<'a>(notes: &Notes<'_>, response: &'a Response<ResponseBody>, error: Option<&Error>) -> Document<'a> {
+    match response.body() {
+        // What OAuth answers is a secret, and so may a page be.
+        ResponseBody::Full(bytes)
+            if !notes.event().is_read_only()
+                && error.is_none()
+                && !matches!(notes.operation, Operation::Authorize | Operation::Setup) =>
+        {
+            Document::Bytes(bytes)
+        }
+        _ => Document::None,
+    }
+}
+
 /// What the request log notes of a call, beside its line in the audit log.
 fn call<'a>(
     parts: &'a Parts,
@@ -268,7 +272,10 @@ fn call<'a>(
     status: u16,
     (tenant, error): (Option<&Arc<Tenant>>, Option<&'a Error>),
 ) -> Call<'a> {
-    let words = tenant.map_or_else(|| Vocabulary::core(), |tenant| tenant.words());
+    let words = match tenant {
+        Some(tenant) => tenant.words(),
+        None => Vocabulary::core(),
+    };
     let refusal: Option<&Refusal> = error.and_then(|error| std::error::Error::source(error)?.downcast_ref());
     let refused = error.and_then(refusal::of);
     let (why, reason) = match (refusal, refused) {

@@ -76,7 +76,7 @@ impl World {
             2..=6 => (Verb::List, Method::Get, None),
             _ => (Verb::Get, Method::Get, None),
         };
-        let error = (n % 40 == 0).then_some(&self.error);
+        let error = n.is_multiple_of(40).then_some(&self.error);
         let at = Timestamp::from_millis(BEGIN + i64::try_from(n / 10).unwrap());
         let texts = [tenant, token, user].map(|id| id.to_string());
         let record = AuditRecord {
@@ -141,8 +141,8 @@ fn fill(place: &Path, calls: u64) {
     let (size, took) = (writer.size(), begun.elapsed());
     println!("{calls} calls in {took:.1?}, of which the writer took {writing:.1?}");
     println!("  {:.0} ns of the writer for each call", writing.as_nanos() as f64 / calls as f64);
-    println!("  {:.1} MiB on the disk, {:.0} bytes a call", size as f64 / 1048576.0, size as f64 / calls as f64);
-    println!("  {:.1} MiB without compression", raw as f64 / 1048576.0);
+    println!("  {:.1} MiB on the disk, {:.0} bytes a call", size as f64 / 1_048_576.0, size as f64 / calls as f64);
+    println!("  {:.1} MiB without compression", raw as f64 / 1_048_576.0);
 }
 
 fn search(place: &Path, calls: u64) {

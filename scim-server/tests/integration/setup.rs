@@ -118,8 +118,8 @@ impl Browser {
 pub fn shown_token(page: &Response) -> String {
     assert_eq!(page.status, 200, "{}", page.text);
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let words = page.text.split(|c: char| !is_part(c));
-    let token = words.filter(|word| word.starts_with("scim_") && word.len() == 54).next();
+    let mut words = page.text.split(|c: char| !is_part(c));
+    let token = words.find(|word| word.starts_with("scim_") && word.len() == 54);
     token.unwrap_or_else(|| panic!("no token: {}", page.text)).to_owned()
 }
 

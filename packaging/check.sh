@@ -14,11 +14,11 @@ packaging/observability/check.sh
 packaging/kubernetes/check.sh "$directory/scim-server"
 
 # Below a folder of its own.
-PREFIX=/usr DESTDIR=$work/root packaging/install.sh "$directory"/{scim-server,sync-agent,scim-conformance}
-"$work/root/usr/bin/scim-conformance" --version
+PREFIX=/usr DESTDIR=$work/tree packaging/install.sh "$directory"/{scim-server,sync-agent,scim-conformance}
+"$work/tree/usr/bin/scim-conformance" --version
 mandoc=$(debian_tool mandoc usr/bin/mandoc)
-"$mandoc" -T lint -W error "$work"/root/usr/share/man/man1/*.1
-grep -q "ExecStart=/usr/bin/sync-agent" "$work/root/usr/lib/systemd/system/sync-agent.service"
+"$mandoc" -T lint -W error "$work"/tree/usr/share/man/man1/*.1
+grep -q "ExecStart=/usr/bin/sync-agent" "$work/tree/usr/lib/systemd/system/sync-agent.service"
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "packages were NOT tested: that needs root on Debian"

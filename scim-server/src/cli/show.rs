@@ -4,6 +4,7 @@ mod columns;
 mod gone;
 mod requests;
 mod source;
+mod table;
 mod terminal;
 mod undo;
 
@@ -12,7 +13,11 @@ use std::io::Write as _;
 use serde_json::Value;
 
 pub(super) use self::terminal::{complain, counter, printable, write};
-use self::{columns::Columns, gone::deleted, undo::Pieces};
+use self::{
+    gone::deleted,
+    table::{cell, deliveries, lines, table},
+    undo::Pieces,
+};
 use super::Failure;
 
 /// How a command's rows are shown.
@@ -409,53 +414,6 @@ fn summary(found: usize, left: usize, repair: bool) -> String {
     }
 }
 
-/// What a value looks like in a table.
-fn cell(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => text.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
-        Some(Value::Array(words)) => words.iter().map(|word| cell(Some(word))).collect::<Vec<_>>().join(","),
-        Some(other) => other.to_string(),
-    }
-}
-
-/// How far a webhook is with each tenant, if that is told.
-fn deliveries(row: &Value) -> String {
-    let Some(deliveries) = row.get("deliveries").and_then(Value::as_array) else { return String::new() };
-    let headings = columns::DELIVERIES.iter().map(|(heading, _)| (*heading).to_owned()).collect();
-    let cells = |of: &Value| columns::DELIVERIES.iter().map(|(_, at)| cell(of.pointer(at))).collect();
-    let rows: Vec<_> = std::iter::once(headings).chain(deliveries.iter().map(cells)).collect();
-    format!("\n{}", table(&rows))
-}
-
-/// One line for each column that the row has.
-fn lines(row: &Value, columns: Columns) -> String {
-    let present: Vec<Vec<String>> = columns
-        .iter()
-        .filter(|(_, at)| row.pointer(at).is_some())
-        .map(|(heading, at)| vec![(*heading).to_owned(), cell(row.pointer(at))])
-        .collect();
-    table(&present)
-}
-
-/// Rows in aligned columns, two spaces apart.
-fn table(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column| rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(cell);
-            line.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -463,50 +421,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [("ID", "NAME"), ("1", "Zoë"), ("22222", "")];
-        let rows = rows.map(|(id, name)| vec![id.to_owned(), name.to_owned()]);
-        assert_eq!(table(&rows), "ID     NAME\n1      Zoë\n22222\n");
-    }
-
-    #[test]
-    fn lines_are_only_of_what_is_there() {
-        let row = json!({"tenant": "acme", "tenant_id": "1", "scopes": ["read", "write"], "previous": null});
-        assert_eq!(lines(&row, Show::Issued.columns()), "Tenant     acme\nTenant id  1\nScopes     read,write\n");
-    }
-
-    #[test]
     fn who_gets_a_token_is_told_where_to_begin() {
         let row = json!({"scopes": ["events"], "tenant_id": "7", "endpoint": "https://x/7/events/v1", "path": "/7/events/v1"});
         assert!(once(&row).ends_with("begins with https://x/.well-known/ssf-configuration/7"), "{}", once(&row));
         assert!(once(&json!({"scopes": ["read", "events"]})).contains("identity provider"));
-    }
-
-    #[test]
-    fn a_webhook_is_shown_with_a_table_of_its_deliveries() {
-        let row = json!({"webhook_id": "7", "url": "https://x", "deliveries": [
-            {"tenant": "acme", "position": 12, "lag": 0, "pending": 1, "dead_letters": 0, "last_error": "the status 500"},
-        ]});
-        let shown = lines(&row, Show::Webhook.columns()) + &deliveries(&row);
-        assert_eq!(
-            shown,
-            "Webhook id  7\nURL         https://x\n\n\
-             TENANT  POSITION  LAG  PENDING  DEAD LETTERS  FAILING SINCE  LAST ERROR\n\
-             acme    12        0    1        0             -              the status 500\n"
-        );
-        assert_eq!(deliveries(&json!({"webhook_id": "7"})), "");
-    }
-
-    #[track_caller]
-    fn check_cell(value: &Value, expect: &str) {
-        assert_eq!(cell(Some(value)), expect);
-    }
-
-    #[test]
-    fn control_characters_do_not_reach_the_terminal() {
-        check_cell(&json!("a\u{1b}[31mb\n"), "a?[31mb?");
-        check_cell(&json!(null), "-");
-        check_cell(&json!(true), "true");
     }
 
     #[test]

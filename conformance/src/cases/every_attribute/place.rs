@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    cases::attributes::{COMMON, Site},
     context::{Context, Draft},
     discovery::{Discovery, named},
     draft,
@@ -10,18 +11,22 @@ use crate::{
     verdict::Stop,
 };
 
-/// Attributes that every resource has: cases of their own are about them.
-const COMMON: [&str; 4] = ["externalId", "id", "meta", "schemas"];
-
 /// An attribute of a resource type.
 #[derive(Debug, Clone)]
 pub(super) struct Place<'a> {
     pub resource_type: &'a str,
-    urn: Option<&'a str>,
-    pub name: &'a str,
+    site: Site<'a>,
     /// The sub-attribute, where the case is about one.
     pub sub: Option<&'a Value>,
     pub attribute: &'a Value,
+}
+
+impl<'a> std::ops::Deref for Place<'a> {
+    type Target = Site<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.site
+    }
 }
 
 impl<'a> Place<'a> {
@@ -41,28 +46,7 @@ impl<'a> Place<'a> {
         let (name, sub) = path.split_once('.').map_or((path, None), |(name, sub)| (name, Some(sub)));
         let attribute = named(&schema.ok_or_else(gone)?["attributes"], name).ok_or_else(gone)?;
         let sub = sub.and_then(|sub| named(&attribute["subAttributes"], sub));
-        Ok(Self { resource_type: &subject.resource_type, urn, name, sub, attribute })
-    }
-
-    /// As parameters and paths name it, without its sub-attribute.
-    pub fn path(&self) -> String {
-        self.urn.map_or_else(|| self.name.to_owned(), |urn| format!("{urn}:{}", self.name))
-    }
-
-    /// What is laid over a resource to give the attribute this value.
-    pub fn holding(&self, value: &Value) -> Value {
-        match self.urn {
-            Some(urn) => json!({urn: {self.name: value}}),
-            None => json!({self.name: value}),
-        }
-    }
-
-    /// The value in a resource; null when there is none.
-    pub fn value<'v>(&self, resource: &'v Value) -> &'v Value {
-        match self.urn {
-            Some(urn) => &resource[urn][self.name],
-            None => &resource[self.name],
-        }
+        Ok(Self { resource_type: &subject.resource_type, site: Site { urn, name }, sub, attribute })
     }
 
     pub fn is_multi_valued(&self) -> bool {

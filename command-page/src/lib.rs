@@ -1,5 +1,5 @@
 //! What is made of the data of a program's `--help`: a page of Markdown, and the files by which a shell and `man` know
-//! the program ([`installed`]); also how it says its version ([`version`]).
+//! the program ([`installed`]); also how it says its version ([`version()`]).
 //!
 //! The page differs from the help in one point: an option that most commands take is described once, and each
 //! command refers to it. A reader of the page sees what is peculiar to a command.

@@ -43,7 +43,7 @@ pub(super) struct Connection {
     /// Take any certificate of the server. Somebody between can then read and change everything, the token too
     #[arg(long)]
     insecure: bool,
-    /// The proxy, http://[NAME:PASSWORD@]HOST:PORT; without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY count, as for curl
+    /// The proxy, as http://HOST:PORT or http://NAME:PASSWORD@HOST:PORT; without it HTTPS_PROXY, HTTP_PROXY and NO_PROXY count, as for curl
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
     /// The longest that one request may take, in seconds
@@ -100,7 +100,7 @@ fn line(file: &Path, what: &str) -> anyhow::Result<String> {
     Ok(text.to_owned())
 }
 
-/// As [`line`], of what has no space in it.
+/// As [`line()`], of what has no space in it.
 fn word(file: &Path, what: &str) -> anyhow::Result<String> {
     let text = line(file, what)?;
     if text.contains(char::is_whitespace) {

@@ -1,6 +1,6 @@
 //! The management API: everything that the command line does, as paths of HTTP under `/admin/v1`.
 //!
-//! [`table`] has the paths and the command that each is, [`call`] makes the command of a request, and [`answer`] the
+//! [`table`] has the paths and the command that each is, [`call`] makes the command of a request, and [`mod@answer`] the
 //! response of its lines. There is no other way to a change than the command, so what a path may do is what
 //! [`super::execute`] lets its giver do.
 

@@ -103,7 +103,7 @@ const PROBE: Duration = Duration::from_millis(200);
 const IDLE: Duration = Duration::from_secs(10);
 /// How statements are planned: once for each session, without the values. With them the planner takes some milliseconds
 /// each time, because it thinks that a range of an index whose ends it does not know has many rows. For so many rows
-/// it would start processes, and compile, where each statement finds a few by its index ([`super::plans`]).
+/// it would start processes, and compile, where each statement finds a few by its index (the tests of `plans` hold it).
 const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0 -c jit=off";
 
 /// Where the database is, and how it is used.

@@ -65,7 +65,7 @@ impl Out {
     }
 
     /// Sends what is written, when it is enough. `Unavailable` when nobody reads any more.
-    async fn relieve(&mut self) -> Result<(), StoreError> {
+    pub async fn relieve(&mut self) -> Result<(), StoreError> {
         if self.buffer.len() >= PIECE_BYTES { self.send().await } else { Ok(()) }
     }
 
@@ -95,9 +95,8 @@ impl Out {
     }
 
     /// Writes a document as it was written before.
-    pub async fn document(&mut self, document: &[u8]) -> Result<(), StoreError> {
+    pub fn document(&mut self, document: &[u8]) {
         self.buffer.extend_from_slice(document);
-        self.relieve().await
     }
 
     /// Writes text as it is.
@@ -207,7 +206,8 @@ impl Renderer<'_> {
         self.endpoints.iter().find(|(name, _)| name.as_str() == resource_type).map_or("", |(_, endpoint)| endpoint)
     }
 
-    /// Writes one resource. `groups` are those that hold it, read before for a whole page.
+    /// Writes one resource. `groups` are those that hold it, read before for a whole page. The end of it stays in the
+    /// buffer: who calls may keep it, and sends it then.
     pub async fn resource(
         &self,
         out: &mut Out,
@@ -221,9 +221,7 @@ impl Renderer<'_> {
         } else {
             let document = self.document(view, id, record, groups).await?;
             let projected = view.projection.apply(document, &view.resource_type);
-            serde_json::to_writer(&mut out.buffer, &projected)
-                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            out.relieve().await
+            serde_json::to_writer(&mut out.buffer, &projected).map_err(|error| StoreError::Corrupt(error.to_string()))
         }
     }
 
@@ -253,7 +251,7 @@ impl Renderer<'_> {
         }
         self.meta(out, view, id, record);
         out.text("}");
-        out.relieve().await
+        Ok(())
     }
 
     async fn members(&self, out: &mut Out, view: &View, id: ResourceId) -> Result<(), StoreError> {

@@ -106,19 +106,16 @@ impl Listing {
             }
             let id = found.position.id;
             if let Some(known) = known {
-                out.document(&known.document).await?;
-                if out.is_stream() {
-                    share.shrink(size(&found.record));
-                }
-                continue;
+                out.document(&known.document);
+            } else if let Some(view) = views.get(ordinal) {
+                let at = groups.binary_search_by_key(&id, |(id, _)| *id).ok();
+                let of_this = at.and_then(|at| groups.get(at)).map_or(&[][..], |(_, groups)| groups);
+                let begin = out.buffer.len();
+                renderer.resource(out, view, id, &found.record, of_this).await?;
+                // Nothing, when a piece with its members was sent.
+                kept.keep(view, &found, of_this, out.buffer.get(begin..).unwrap_or_default());
             }
-            let at = groups.binary_search_by_key(&id, |(id, _)| *id).ok();
-            let of_this = at.and_then(|at| groups.get(at)).map_or(&[][..], |(_, groups)| groups);
-            let Some(view) = views.get(ordinal) else { continue };
-            let begin = out.buffer.len();
-            renderer.resource(out, view, id, &found.record, of_this).await?;
-            // Nothing, when the piece that ends with it is sent.
-            kept.keep(view, &found, of_this, out.buffer.get(begin..).unwrap_or_default());
+            out.relieve().await?;
             if out.is_stream() {
                 share.shrink(size(&found.record));
             }

@@ -105,6 +105,33 @@ async fn a_large_page_is_sent_while_it_is_written() {
     }
 }
 
+/// What is sent in pieces is kept all the same, each resource of it: else a page that is asked for again and again would
+/// be read from the store each time.
+#[tokio::test]
+async fn a_large_page_is_known_when_it_is_asked_for_again() {
+    if on_postgres() {
+        // Others write to the store, too, so nothing that was shown is kept.
+        return;
+    }
+    let server = TestServer::start();
+    let client = server.client();
+    large_users(&client, 20).await;
+    for query in ["", "&startIndex=11", "&cursor="] {
+        let path = format!("/Users?count=20{query}");
+        let first = client.get(&path).await.expect(200);
+        // What was read beside another's batch is not kept.
+        let mut again = client.get(&path).await.expect(200);
+        for _ in 0..100 {
+            if !again.header("content-length").is_empty() {
+                break;
+            }
+            again = client.get(&path).await.expect(200);
+        }
+        assert_eq!(again.header("content-length"), again.text.len().to_string(), "{query} was read again");
+        assert_eq!(again.json["Resources"], first.json["Resources"], "{query}");
+    }
+}
+
 #[tokio::test]
 async fn one_resource_larger_than_a_page_is_a_page() {
     let server = TestServer::with(Options::args(&["--max-page-bytes", "1KiB"]));

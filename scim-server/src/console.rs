@@ -6,6 +6,7 @@
 //! [`route`] finds the screen; what it says is drawn by [`crate::web`].
 
 mod ask;
+mod call;
 mod command;
 mod connect;
 mod deleted;
@@ -16,6 +17,7 @@ mod overview;
 mod path;
 mod people;
 mod person;
+mod requests;
 mod ring;
 mod route;
 mod row;

@@ -34,6 +34,8 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     Text,
+    /// What is looked for. The key `/` leads to it.
+    Search,
     /// What nobody should read over a shoulder; browsers do not keep it.
     Secret,
     /// Several lines.

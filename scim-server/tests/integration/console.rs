@@ -4,6 +4,7 @@ mod browser;
 mod entry;
 mod pages;
 mod person;
+mod requests;
 mod screens;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -15,6 +15,8 @@ pub const PAGES: &[&str] = &[
     "/console/t/test/groups",
     "/console/t/test/deleted",
     "/console/t/test/history",
+    "/console/t/test/requests",
+    "/console/t/test/requests?status=4xx&token=nobody",
     "/console/t/test/tokens",
     "/console/t/test/deliveries",
     "/console/t/test/rules",

@@ -114,8 +114,7 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<BTreeSet<String>, Fault> 
 /// This page with its filters, and with these parameters.
 fn address(ask: &Ask<'_>, here: &str, more: &[(&str, &str)]) -> String {
     let kept = FILTERS.iter().filter_map(|name| Some((*name, ask.query.get(name)?)));
-    let pairs = kept.chain(more.iter().copied()).map(|(name, value)| format!("{name}={}", form::encode(value)));
-    let pairs = pairs.collect::<Vec<_>>().join("&");
+    let pairs = form::pairs(&kept.chain(more.iter().copied()).collect::<Vec<_>>());
     if pairs.is_empty() { here.to_owned() } else { format!("{here}?{pairs}") }
 }
 

@@ -2,8 +2,10 @@
 
 mod browser;
 mod entry;
+mod oidc;
 mod pages;
 mod person;
+mod provider;
 mod requests;
 mod screens;
 

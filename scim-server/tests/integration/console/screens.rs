@@ -146,19 +146,6 @@ async fn nothing_runs_that_a_provider_sent() {
     }
 }
 
-/// Presses Tab until the focus is on the field of that name, or on the link or button with that text.
-#[track_caller]
-fn tab_to(browser: &mut Browser, what: &str) {
-    let focused = "document.activeElement.name || document.activeElement.textContent.trim()";
-    for _ in 0..60 {
-        browser.press("Tab");
-        if browser.run(focused) == what {
-            return;
-        }
-    }
-    panic!("Tab never leads to {what}");
-}
-
 /// Signing in, finding a user and reading of them without a mouse.
 #[tokio::test]
 async fn a_keyboard_is_enough() {
@@ -170,7 +157,7 @@ async fn a_keyboard_is_enough() {
     let mut browser = Browser::start(&server.admin());
     browser.open(&format!("{}/console/t/test/users", server.admin()));
     browser.wait_for("document.title.startsWith('Sign in')");
-    tab_to(&mut browser, "token");
+    browser.tab_to("token");
     browser.write(&super::root_token(&server));
     browser.press("Enter");
     browser.wait_for("document.title.startsWith('test') && document.readyState === 'complete'");
@@ -179,7 +166,7 @@ async fn a_keyboard_is_enough() {
     browser.write("be");
     browser.wait_for("document.querySelectorAll('#results tbody tr').length === 1");
     assert_eq!(browser.run("document.querySelector('#results tbody a').textContent"), "bert");
-    tab_to(&mut browser, "bert");
+    browser.tab_to("bert");
     browser.press("Enter");
     browser.wait_for("document.title.startsWith('bert')");
     assert_eq!(browser.faults(), Vec::<String>::new());
@@ -205,14 +192,14 @@ async fn calls_are_followed_as_they_come() {
     browser.open(&format!("{}/console/t/test/requests", server.admin()));
     browser.press("/");
     browser.wait_for("document.activeElement.name === 'text'");
-    tab_to(&mut browser, "Follow what comes");
+    browser.tab_to("Follow what comes");
     browser.press("Enter");
     browser.wait_for("location.search === '?follow=on' && document.readyState === 'complete'");
     assert_eq!(browser.run("document.querySelectorAll('#calls tbody tr').length"), 0);
     server.client().get("/Groups").await.expect(200);
     browser.wait_for("document.querySelectorAll('#calls tbody tr').length === 1");
     browser.wait_for("document.querySelector('#calls tbody').textContent.includes('GET /Groups')");
-    tab_to(&mut browser, "Stop following");
+    browser.tab_to("Stop following");
     browser.press("Enter");
     browser.wait_for("location.search === '' && document.readyState === 'complete'");
     assert_eq!(browser.run("document.querySelector('#calls').getAttribute('hx-get')"), Value::Null);

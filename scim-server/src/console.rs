@@ -29,6 +29,7 @@ mod session;
 mod settings;
 mod sign_in;
 mod tokens;
+mod traffic;
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 

@@ -9,6 +9,7 @@ use super::{
     call, command,
     path::of_tenant,
     row::{Row, thousands},
+    traffic::{self, Range},
 };
 use crate::{
     admin::{AdminRequest, Fault, RequestsQuery, RequestsRequest, clients::ClientRequest},
@@ -43,7 +44,12 @@ pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
         .with(Piece::Links(ways(ask, &here, follows)))
         .with(Piece::Live { id: "calls", every, pieces: found })
         .command(words(ask, tenant, follows));
-    Ok(ask.tenant_page(tenant, "Requests").with(section))
+    let page = ask.tenant_page(tenant, "Requests").with(section);
+    let range = Range::of(ask);
+    Ok(match traffic::of(ask, Some(tenant), range).await {
+        Some(traffic) if !follows => page.with(traffic.section(range, Some(tenant), &here)),
+        _ => page,
+    })
 }
 
 /// The command that lists them.

@@ -8,6 +8,7 @@ use crate::server::{ENTERPRISE, USER};
 /// The pages that there are without somebody's id.
 pub const PAGES: &[&str] = &[
     "/console",
+    "/console?range=7d",
     "/console/server",
     "/console/t/test",
     "/console/t/test?provider=entra",

@@ -1,9 +1,11 @@
 //! The calls of a tenant in the console: found by what they were, told in words, and followed as they come.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::{Visitor, encode, with_console};
-use crate::server::{Client, Options, TestServer, USER};
+use crate::server::{Client, Options, PATIENCE, TestServer, USER};
 
 const HERE: &str = "/console/t/test/requests";
 
@@ -106,12 +108,52 @@ async fn calls_of_another_tenant_are_not_here() {
     assert!(page(&visitor, &format!("/console/t/other/requests/{id}")).await.contains("/Groups"));
 }
 
+/// The label of the small chart of the only tenant, and the numbers of the large one.
+fn charts(page: &str) -> (String, Vec<Vec<u64>>) {
+    let label = page.split("role=\"img\" aria-label=\"").nth(1).and_then(|rest| rest.split('"').next());
+    let data = page.split("data-chart=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a chart");
+    (label.unwrap_or_default().to_owned(), serde_json::from_str(data).expect("numbers"))
+}
+
+#[tokio::test]
+async fn calls_and_refusals_are_charts() {
+    let mut server = with_console();
+    let visitor = Visitor::root(&server).await;
+    assert!(page(&visitor, "/console").await.contains("No call in this time"));
+    let client = server.client();
+    for _ in 0..3 {
+        client.get("/Users").await.expect(200);
+    }
+    client.get("/Users/00000000-0000-7000-8000-000000000000").await.expect(404);
+    for (range, steps) in [("24h", 24), ("7d", 168), ("30d", 30)] {
+        let overview = page(&visitor, &format!("/console?range={range}")).await;
+        let (label, numbers) = charts(&overview);
+        assert_eq!(label, "4 calls, 1 refused or failed", "{range}");
+        assert_eq!(numbers.iter().map(Vec::len).collect::<Vec<_>>(), [steps; 4], "{range}");
+        let sums: Vec<u64> = numbers.iter().skip(1).map(|line| line.iter().sum()).collect();
+        assert_eq!(sums, [3, 1, 0], "{range}");
+        let of_tenant = page(&visitor, &format!("{HERE}?range={range}")).await;
+        assert_eq!(charts(&of_tenant).1, numbers, "{range}");
+        assert!(of_tenant.contains("scim-server requests count --tenant test"), "{of_tenant}");
+    }
+    // What was before a restart is counted, too: a moment after the start.
+    server.kill();
+    server.launch();
+    let visitor = Visitor::root(&server).await;
+    let end = Instant::now() + PATIENCE;
+    while !page(&visitor, "/console").await.contains("4 calls, 1 refused") {
+        assert!(Instant::now() < end, "the calls before the restart are never counted");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_page_says_that_there_is_no_log() {
     let server = TestServer::with(Options::args(&["--console", "--request-log-retention", "0"]));
     let visitor = Visitor::root(&server).await;
     let off = page(&visitor, &format!("{HERE}?follow=on")).await;
     assert!(off.contains("request_log_retention") && !off.contains("hx-trigger"), "{off}");
+    assert!(!page(&visitor, "/console").await.contains("data-chart"));
 }
 
 /// What somebody looks for is text, and stays what it was.

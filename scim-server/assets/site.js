@@ -19,7 +19,7 @@
 
   const charts = (within) => {
     if (typeof uPlot === "undefined") return;
-    const colours = ["--accent", "--bad", "--good", "--warn"].map((name) => {
+    const colours = ["--accent", "--warn", "--bad", "--good"].map((name) => {
       const probe = document.body.appendChild(document.createElement("i"));
       probe.style.color = `var(${name})`;
       const colour = getComputedStyle(probe).color;

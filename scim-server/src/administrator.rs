@@ -67,36 +67,52 @@ pub struct Administrator {
     pub role: Role,
     /// The only tenant that their commands may be about; any when absent.
     pub tenant: Option<TenantId>,
-    /// Whether they have come by a setup link, whose name it is.
-    is_link: bool,
+    /// What let them in.
+    by: By,
+}
+
+/// What lets somebody in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// A token, or the store itself.
+    Token,
+    /// The identity provider of the administrators, for one session.
+    Provider,
+    /// A setup link, whose name is theirs.
+    SetupLink,
 }
 
 impl Administrator {
     /// Whoever has `admin.token`, or the store itself: may do everything.
     pub fn root() -> Self {
-        Self { name: None, role: Role::Administrator, tenant: None, is_link: false }
+        Self { name: None, role: Role::Administrator, tenant: None, by: By::Token }
     }
 
-    /// Somebody who has signed in.
+    /// A person whom the identity provider of the administrators has named.
     pub fn person(name: &str, role: Role) -> Self {
-        Self { name: Some(Arc::from(name)), role, tenant: None, is_link: false }
+        Self { name: Some(Arc::from(name)), role, tenant: None, by: By::Provider }
     }
 
     /// Whoever has a token.
     pub fn bearer(token: &AdminToken) -> Self {
-        Self { tenant: token.tenant, ..Self::person(&token.name, token.role) }
+        Self { name: Some(Arc::from(token.name.as_str())), role: token.role, tenant: token.tenant, by: By::Token }
     }
 
     /// Whoever has opened a setup link of that name: its tenant alone.
     pub fn setup_link(name: &str, tenant: TenantId) -> Self {
-        Self { name: Some(Arc::from(name)), role: Role::Operator, tenant: Some(tenant), is_link: true }
+        Self { name: Some(Arc::from(name)), role: Role::Operator, tenant: Some(tenant), by: By::SetupLink }
+    }
+
+    /// Whether a provider has named them: nothing that is kept here can take that back.
+    pub fn is_person(&self) -> bool {
+        self.by == By::Provider
     }
 
     /// What events call them: `admin`, or `admin:` and the name ([`crate::event::is_administrator`]).
     pub fn actor(&self) -> Arc<str> {
         match &self.name {
             None => Arc::from(ADMIN),
-            Some(name) if self.is_link => Arc::from(format!("{SETUP_LINK}{name}")),
+            Some(name) if self.by == By::SetupLink => Arc::from(format!("{SETUP_LINK}{name}")),
             Some(name) => Arc::from(format!("{ADMIN}:{name}")),
         }
     }

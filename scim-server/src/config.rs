@@ -4,10 +4,12 @@
 //! `SCIM_SERVER_*`, then file, then default), and [`Config`] is what they mean: parsed, checked
 //! against each other, with units gone.
 
+mod console;
 mod database;
 pub mod layers;
 mod nats;
 mod operator;
+mod place;
 mod request_log;
 pub mod setting;
 
@@ -17,13 +19,14 @@ use std::{
     time::Duration,
 };
 
+pub use console::{ConsoleSettings, OidcSettings};
 pub use database::Database;
-use hyper::http::uri::Authority;
 use ipnet::IpNet;
 pub use layers::{Given, Layers, Origin};
 pub use nats::Nats;
 pub use setting::{SETTINGS, Setting};
 
+use self::place::{address, hosts, networks, url};
 use crate::{
     audit::Destination, log::Format, oauth::jwks::fetch::Rules, request_log::Limits, rotated::Rotation,
     tenant::Operator, units,
@@ -101,8 +104,8 @@ pub struct Config {
     pub tls: Option<TlsFiles>,
     /// Where administrators connect.
     pub admin_listen: SocketAddr,
-    /// Whether the console is served.
-    pub console: bool,
+    /// Whether and how the console is served.
+    pub console: ConsoleSettings,
     /// The base of URLs given to clients, without a slash at the end.
     pub public_url: Option<String>,
     /// Whether `X-Forwarded-*` are believed, whoever sends them.
@@ -232,7 +235,7 @@ impl Config {
             listen: layers.required("listen", address)?,
             tls: tls(layers.optional("tls_cert", path)?, layers.optional("tls_key", path)?)?,
             admin_listen: layers.required("admin_listen", address)?,
-            console: layers.required("console", switch)?,
+            console: ConsoleSettings::from_layers(layers)?,
             public_url: layers.optional("public_url", url)?,
             trust_forwarded: layers.required("trust_forwarded", switch)?,
             trusted_proxies: layers.optional("trusted_proxies", networks)?.unwrap_or_default(),
@@ -314,7 +317,6 @@ impl Config {
             ("tls_cert", cert(self) != cert(other)),
             ("tls_key", key(self) != key(other)),
             ("admin_listen", self.admin_listen != other.admin_listen),
-            ("console", self.console != other.console),
             ("webhook_networks", self.webhook_networks != other.webhook_networks),
             ("operator_name", self.operator.name != other.operator.name),
             ("operator_colour", self.operator.colour != other.operator.colour),
@@ -345,7 +347,8 @@ impl Config {
             ("request_log_size", log_bytes(self) != log_bytes(other)),
             ("log_format", self.log_format != other.log_format),
         ];
-        changed.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+        let changed = changed.into_iter().chain(self.console.differences(&other.console));
+        changed.filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
 }
 
@@ -376,22 +379,6 @@ fn path(text: &str) -> Result<PathBuf, String> {
     if text.contains('\0') { Err("a path has no NUL in it".to_owned()) } else { Ok(Path::new(text).to_owned()) }
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| {
-        format!("{text:?} is not an address and a port; write it as 127.0.0.1:8080, [::1]:8080 or, for all addresses, 0.0.0.0:8080")
-    })
-}
-
-/// Networks, or single addresses, separated by commas. An IPv4 one in the form of IPv6 is IPv4.
-fn networks(text: &str) -> Result<Vec<IpNet>, String> {
-    let one = |text: &str| {
-        let network =
-            text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(|address| address.to_canonical().into()));
-        network.map_err(|_| format!("{text:?} is neither an address nor a network; write them as 10.0.0.5, 10.0.0.0/8 or 2001:db8::/32, with commas between them"))
-    };
-    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(one).collect()
-}
-
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{text:?} is not a whole number, or too large"))
 }
@@ -413,20 +400,6 @@ fn timeout(text: &str) -> Result<Duration, String> {
     if time.is_zero() { Err("0 would refuse everything; write a duration such as 30s".to_owned()) } else { Ok(time) }
 }
 
-/// Names or addresses of hosts, separated by commas; each with its port in what comes back.
-fn hosts(text: &str) -> Result<Vec<String>, String> {
-    let one = |text: &str| {
-        let authority: Option<Authority> = text.parse().ok().filter(|_| !text.contains('@'));
-        let authority = authority.ok_or_else(|| {
-            format!(
-                "{text:?} is not a host; write login.microsoftonline.com, or idp.example:8443, with commas between them"
-            )
-        })?;
-        Ok(format!("{}:{}", authority.host().to_ascii_lowercase(), authority.port_u16().unwrap_or(443)))
-    };
-    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(one).collect()
-}
-
 fn access_token_lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = units::duration(text)?;
     let range = Duration::from_secs(1)..=Duration::from_secs(6 * 60 * 60);
@@ -435,16 +408,6 @@ fn access_token_lifetime(text: &str) -> Result<Duration, String> {
 
 fn switch(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| format!("{text:?} is neither true nor false"))
-}
-
-fn url(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let good =
-        host.is_some_and(|host| !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "?#\0".contains(c)));
-    if !good {
-        return Err(format!("{text:?} is not a base URL; write it as https://scim.example.com"));
-    }
-    Ok(text.trim_end_matches('/').to_owned())
 }
 
 fn tenant_name(text: &str) -> Result<String, String> {

@@ -6,16 +6,19 @@
 //! [`route`] finds the screen; what it says is drawn by [`crate::web`].
 
 mod ask;
+mod call;
 mod command;
 mod connect;
 mod deleted;
 mod deliveries;
 mod history;
 mod kind;
+mod oidc;
 mod overview;
 mod path;
 mod people;
 mod person;
+mod requests;
 mod ring;
 mod route;
 mod row;
@@ -26,6 +29,7 @@ mod session;
 mod settings;
 mod sign_in;
 mod tokens;
+mod traffic;
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -34,6 +38,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::{Method, Request, StatusCode, body::Incoming};
 use tokio::sync::watch;
 
+pub use self::oidc::Oidc;
 use self::{
     ask::Ask,
     ring::Ring,
@@ -63,6 +68,10 @@ const ATTEMPTS: u32 = 10;
 pub struct Console {
     sessions: Sessions,
     links: Arc<SignInLinks>,
+    /// Where administrators sign in, if there is a provider.
+    oidc: Option<Oidc>,
+    /// Whether browsers show cookies by TLS only.
+    by_tls: bool,
     /// Failed attempts to sign in.
     attempts: AddressLimit,
     side: Side,
@@ -75,11 +84,18 @@ pub struct Console {
 
 impl Console {
     /// A console that nobody has signed in to. `settings` are shown: key, value without secrets, and where it comes from.
-    pub fn new(links: Arc<SignInLinks>, metrics: Arc<Metrics>, settings: Vec<(String, String, String)>) -> Self {
+    pub fn new(
+        links: Arc<SignInLinks>,
+        oidc: Option<Oidc>,
+        metrics: Arc<Metrics>,
+        settings: Vec<(String, String, String)>,
+    ) -> Self {
         let name = "scim-server".to_owned();
         Self {
             sessions: Sessions::default(),
+            by_tls: links.url().starts_with("https:"),
             links,
+            oidc,
             attempts: AddressLimit::new(
                 NonZeroU32::new(ATTEMPTS).unwrap_or(NonZeroU32::MIN),
                 Duration::from_secs(60) / ATTEMPTS,
@@ -94,6 +110,17 @@ impl Console {
     /// Counts what the charts show, until the server stops.
     pub async fn count(&self, clock: Arc<dyn Clock>, stopped: watch::Receiver<bool>) {
         self.ring.fill(Arc::clone(&self.metrics), clock, stopped).await;
+    }
+
+    /// Where a provider leads back to, below what people reach the console by.
+    pub fn redirect_uri(links: &SignInLinks) -> String {
+        format!("{}{}", links.url(), sign_in::BACK.strip_prefix(BASE).unwrap_or_default())
+    }
+
+    /// The same with a cookie.
+    fn with_cookie(&self, response: WebResponse, cookie: &str) -> WebResponse {
+        let secure = if self.by_tls { "; Secure" } else { "" };
+        response::with_cookie(response, &format!("{cookie}{secure}"))
     }
 
     /// A page that says why there is none.
@@ -168,6 +195,10 @@ impl Pages for Console {
             (_, "/") => return response::redirect(BASE),
             (&Method::POST, sign_in::PATH) => return sign_in::by_token(self, admin, request, peer).await,
             (_, sign_in::PATH) => return sign_in::page(self, &query),
+            (&Method::GET, sign_in::AWAY) => return sign_in::away(self, admin, &query, peer).await,
+            (&Method::GET, sign_in::BACK) => {
+                return sign_in::by_provider(self, admin, &query, &sign_in::cookies(&request), peer).await;
+            }
             (&Method::GET, sign_in::ENTRY) => return sign_in::by_link(self, admin, &query, peer).await,
             _ => {}
         }

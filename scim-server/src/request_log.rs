@@ -6,6 +6,7 @@
 //! each other in files ([`segment`]), which are removed as a whole.
 
 mod block;
+mod counts;
 mod filter;
 mod queue;
 mod reader;
@@ -18,6 +19,7 @@ mod tests;
 mod writer;
 
 pub use self::{
+    counts::{Counts, Step},
     queue::{MAX_QUEUED as QUEUED, RequestLog},
     reader::{Direction, Effort, Page, Reader},
     row::{Call, Method, Place, Row},

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use hyper::{Method, StatusCode};
 use scim_protocol::{Error, ErrorKind};
 
+pub use self::connect::guide;
 use self::{brand::View, visitor::Visitor};
 use crate::{
     admin::{AdminContext, SETUP_PATH},

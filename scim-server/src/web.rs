@@ -12,7 +12,7 @@ pub mod piece;
 pub mod response;
 
 pub use self::{
-    cell::{Button, Cell, Tone},
+    cell::{Bar, Bars, Button, Cell, Tone},
     form::{Field, Form, Kind, Parameters},
     page::{Link, Page, Side},
     piece::{Chart, Facts, Piece, Section, Table},

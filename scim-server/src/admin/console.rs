@@ -33,11 +33,12 @@ pub struct SignInLinks {
 }
 
 impl SignInLinks {
-    /// Links to the console of the listener at that address.
-    pub fn new(address: SocketAddr) -> Self {
+    /// Links to the console of the listener at that address, which people reach by `url` when there is one.
+    pub fn new(address: SocketAddr, url: Option<&str>) -> Self {
         // Where all addresses are listened on, this machine reaches it by its own.
         let host = if address.ip().is_unspecified() { "localhost".to_owned() } else { host(address) };
-        Self { url: format!("http://{host}:{}/console", address.port()), links: Mutex::default() }
+        let base = url.map_or_else(|| format!("http://{host}:{}", address.port()), str::to_owned);
+        Self { url: format!("{base}/console"), links: Mutex::default() }
     }
 
     /// The console's URL.
@@ -81,8 +82,9 @@ fn host(address: SocketAddr) -> String {
 
 impl AdminContext {
     /// Whether somebody who has signed in by a token may still do what they might: it is there, and has not ended.
+    /// Whom a provider has named is who they are for as long as a session lasts.
     pub async fn is_still(&self, whom: &Administrator) -> Result<bool, StoreError> {
-        if whom.name.is_none() {
+        if whom.name.is_none() || whom.is_person() {
             return Ok(true);
         }
         let now = self.clock.now();
@@ -112,7 +114,7 @@ mod tests {
 
     #[test]
     fn a_link_is_good_once_and_for_five_minutes() {
-        let links = SignInLinks::new("127.0.0.1:8081".parse().unwrap());
+        let links = SignInLinks::new("127.0.0.1:8081".parse().unwrap(), None);
         let at = Timestamp::from_millis;
         let url = links.make(Administrator::root(), at(0));
         assert!(url.starts_with("http://127.0.0.1:8081/console/enter?code=scim_"), "{url}");
@@ -121,11 +123,13 @@ mod tests {
         assert_eq!(links.redeem(code(&url), at(LIFE - 1)), None);
         let late = links.make(Administrator::root(), at(0));
         assert_eq!(links.redeem(code(&late), at(LIFE)), None);
+        let named = SignInLinks::new("127.0.0.1:8081".parse().unwrap(), Some("https://console.example.com"));
+        assert_eq!(named.url(), "https://console.example.com/console");
     }
 
     #[test]
     fn there_is_no_end_of_links_and_an_end_of_memory() {
-        let links = SignInLinks::new("[::1]:8081".parse().unwrap());
+        let links = SignInLinks::new("[::1]:8081".parse().unwrap(), None);
         let first = links.make(Administrator::root(), Timestamp::from_millis(0));
         assert!(first.starts_with("http://[::1]:8081/console/"), "{first}");
         for at in 1..=i64::try_from(MOST).unwrap() {

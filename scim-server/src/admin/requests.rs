@@ -1,5 +1,6 @@
 //! The log of requests, for administrators: which calls came, what each meant, and what to do about one that failed.
 
+mod count;
 mod curl;
 mod meaning;
 mod query;
@@ -35,6 +36,12 @@ const LOOK: Duration = Duration::from_secs(10);
 pub enum RequestsRequest {
     /// Lists calls.
     List(RequestsQuery),
+    /// How many calls came, were refused (4xx) and failed (5xx), in each hour of the last seven days.
+    Count {
+        /// In each day (UTC) of the last thirty.
+        #[serde(default)]
+        days: bool,
+    },
     /// One call, explained.
     Show {
         /// Its id: the `X-Request-Id` of its response.
@@ -84,6 +91,7 @@ impl RequestsRequest {
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::List(_) => "requests-list",
+            Self::Count { .. } => "requests-count",
             Self::Show { .. } => "requests-show",
         }
     }
@@ -130,6 +138,7 @@ pub(super) async fn execute(
     match request {
         RequestsRequest::List(query) if query.follow => follow(context, view, tenant.as_ref(), &query, output).await,
         RequestsRequest::List(query) => list(context, view, tenant.as_ref(), &query, output).await,
+        RequestsRequest::Count { days } => count::count(context, view, tenant.as_ref(), days, output).await,
         RequestsRequest::Show { id, names } => show(context, view, tenant.as_ref(), &id, names, output).await,
     }
 }

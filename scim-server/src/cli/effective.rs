@@ -66,9 +66,11 @@ fn problems(config: &Config) -> Vec<String> {
             problems.push(format!("{key}: {}", fault::chain(&error)));
         }
     }
+    let secret = config.console.oidc.as_ref().and_then(|oidc| oidc.client_secret_file.clone());
     let secrets = [
         ("store_password_file", &config.database.password_file),
         ("event_nats_credentials", &config.event_nats.credentials),
+        ("console_client_secret_file", &secret),
     ];
     for (key, path) in secrets.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))) {
         problems.extend(unreadable(key, path));

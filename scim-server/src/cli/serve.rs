@@ -27,7 +27,7 @@ use crate::{
     },
     clock::{Clock, SystemClock},
     config::{Config, Given},
-    console::Console,
+    console::{Console, Oidc},
     directory::Directory,
     http::Service,
     log::{LogControl, Seldom},
@@ -97,12 +97,10 @@ async fn serve(
     warn_of_plain_http(&config, address);
     let listener = bind_administration(&config).await?;
     let admin_address = listener.local_addr().map_err(failed)?;
-    let links = config.console.then(|| Arc::new(SignInLinks::new(admin_address)));
+    let url_of_console = config.console.url.as_deref();
+    let links = config.console.on.then(|| Arc::new(SignInLinks::new(admin_address, url_of_console)));
     let console = match &links {
-        Some(links) => {
-            let (metrics, settings) = (Arc::clone(&server.service.metrics), Config::shown(&given)?);
-            Some(Arc::new(Console::new(Arc::clone(links), metrics, settings)))
-        }
+        Some(links) => Some(Arc::new(console(&config, &given, links, &server.service.metrics)?)),
         None => None,
     };
     let admin = admin(data_dir, &server.service, url.clone(), links.clone(), console.clone())?;
@@ -238,6 +236,20 @@ async fn bind_administration(config: &Config) -> Result<TcpListener, Failure> {
         tracing::warn!(address = %config.admin_listen, "the administration listener is not on loopback and has no TLS: let only administrators reach it");
     }
     Ok(listener)
+}
+
+/// The console, at which nobody is signed in.
+fn console(
+    config: &Config,
+    given: &Given,
+    links: &Arc<SignInLinks>,
+    metrics: &Arc<Metrics>,
+) -> Result<Console, Failure> {
+    let back = Console::redirect_uri(links);
+    let oidc = config.console.oidc.clone();
+    let oidc = oidc.map(|oidc| Oidc::open(oidc, &config.jwks, back, Arc::clone(&metrics.oauth)));
+    let oidc = oidc.transpose().map_err(failed)?;
+    Ok(Console::new(Arc::clone(links), oidc, Arc::clone(metrics), Config::shown(given)?))
 }
 
 fn admin(

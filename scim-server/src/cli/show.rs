@@ -78,6 +78,8 @@ pub(super) enum Show {
     Link,
     /// One call, explained.
     Request,
+    /// How many calls came in each step of time.
+    RequestCounts,
     /// A list of calls.
     Requests,
     /// Calls, each on a line of its own as it comes.
@@ -154,6 +156,7 @@ impl Show {
                 | Self::Mapping
                 | Self::MappingChange
                 | Self::Refusals
+                | Self::RequestCounts
                 | Self::Requests
                 | Self::Restored
                 | Self::Roles

@@ -119,6 +119,18 @@ fn the_layer_that_said_it_is_named() {
 }
 
 #[test]
+fn a_provider_and_the_client_at_it_belong_together() {
+    let issuer = "console_issuer = \"https://login.example.com/\"\n";
+    let oidc = read(&format!("{issuer}console_client_id = \"console\""), &[], &[]).unwrap().console.oidc.unwrap();
+    assert_eq!((&*oidc.issuer, &*oidc.host), ("https://login.example.com/", "login.example.com:443"));
+    assert_eq!((&*oidc.scope, &*oidc.claim), ("openid email profile", "roles"));
+    for one in [issuer, "console_client_id = \"console\""] {
+        let error = read(one, &[], &[]).map(|_| ()).unwrap_err();
+        assert!(error.contains("set both or neither"), "{error}");
+    }
+}
+
+#[test]
 fn every_setting_of_the_table_is_read() {
     for setting in SETTINGS {
         let refused = read("", &[], &[(setting.key, "\0")]);
@@ -143,13 +155,21 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
             "SIZE" => "99MiB",
             "URL,…" => "nats://other.example.com:4222",
             "SUBJECT" => "other",
+            "SCOPE" => "openid other",
             "CIDR,…" => "192.0.2.0/24,::1",
             "FILTER" => "debug",
             "human|json" => "json",
             _ => "107",
         };
         // Without which others cannot be set.
-        let base = [("tls_cert", "c"), ("tls_key", "k"), ("audit_log", "a"), ("audit_log_size", "1MiB")];
+        let base = [
+            ("tls_cert", "c"),
+            ("tls_key", "k"),
+            ("audit_log", "a"),
+            ("audit_log_size", "1MiB"),
+            ("console_issuer", "https://login.example.com"),
+            ("console_client_id", "console"),
+        ];
         let before = read("", &[], &base).unwrap();
         let after = read("", &base, &[(setting.key, other)]).unwrap();
         assert_ne!(before, after, "{}", setting.key);

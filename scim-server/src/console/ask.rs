@@ -32,6 +32,7 @@ const PARTS: &[(&str, &str)] = &[
     ("groups", "Groups"),
     ("deleted", "Deleted"),
     ("history", "History"),
+    ("requests", "Requests"),
     ("tokens", "Tokens and clients"),
     ("deliveries", "Events and deliveries"),
     ("rules", "Roles and mapping"),

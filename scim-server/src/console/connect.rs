@@ -1,20 +1,21 @@
 //! How an identity provider reaches a tenant, in the provider's own words; and whether it has called.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     ask::{Ask, Shown},
     command,
     path::of_tenant,
-    row::{Row, thousands, value},
+    row::{Row, thousands},
 };
 use crate::{
-    admin::{AdminRequest, connection::Provider},
+    admin::{
+        AdminRequest,
+        connection::{Field, Method, Provider, Values},
+    },
+    setup,
     web::{Cell, Facts, Piece, Section, Tone},
 };
-
-/// The providers whose words are known: what the command line calls them, and what they are called.
-const PROVIDERS: &[(&str, &str)] = &[("entra", "Microsoft Entra ID"), ("okta", "Okta"), ("ping", "Ping")];
 
 /// How often a page asks whether the first call has come, in seconds.
 const ASKS: u32 = 3;
@@ -23,47 +24,60 @@ const ASKS: u32 = 3;
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
     let name = tenant.to_owned();
     let status = ask.row(AdminRequest::Status { tenant: Some(name.clone()) }).await?;
-    let chosen = PROVIDERS.iter().find(|(word, _)| *word == ask.query.text("provider"));
-    let provider = chosen.and_then(|(word, _)| serde_json::from_value::<Provider>(json!(word)).ok());
-    let connection = ask.row(AdminRequest::TenantConnection { tenant: name, client: None, provider }).await?;
+    let connection = ask.row(AdminRequest::TenantConnection { tenant: name, client: None, provider: None }).await?;
     let mut page = ask.tenant_page(tenant, "Connect");
     for problem in status.list("/problems") {
         page = page.with(Piece::Notice(Tone::Warn, problem.text("/detail").to_owned()));
     }
-    page = page.with(calls(tenant, &status)).with(steps()).with(values(tenant, &connection));
-    let links = PROVIDERS
-        .iter()
-        .map(|(word, title)| (format!("{}?provider={word}", of_tenant(tenant, "")), (*title).to_owned()));
-    let mut section = Section::new("In the words of the provider")
-        .note("Choose the provider: these are the names of the fields as it shows them.")
-        .with(Piece::Links(links.collect()));
-    if let Some((word, title)) = chosen {
-        let fields = connection.pointer("/fields").and_then(Value::as_object);
-        let facts = fields.into_iter().flatten().map(|(name, field)| (name.clone(), copied(field)));
-        section = section
-            .with(Piece::Text(format!("{title}:")))
-            .with(Facts(facts.collect()))
-            .command(command::line(&["tenant", "connection", tenant, "--provider", word]));
-    }
-    Ok(page.with(section))
+    page = page.with(calls(tenant, &status)).with(providers(tenant));
+    Ok(match Provider::named(ask.query.text("provider")) {
+        Some(provider) => page.with(way(tenant, provider, provider.method(ask.query.text("method")), &connection)),
+        None => page.with(steps()).with(values(tenant, &connection)),
+    })
 }
 
+/// The page of a provider.
+fn to(tenant: &str, provider: Provider) -> String {
+    format!("{}?provider={}", of_tenant(tenant, ""), provider.name())
+}
+
+fn providers(tenant: &str) -> Section {
+    let links = Provider::ALL.map(|provider| (to(tenant, provider), provider.title().to_owned()));
+    Section::new("The identity provider")
+        .note("Choose it: its page has the steps, and the values by its own names.")
+        .with(Piece::Links(links.to_vec()))
+}
+
+/// The steps in a provider, as its customers see them on the page of a setup link.
+fn way(tenant: &str, provider: Provider, method: Method, connection: &Value) -> Section {
+    let make = |what: &str| Cell::link(of_tenant(tenant, "tokens"), what);
+    let section = setup::guide(provider, method, &Values::of(connection), |field| match (field, method) {
+        (Field::ClientId, _) => make("Make a client, or choose one"),
+        (_, Method::Client) => make("That of the client: it is shown once"),
+        (_, Method::Token) => make("Make a token: it is shown once"),
+    });
+    let section = if provider.takes_clients() {
+        let (other, label) = match method {
+            Method::Client => (Method::Token, "With a token instead"),
+            Method::Token => (Method::Client, "With an OAuth client instead"),
+        };
+        section
+            .with(Piece::Links(vec![(format!("{}&method={}", to(tenant, provider), other.word()), label.to_owned())]))
+    } else {
+        section
+    };
+    section.command(command::line(&["tenant", "connection", tenant, "--provider", provider.name()]))
+}
+
+/// What is done at any provider.
 fn steps() -> Section {
     let steps = [
         "Make a token, or an OAuth client if the provider takes one. Its text is shown once.",
-        "Enter the values at the provider. They are below, also by the names that the provider gives them.",
+        "Enter the values at the provider. They are below; choose the provider to see them by its own names.",
         "Press the provider's button that tests the connection. This page notices the call by itself.",
         "Assign people and groups at the provider. They appear under “Users” and “Groups”.",
     ];
     Section::new("What to do").with(Piece::Steps(steps.map(str::to_owned).to_vec()))
-}
-
-/// What is taken to the provider's page.
-fn copied(field: &Value) -> Cell {
-    match field.as_str() {
-        Some(text) if text.starts_with("http") || !text.contains(' ') => Cell::Copy(text.to_owned()),
-        _ => value(field),
-    }
 }
 
 /// Whether somebody has called, and who is there.
@@ -82,7 +96,8 @@ fn calls(tenant: &str, status: &Value) -> Section {
         .with("Users", Cell::link(of_tenant(tenant, "users"), thousands(status.number("/users"))))
         .with("Groups", Cell::link(of_tenant(tenant, "groups"), thousands(status.number("/groups"))));
     let live = Piece::Live { id: "calls", every, pieces: vec![first, facts.into()] };
-    Section::new("Has it called?").with(live).command(command::line(&["status", "--tenant", tenant]))
+    let calls = Piece::Links(vec![(of_tenant(tenant, "requests"), "Every call, and why one was refused".to_owned())]);
+    Section::new("Has it called?").with(live).with(calls).command(command::line(&["status", "--tenant", tenant]))
 }
 
 /// The values themselves.

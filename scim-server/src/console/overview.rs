@@ -7,6 +7,7 @@ use super::{
     command,
     path::of_tenant,
     row::{Row, thousands},
+    traffic::{self, Range, Traffic},
 };
 use crate::{
     admin::{AdminRequest, ConsumerRequest, Fault, Role},
@@ -24,6 +25,8 @@ const LAGS: u64 = 10_000;
 struct Standing {
     row: Value,
     problems: Vec<(Tone, String)>,
+    /// How many calls came; nothing where no log is kept.
+    traffic: Option<Traffic>,
 }
 
 /// Shows all tenants.
@@ -33,9 +36,10 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
         None => ask.rows(AdminRequest::TenantList).await?,
     };
     let from = ask.query.text("from").parse::<usize>().unwrap_or_default();
+    let range = Range::of(ask);
     let mut standings = Vec::new();
     for tenant in tenants.iter().skip(from).take(PAGE) {
-        standings.push(standing(ask, tenant.text("/tenant")).await?);
+        standings.push(standing(ask, tenant.text("/tenant"), range).await?);
     }
     let mut page = ask.page("Overview").with(figures(&tenants, &standings));
     if tenants.is_empty() {
@@ -43,19 +47,25 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
         page.pieces.push(Piece::Notice(Tone::Plain, what.to_owned()));
     }
     page = page.with(wanted(&standings));
-    let mut list = table(&standings);
+    let mut list = table(&standings, range);
     if from + PAGE < tenants.len() {
         let more = format!("The next of {} tenants", thousands(tenants.len() as u64));
-        list.more = Some((format!("{}?from={}", super::BASE, from + PAGE), more));
+        list.more = Some((format!("{}?range={}&from={}", super::BASE, range.word(), from + PAGE), more));
     }
     page = page.with(Section::new("Tenants").with(list).command(command::line(&["status"])));
+    // Whoever may look at one tenant has its chart on its own pages.
+    if ask.session.administrator.tenant.is_none()
+        && let Some(all) = traffic::of(ask, None, range).await
+    {
+        page = page.with(all.section(range, None, super::BASE));
+    }
     if ask.may(Role::Administrator) && ask.session.administrator.tenant.is_none() {
         page = page.with(new_tenant(ask));
     }
     Ok(page)
 }
 
-async fn standing(ask: &Ask<'_>, tenant: &str) -> Result<Standing, Fault> {
+async fn standing(ask: &Ask<'_>, tenant: &str, range: Range) -> Result<Standing, Fault> {
     let row = ask.row(AdminRequest::Status { tenant: Some(tenant.to_owned()) }).await?;
     let tone = tone(row.text("/state"));
     let problem = |problem: &Value| (tone, problem.text("/detail").to_owned());
@@ -68,7 +78,8 @@ async fn standing(ask: &Ask<'_>, tenant: &str) -> Result<Standing, Fault> {
             problems.push((Tone::Warn, format!("The consumer {name} has not read {} events.", thousands(lag))));
         }
     }
-    Ok(Standing { row, problems })
+    let traffic = traffic::of(ask, Some(tenant), range).await;
+    Ok(Standing { row, problems, traffic })
 }
 
 fn tone(state: &str) -> Tone {
@@ -125,21 +136,37 @@ fn wanted(standings: &[Standing]) -> Section {
     Section::new("Needs a person").with(table)
 }
 
-fn table(standings: &[Standing]) -> Table {
-    let headings = ["Tenant", "State", "Users", "Groups", "Last call", "Last change"];
+fn table(standings: &[Standing], range: Range) -> Table {
+    let calls = format!("Calls, {}", range.word());
+    let headings = ["Tenant", "State", "Users", "Groups", &calls, "Refused", "When", "Last call", "Last change"];
     let mut table = Table::new(&headings, "No tenants yet.");
-    for Standing { row, .. } in standings {
+    for Standing { row, traffic, .. } in standings {
         let name = row.text("/tenant");
+        let [calls, refused, bars] = counted(name, traffic.as_ref(), range);
         table.push(vec![
             Cell::link(of_tenant(name, ""), name),
             state(row.text("/state")),
             Cell::link(of_tenant(name, "users"), thousands(row.number("/users"))),
             Cell::link(of_tenant(name, "groups"), thousands(row.number("/groups"))),
+            calls,
+            refused,
+            bars,
             row.time("/last_call", "never"),
             row.time("/last_write", "none that is kept"),
         ]);
     }
     table
+}
+
+/// How many calls came to a tenant, how many were refused, and when.
+fn counted(tenant: &str, traffic: Option<&Traffic>, range: Range) -> [Cell; 3] {
+    let Some(traffic) = traffic else { return [Cell::Empty, Cell::Empty, Cell::Empty] };
+    let refused = match traffic.refused() {
+        0 => Cell::text("0"),
+        some => Cell::link(of_tenant(tenant, "requests?status=4xx,5xx"), thousands(some)),
+    };
+    let calls = Cell::link(of_tenant(tenant, "requests"), thousands(traffic.calls()));
+    [calls, refused, traffic.bars(range)]
 }
 
 fn new_tenant(ask: &Ask<'_>) -> Section {

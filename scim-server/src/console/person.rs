@@ -7,6 +7,7 @@ use super::{
     command, history,
     kind::{GROUPS, People, USERS, active, display},
     path::of_tenant,
+    requests,
     row::{Row, thousands},
 };
 use crate::{
@@ -60,7 +61,8 @@ fn facts(tenant: &str, people: &People, row: &Value) -> Section {
         .with("External id", row.cell("/externalId"))
         .with("Made", row.time("/meta/created", "–"))
         .with("Changed", row.time("/meta/lastModified", "–"))
-        .with("Version", row.cell("/meta/version"));
+        .with("Version", row.cell("/meta/version"))
+        .with("Requests", Cell::link(requests::about(tenant, row.text("/id")), "Calls about it"));
     if row.pointer("/meta/source").is_some() {
         let source = vec![row.cell("/meta/source/actor"), row.time("/meta/source/last_sent", "–")];
         facts = facts.with("Last sent by", Cell::Several(source));

@@ -5,11 +5,11 @@ use hyper::{Method, StatusCode};
 use super::{
     BASE,
     ask::{Ask, Done, sentence},
-    connect, deleted, deliveries, history,
+    call, connect, deleted, deliveries, history,
     kind::{GROUPS, People, USERS},
     overview,
     path::of_tenant,
-    people, person, rules, safety, server, settings, sign_in, tokens,
+    people, person, requests, rules, safety, server, settings, sign_in, tokens,
 };
 use crate::{
     admin::Fault,
@@ -33,6 +33,8 @@ pub async fn answer(ask: &Ask<'_>, method: &Method, path: &str) -> WebResponse {
         ["t", tenant, "groups", id] => person::show(ask, tenant, &GROUPS, id).await,
         ["t", tenant, "deleted"] => deleted::show(ask, tenant).await,
         ["t", tenant, "history"] => history::show(ask, tenant).await,
+        ["t", tenant, "requests"] => requests::show(ask, tenant).await,
+        ["t", tenant, "requests", id] => call::show(ask, tenant, id).await,
         ["t", tenant, "tokens"] => tokens::show(ask, tenant).await,
         ["t", tenant, "deliveries"] => deliveries::show(ask, tenant).await,
         ["t", tenant, "rules"] => rules::show(ask, tenant).await,

@@ -1,12 +1,14 @@
-//! How people get in: by a token that they paste once, or by a link that is good once.
+//! How people get in: by a token that they paste once, by a link that is good once, or at their identity provider.
 
 use std::net::SocketAddr;
 
 use hyper::{Method, Request, StatusCode, body::Incoming, header::COOKIE};
+use scim_protocol::Timestamp;
 use uuid::Uuid;
 
 use super::{
     BASE, Console,
+    oidc::{Back, Oidc, Refusal},
     session::{Session, no_cookie},
 };
 use crate::{
@@ -20,6 +22,13 @@ use crate::{
 pub const PATH: &str = "/console/sign-in";
 /// Where a one-time link leads.
 pub const ENTRY: &str = "/console/enter";
+
+/// What leads to the provider.
+pub const AWAY: &str = "/console/oidc";
+/// Where the provider leads back to.
+pub const BACK: &str = "/console/oidc/back";
+/// The cookie of whoever is at the provider: its `state`.
+const STATE: &str = "scim_console_state";
 
 /// The session that a request shows. Not one of somebody whose token was deleted, has ended or allows less by now.
 pub async fn session(console: &Console, admin: &Admin, cookies: &[String]) -> Option<Session> {
@@ -71,6 +80,10 @@ fn shown(console: &Console, status: StatusCode, to: &str, why: Option<&str>) -> 
     let mut page = Page::new(&console.side, "Sign in");
     if let Some(why) = why {
         page = page.with(Piece::Notice(Tone::Bad, why.to_owned()));
+    }
+    if console.oidc.is_some() {
+        let way = (format!("{AWAY}?to={}", form::encode(to)), "Sign in with your account".to_owned());
+        page = page.with(Section::new("At your identity provider").with(Piece::Links(vec![way])));
     }
     let section = Section::new("With a token")
         .with(form)
@@ -124,6 +137,80 @@ pub async fn by_link(console: &Console, admin: &Admin, query: &str, peer: Socket
     shown(console, StatusCode::FORBIDDEN, "", Some(why))
 }
 
+/// Sends somebody to the provider, with a cookie to come back with.
+pub async fn away(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) -> WebResponse {
+    let query = Parameters::parse(query);
+    let Some(oidc) = &console.oidc else { return response::redirect(PATH) };
+    match oidc.begin(query.text("to"), admin.context.clock.now()).await {
+        Ok(away) => {
+            // What comes back is led here by another site: Strict would keep the cookie away.
+            let cookie = format!("{STATE}={}; Path={AWAY}; HttpOnly; SameSite=Lax; Max-Age=600", away.state);
+            console.with_cookie(response::away(&away.to), &cookie)
+        }
+        Err(refusal) => refused(console, &refusal, peer),
+    }
+}
+
+/// Lets in whom the provider names.
+pub async fn by_provider(
+    console: &Console,
+    admin: &Admin,
+    query: &str,
+    cookies: &[String],
+    peer: SocketAddr,
+) -> WebResponse {
+    let Some(oidc) = &console.oidc else { return response::redirect(PATH) };
+    if let Err(wait) = console.attempts.check(peer.ip()) {
+        let why = format!("Too many attempts. Try again in {} seconds.", wait.seconds());
+        return shown(console, StatusCode::TOO_MANY_REQUESTS, "", Some(&why));
+    }
+    let response = match named(oidc, query, cookies, admin.context.clock.now()).await {
+        Ok((administrator, to)) => begin(console, admin, administrator, peer, &to).await,
+        Err(refusal) => {
+            console.attempts.count(peer.ip());
+            refused(console, &refusal, peer)
+        }
+    };
+    console.with_cookie(response, &format!("{STATE}=; Path={AWAY}; HttpOnly; SameSite=Lax; Max-Age=0"))
+}
+
+/// Whom the provider names. What another browser was sent away for counts for nothing.
+async fn named(
+    oidc: &Oidc,
+    query: &str,
+    cookies: &[String],
+    now: Timestamp,
+) -> Result<(Administrator, String), Refusal> {
+    let query = Parameters::parse(query);
+    let back = Back {
+        state: query.text("state"),
+        code: query.text("code"),
+        error: query.text("error"),
+        iss: query.text("iss"),
+    };
+    let shown = cookies.iter().flat_map(|cookies| cookies.split(';')).filter_map(|one| one.trim().split_once('='));
+    let is_of_this_browser = !back.state.is_empty() && shown.into_iter().any(|one| one == (STATE, back.state));
+    if !is_of_this_browser {
+        return Err(Refusal::Unknown);
+    }
+    oidc.finish(back, now).await
+}
+
+/// The page that says why the provider did not help. The log says it to administrators.
+fn refused(console: &Console, refusal: &Refusal, peer: SocketAddr) -> WebResponse {
+    let status = match refusal {
+        Refusal::Provider(why) => {
+            tracing::warn!(why, "the provider at which administrators sign in does not answer as it should");
+            StatusCode::BAD_GATEWAY
+        }
+        other => {
+            tracing::warn!(%peer, why = %other, "a sign-in by the provider was refused");
+            StatusCode::FORBIDDEN
+        }
+    };
+    shown(console, status, "", Some(&refusal.to_string()))
+}
+
 /// Begins a session. The browser goes on by a page of ours: it shows a new cookie only to what this site leads to.
 async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: SocketAddr, to: &str) -> WebResponse {
     let actor = whom.actor();
@@ -139,7 +226,7 @@ async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: Sock
     let mut page = Page::new(&console.side, "You are signed in");
     to.clone_into(&mut page.onward);
     page.pieces.push(Piece::Links(vec![(to.to_owned(), "Go on".to_owned())]));
-    response::with_cookie(response::page(StatusCode::OK, &page), &cookie)
+    console.with_cookie(response::page(StatusCode::OK, &page), &cookie)
 }
 
 /// Ends a session, and has the browser forget it.
@@ -148,7 +235,7 @@ pub async fn out(console: &Console, admin: &Admin, session: &Session) -> WebResp
     if let Err(error) = tell(admin, &session.administrator.actor(), Deed::AdministratorSignedOut).await {
         tracing::error!(error = &error as &dyn std::error::Error, "a sign-out cannot be noted");
     }
-    response::with_cookie(response::redirect(PATH), &no_cookie())
+    console.with_cookie(response::redirect(PATH), &no_cookie())
 }
 
 /// Tells in the server's own log who has come or gone.

@@ -11,6 +11,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, Error as _, IgnoredAny},
 };
+use serde_json::{Map, Value};
 
 pub use self::key::{Algorithm, KeySet};
 use super::Check;
@@ -30,6 +31,7 @@ pub struct Unverified<'a> {
     pub key: Option<String>,
     /// What it says.
     pub claims: Claims,
+    payload: Vec<u8>,
     signed: &'a [u8],
     signature: Vec<u8>,
 }
@@ -123,15 +125,20 @@ impl<'a> Unverified<'a> {
             URL_SAFE_NO_PAD.decode(part).map_err(|_| form(&format!("a {name} of other characters")))
         };
         let header = decode(header, "header")?;
-        let claims = decode(claims, "part of claims")?;
+        let payload = decode(claims, "part of claims")?;
         let signature = decode(signature, "signature")?;
         // The reasons of serde_json may quote what came; what is wrong is told without that.
         let header: Header = object(&header)
             .map_err(|error| Check::new("header", "an object with alg, and typ and kid as strings", &place(&error)))?;
         let algorithm = header.require()?;
         let expected = "an object with iss and sub as strings, aud, exp as a number, and each once";
-        let claims: Claims = object(&claims).map_err(|error| Check::new("claims", expected, &place(&error)))?;
-        Ok(Self { algorithm, key: header.kid, claims, signed: signed.as_bytes(), signature })
+        let claims: Claims = object(&payload).map_err(|error| Check::new("claims", expected, &place(&error)))?;
+        Ok(Self { algorithm, key: header.kid, claims, payload, signed: signed.as_bytes(), signature })
+    }
+
+    /// All that it says, also what [`Claims`] has no name for.
+    pub fn said(&self) -> Map<String, Value> {
+        serde_json::from_slice(&self.payload).unwrap_or_default()
     }
 
     /// Verifies the signature by one of these keys.

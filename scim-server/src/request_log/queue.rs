@@ -11,7 +11,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{Call, Limits, Reader, writer::Writer};
+use super::{Call, Counts, Limits, Reader, row, writer::Writer};
 use crate::{clock::Clock, log::Seldom, metrics::RequestLogMetrics};
 
 /// How many bytes may wait: those of some ten thousand calls.
@@ -39,6 +39,7 @@ struct Shared {
     /// Wakes whoever waits until something is written.
     written: Notify,
     metrics: Arc<RequestLogMetrics>,
+    counts: Arc<Counts>,
 }
 
 #[derive(Debug, Default)]
@@ -70,13 +71,15 @@ impl RequestLog {
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
         let writer = Writer::open(directory, limits)?;
+        let (reader, counts) = (Reader::new(directory), Arc::new(Counts::default()));
+        count_before(&reader, &counts)?;
         let shared =
-            Arc::new(Shared { queue: Mutex::default(), work: Condvar::new(), written: Notify::new(), metrics });
+            Arc::new(Shared { queue: Mutex::default(), work: Condvar::new(), written: Notify::new(), metrics, counts });
         let thread = thread::Builder::new().name("request-log".to_owned()).spawn({
             let shared = Arc::clone(&shared);
             move || write_all(&shared, writer, &*clock)
         })?;
-        Ok(Self { shared, reader: Reader::new(directory), thread: Some(thread) })
+        Ok(Self { shared, reader, thread: Some(thread) })
     }
 
     /// Notes a call. `line` is that of the audit log, without its end. Never waits for the disk.
@@ -122,6 +125,11 @@ impl RequestLog {
         }
     }
 
+    /// How many calls there were. For a moment after the start, what was there before may still be missing.
+    pub fn counts(&self) -> &Counts {
+        &self.shared.counts
+    }
+
     /// What finds calls.
     pub fn reader(&self) -> &Reader {
         &self.reader
@@ -137,6 +145,17 @@ impl Drop for RequestLog {
             let _ = thread.join();
         }
     }
+}
+
+/// Counts what is in the log, on a thread of its own: it may be a gigabyte.
+fn count_before(reader: &Reader, counts: &Arc<Counts>) -> io::Result<()> {
+    let (reader, counts, newest) = (reader.clone(), Arc::clone(counts), reader.newest()?);
+    let count = move || {
+        if let Err(error) = reader.count(Some(newest), &counts) {
+            tracing::warn!(%error, "cannot count the calls in the log of requests; charts begin now");
+        }
+    };
+    thread::Builder::new().name("request-counts".to_owned()).spawn(count).map(drop)
 }
 
 /// The thread's loop: take what is there, write it, wait for more.
@@ -159,6 +178,7 @@ fn write_all(shared: &Shared, mut writer: Writer, clock: &dyn Clock) {
             match writer.append(&rows, untold) {
                 Ok(()) => {
                     shared.metrics.calls.inc_by(calls.into());
+                    shared.counts.add(row::rows(&rows).map(|(fixed, _)| fixed));
                     untold = 0;
                 }
                 Err(error) => {

@@ -14,6 +14,7 @@ use scim_protocol::Timestamp;
 
 use super::{
     block::{Block, Header},
+    counts::Counts,
     row::{self, Fixed, Place, Row},
     search::Search,
     segment::{Blocks, Segment},
@@ -110,6 +111,32 @@ impl Reader {
         Ok(scan.page)
     }
 
+    /// Counts all calls up to that place, or all that there are. Reads the fields of every block and no text. Blocks.
+    pub fn count(&self, until: Option<Place>, counts: &Counts) -> io::Result<()> {
+        let is_wanted = |place: Place| until.is_none_or(|until| place <= until);
+        let tail = Tail::read(&self.directory)?;
+        let newest = if tail.sequence == 0 { u64::MAX } else { tail.sequence };
+        let of_tail = row::rows(&tail.rows).enumerate().filter(|(row, _)| is_wanted(place(tail.sequence, *row)));
+        counts.add(of_tail.map(|(_, (fixed, _))| fixed));
+        for segment in Segment::list(&self.directory)? {
+            let mut file = match File::open(&segment.path) {
+                // It was too old.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            for (at, header) in Blocks::of(&file)?.places {
+                // What is damaged is left out, as a search does.
+                let fixed = Block::open(&mut file, at, header).and_then(|mut block| block.fixed()).unwrap_or_default();
+                let wanted = fixed
+                    .into_iter()
+                    .enumerate()
+                    .filter(|(row, _)| header.sequence < newest && is_wanted(place(header.sequence, *row)));
+                counts.add(wanted.map(|(_, fixed)| fixed));
+            }
+        }
+        Ok(())
+    }
+
     /// The place of the newest call, behind which nothing is.
     pub fn newest(&self) -> io::Result<Place> {
         let tail = Tail::read(&self.directory)?;
@@ -120,6 +147,10 @@ impl Reader {
             rows => Place { block: tail.sequence, row: rows - 1 },
         })
     }
+}
+
+fn place(block: u64, row: usize) -> Place {
+    Place { block, row: u32::try_from(row).unwrap_or(u32::MAX) }
 }
 
 impl Scan<'_> {
@@ -223,7 +254,7 @@ impl Scan<'_> {
         mut text: impl FnMut(usize) -> io::Result<String>,
     ) -> io::Result<bool> {
         for row in self.ordered((0..fixed.len()).collect()) {
-            let place = Place { block, row: u32::try_from(row).unwrap_or(u32::MAX) };
+            let place = place(block, row);
             let Some(fields) = fixed.get(row).filter(|fields| self.wants(place) && self.search.takes(fields)) else {
                 continue;
             };

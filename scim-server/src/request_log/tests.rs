@@ -170,6 +170,26 @@ fn a_list_goes_on_from_its_place_both_ways() {
 }
 
 #[test]
+fn calls_are_counted_wherever_they_are_and_up_to_a_place() {
+    let place = tempfile::tempdir().unwrap();
+    let mut writer = open(place.path(), LIMITS);
+    fill(&mut writer, 0..500, 256);
+    let (reader, now) = (Reader::new(place.path()), Timestamp::from_millis(BEGIN + 1000));
+    let newest = reader.newest().unwrap();
+    fill(&mut writer, 500..700, 256);
+    let counted = |until: Option<Place>, tenant: Option<TenantId>| {
+        let counts = Counts::default();
+        reader.count(until, &counts).unwrap();
+        let days = counts.of(tenant, Step::Day, now);
+        days.iter().fold((0, 0), |(calls, refused), (_, day)| (calls + day.calls, refused + day.refused))
+    };
+    assert_eq!(counted(None, None), (700, 100));
+    assert_eq!(counted(Some(newest), None), (500, 72));
+    assert_eq!(counted(None, Some(TenantId(id(0)))), (234, 34));
+    assert_eq!(counted(Some(Place { block: 0, row: 0 }), None), (0, 0));
+}
+
+#[test]
 fn a_search_without_time_says_how_far_it_came_and_gets_on() {
     let place = tempfile::tempdir().unwrap();
     let mut writer = open(place.path(), LIMITS);

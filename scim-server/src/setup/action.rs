@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     command::{NotDone, row, rows, text},
-    connect::{LIFETIMES, method, word},
+    connect::LIFETIMES,
     visitor::Visitor,
 };
 use crate::{
@@ -49,7 +49,7 @@ impl Visitor {
     /// Makes the token or client of a provider, and shows it with the values around it.
     pub(super) async fn make(&self) -> Result<WebResponse, Error> {
         let Some(provider) = Provider::named(self.form.text("provider")) else { return Ok(self.old_form()) };
-        let method = method(provider, self.form.text("method"));
+        let method = provider.method(self.form.text("method"));
         let days = LIFETIMES.iter().find(|(days, _)| *days == self.form.text("days"));
         let Some(days) = days.and_then(|(days, _)| days.parse::<u64>().ok()) else { return Ok(self.old_form()) };
         match self.why_not(method).await {
@@ -122,7 +122,7 @@ impl Visitor {
         let page = self.page(&format!("Connect {}", provider.title()), "").with(secret);
         let page = page.with(Self::guide(provider, method, &values));
         // Elsewhere than on this page: to look for the first call again must not be to send the form again.
-        let way = format!("{}?method={}", self.way(provider), word(method));
+        let way = format!("{}?method={}", self.way(provider), method.word());
         let next = Facts::default().with("Entered?", Cell::link(way, "See whether your provider calls"));
         Ok(response::page(StatusCode::OK, &page.with(next)))
     }

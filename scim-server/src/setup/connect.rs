@@ -5,7 +5,7 @@ use scim_protocol::{Error, ErrorKind};
 use serde_json::Value;
 
 use super::{
-    command::{NotDone, row, rows, text},
+    command::{NotDone, row, rows},
     visitor::Visitor,
 };
 use crate::{
@@ -20,34 +20,39 @@ use crate::{
 /// How long a credential may live, as a form sends it (days) and shows it.
 pub(super) const LIFETIMES: [(&str, &str); 3] = [("365", "a year"), ("180", "180 days"), ("90", "90 days")];
 
-/// The word of a method in forms and URLs.
-pub(super) fn word(method: Method) -> &'static str {
-    match method {
-        Method::Client => "client",
-        Method::Token => "token",
+/// The steps in a provider, and between them the fields by its own names: each value with a button that copies it.
+/// `unknown` says what stands where a value is not known.
+pub fn guide(provider: Provider, method: Method, values: &Values, unknown: impl Fn(Source) -> Cell) -> Section {
+    let Guide { before, fields, after } = provider.guide(method);
+    let steps = |steps: &[&str]| Piece::Steps(steps.iter().map(|step| (*step).to_owned()).collect());
+    let mut facts = Facts::default();
+    for (name, field) in fields {
+        let cell = if !field.is_known(values) {
+            unknown(*field)
+        } else if field.is_pasted() {
+            Cell::Copy(field.value(values))
+        } else {
+            Cell::Text(field.value(values))
+        };
+        facts = facts.with(*name, cell);
     }
-}
-
-/// The method with that word; what the provider usually has where it is another.
-pub(super) fn method(provider: Provider, word: &str) -> Method {
-    match word {
-        "token" => Method::Token,
-        _ if provider.takes_clients() => Method::Client,
-        _ => Method::Token,
-    }
+    Section::new(format!("In {}", provider.title()))
+        .with(steps(before))
+        .with(Section::new("Values to enter").with(facts))
+        .with(Section::new("Then").with(steps(after)))
 }
 
 impl Visitor {
     pub(super) async fn connect(&self, provider: &str, query: &str) -> Result<WebResponse, Error> {
         let unknown = || Error::new(ErrorKind::NotFound, "There is no such provider here. Go back and choose one.");
         let provider = Provider::named(provider).ok_or_else(unknown)?;
-        let method = method(provider, Parameters::parse(query).text("method"));
+        let method = provider.method(Parameters::parse(query).text("method"));
         let page = self.way_page(provider, method).await;
         Ok(page.map_or_else(|NotDone| self.failed(), |page| response::page(StatusCode::OK, &page)))
     }
 
     async fn way_page(&self, provider: Provider, method: Method) -> Result<Page, NotDone> {
-        let path = format!("/to/{}?method={}", provider.name(), word(method));
+        let path = format!("/to/{}?method={}", provider.name(), method.word());
         let seen = self.seen(&path).await?;
         let values = self.values(None).await?;
         let page = self.page(&format!("Connect {}", provider.title()), "");
@@ -64,40 +69,12 @@ impl Visitor {
         let client = client.map(str::to_owned);
         let request = AdminRequest::TenantConnection { tenant: self.which(), client: client.clone(), provider: None };
         let shown = row(&self.context, request).await?;
-        let of = |name: &str| text(&shown, name).to_owned();
-        Ok(Values {
-            scim_url: of("scim_url"),
-            token_endpoint: of("token_endpoint"),
-            scope: of("scope"),
-            client_id: client,
-            secret: None,
-        })
+        Ok(Values { client_id: client, ..Values::of(&shown) })
     }
 
-    /// The steps, and between them the fields: each value with a button that copies it.
+    /// The steps and the fields; what is made here is shown once, above them.
     pub(super) fn guide(provider: Provider, method: Method, values: &Values) -> Section {
-        let Guide { before, fields, after } = provider.guide(method);
-        let steps = |steps: &[&str]| Piece::Steps(steps.iter().map(|step| (*step).to_owned()).collect());
-        let mut facts = Facts::default();
-        for (name, field) in fields {
-            let is_known = match field {
-                Source::ClientId => values.client_id.is_some(),
-                Source::Secret => values.secret.is_some(),
-                _ => true,
-            };
-            let cell = if !is_known {
-                Cell::Note("made above, and shown once".to_owned())
-            } else if field.is_pasted() {
-                Cell::Copy(field.value(values))
-            } else {
-                Cell::Text(field.value(values))
-            };
-            facts = facts.with(*name, cell);
-        }
-        Section::new(format!("In {}", provider.title()))
-            .with(steps(before))
-            .with(Section::new("Values to enter").with(facts))
-            .with(Section::new("Then").with(steps(after)))
+        guide(provider, method, values, |_| Cell::Note("made above, and shown once".to_owned()))
     }
 
     /// The form that makes the token or the client, or why there is none.
@@ -112,7 +89,7 @@ impl Visitor {
                 Method::Client => (Method::Token, "Use a token instead"),
                 Method::Token => (Method::Client, "Use an OAuth client instead"),
             };
-            let link = format!("{}?method={}", self.way(provider), word(other));
+            let link = format!("{}?method={}", self.way(provider), other.word());
             section = section.with(Facts::default().with("Both work", Cell::link(link, label)));
         }
         if let Some(why) = self.why_not(method).await? {
@@ -125,7 +102,7 @@ impl Visitor {
             fields: vec![
                 self.version(),
                 Field::hidden("provider", provider.name()),
-                Field::hidden("method", word(method)),
+                Field::hidden("method", method.word()),
                 Field::of(Kind::Choice(lifetimes), "days", "It ends after")
                     .hint("Before that it is replaced, so that nothing stops."),
             ],

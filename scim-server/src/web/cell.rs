@@ -43,6 +43,7 @@ pub enum Cell {
         text: String,
     },
     Badge(Tone, String),
+    Bars(Bars),
     Button(Button),
     /// Several, side by side.
     Several(Vec<Cell>),
@@ -72,6 +73,38 @@ impl From<&str> for Cell {
 impl From<String> for Cell {
     fn from(text: String) -> Self {
         if text.is_empty() { Self::Empty } else { Self::Text(text) }
+    }
+}
+
+/// Numbers over time, small: what stands in a row of a table.
+#[derive(Debug, Clone, Template)]
+#[template(path = "bars.html")]
+pub struct Bars {
+    /// What they say together, for whoever does not see them.
+    pub label: String,
+    pub bars: Vec<Bar>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    pub all: u64,
+    /// Of these, in another colour.
+    pub bad: u64,
+}
+
+impl Bars {
+    /// The height of a chart, in its own units.
+    const HEIGHT: u64 = 20;
+
+    /// For each bar that there is: where it stands, how high it is, and whether it is of the other colour.
+    fn drawn(&self) -> Vec<(usize, u64, bool)> {
+        let most = self.bars.iter().map(|bar| bar.all).max().unwrap_or(1).max(1);
+        // What is there is seen, however little it is.
+        let height = |number: u64| (u128::from(number) * u128::from(Self::HEIGHT)).div_ceil(u128::from(most));
+        let height = |number: u64| u64::try_from(height(number)).unwrap_or(Self::HEIGHT);
+        let of = |(at, bar): (usize, &Bar)| [(at * 4, height(bar.all), false), (at * 4, height(bar.bad), true)];
+        self.bars.iter().enumerate().flat_map(of).filter(|(_, height, _)| *height > 0).collect()
     }
 }
 

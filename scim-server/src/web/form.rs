@@ -34,6 +34,8 @@ pub struct Field {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     Text,
+    /// What is looked for. The key `/` leads to it.
+    Search,
     /// What nobody should read over a shoulder; browsers do not keep it.
     Secret,
     /// Several lines.
@@ -111,6 +113,12 @@ pub fn encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
+/// Names and values as a query or the body of a form has them.
+pub fn pairs(pairs: &[(&str, &str)]) -> String {
+    let pairs = pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
 /// What [`encode`] has made.
 pub fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
@@ -134,5 +142,6 @@ mod tests {
     fn a_part_of_a_path_stays_one() {
         assert_eq!(encode("a/b?c&d e\"<-._~"), "a%2Fb%3Fc%26d%20e%22%3C-._~");
         assert_eq!(decode(&encode("Zoë/ü 100%")), "Zoë/ü 100%");
+        assert_eq!(pairs(&[("a", "1&2"), ("b", "")]), "a=1%262&b=");
     }
 }

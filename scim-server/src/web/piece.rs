@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Cell, Form, Tone};
+use super::{Cell, Field, Form, Tone, form::Kind};
 
 /// A piece of a page.
 #[derive(Debug, Clone, Template)]
@@ -35,6 +35,14 @@ pub enum Piece {
         value: String,
         label: String,
         results: &'static str,
+    },
+    /// Fields that narrow what a page shows: it is asked for again with them, by GET.
+    Filters {
+        /// The path of the page.
+        to: String,
+        fields: Vec<Field>,
+        /// What the button says.
+        submit: String,
     },
     /// A piece that a page can replace by itself: `id`, and how often it asks for itself at which path (seconds).
     Live {

@@ -52,6 +52,15 @@ pub fn redirect(to: &str) -> WebResponse {
     response
 }
 
+/// Another site, by GET: where administrators sign in. `to` must come from what this server is set to, never from a
+/// request.
+pub fn away(to: &str) -> WebResponse {
+    let mut response = made(StatusCode::SEE_OTHER, HTML, NEVER, Bytes::new());
+    let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+    response.headers_mut().insert(LOCATION, to);
+    response
+}
+
 /// A file that pages load.
 pub fn asset(asset: &Asset) -> WebResponse {
     made(StatusCode::OK, asset.media_type, FOR_EVER, Bytes::from_static(asset.bytes))

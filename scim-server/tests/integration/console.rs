@@ -2,8 +2,11 @@
 
 mod browser;
 mod entry;
+mod oidc;
 mod pages;
 mod person;
+mod provider;
+mod requests;
 mod screens;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

@@ -4,7 +4,7 @@ mod assertions;
 mod endpoint;
 mod foreign;
 mod ipsie;
-mod issuer;
+pub mod issuer;
 mod keys;
 mod life;
 mod scopes;

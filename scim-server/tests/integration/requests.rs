@@ -221,6 +221,28 @@ async fn who_follows_sees_each_call_as_it_comes() {
 }
 
 #[tokio::test]
+async fn calls_are_counted_with_a_server_and_without() {
+    let mut server = TestServer::start();
+    server.client().user("jane").await;
+    server.client().get("/Users/00000000-0000-7000-8000-000000000000").await.expect(404);
+    another(&server).get("/Users").await.expect(200);
+    let sums = |server: &TestServer, arguments: &[&str]| {
+        let rows = server.run_json(&[&["requests", "count", "--json"], arguments].concat());
+        let rows = rows.as_array().expect("a list").clone();
+        let sum = |name: &str| rows.iter().map(|row| row[name].as_u64().expect("a number")).sum::<u64>();
+        (rows.len(), [sum("calls"), sum("refused"), sum("failed")])
+    };
+    assert_eq!(sums(&server, &["--tenant", "test"]), (168, [2, 1, 0]));
+    assert_eq!(sums(&server, &["--tenant", "other", "--days"]), (30, [1, 0, 0]));
+    assert_eq!(sums(&server, &["--days"]), (30, [3, 1, 0]));
+    server.stop();
+    assert_eq!(sums(&server, &["--tenant", "test"]), (168, [2, 1, 0]), "from the files");
+    let printed = server.run(&["requests", "count", "--days"]);
+    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert!(printed.starts_with("FROM") && printed.contains("REFUSED"), "{printed}");
+}
+
+#[tokio::test]
 async fn it_can_be_switched_off() {
     let server = TestServer::with(Options::args(&["--request-log-retention", "0"]));
     server.client().user("jane").await;

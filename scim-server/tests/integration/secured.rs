@@ -4,10 +4,13 @@
 use std::{
     path::PathBuf,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 use tempfile::TempDir;
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     database::Cluster,
@@ -25,6 +28,22 @@ pub fn authority() -> (String, Issuer<'static, KeyPair>) {
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let certificate = parameters.self_signed(&key).expect("a certificate").pem();
     (certificate, Issuer::new(parameters, key))
+}
+
+/// What ends TLS for `localhost`, and the certificate (PEM) of the authority that vouches for it.
+pub fn localhost() -> (String, TlsAcceptor) {
+    let (authority, signer) = authority();
+    let key = KeyPair::generate().expect("a key");
+    let parameters = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    let certificate = parameters.signed_by(&key, &signer).expect("a certificate");
+    let secret = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions of TLS")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], secret)
+        .expect("a certificate");
+    (authority, TlsAcceptor::from(Arc::new(config)))
 }
 
 /// A database that is good for `localhost` and for one address of two, and files around it.

@@ -1,6 +1,7 @@
 //! The words of each provider: the names of its fields, and the way to them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use Field::{ClientId, Said, ScimUrl, ScimUrlWith, Secret, TokenEndpoint};
 
@@ -28,6 +29,16 @@ pub enum Method {
     Client,
     /// By a bearer token.
     Token,
+}
+
+impl Method {
+    /// Its word in forms and URLs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Token => "token",
+        }
+    }
 }
 
 /// What a field holds.
@@ -64,7 +75,31 @@ pub struct Values {
     pub secret: Option<String>,
 }
 
+impl Values {
+    /// What `tenant connection` has shown.
+    pub fn of(shown: &Value) -> Self {
+        let text = |name: &str| shown.get(name).and_then(Value::as_str);
+        let known = |name: &str| text(name).unwrap_or_default().to_owned();
+        Self {
+            scim_url: known("scim_url"),
+            token_endpoint: known("token_endpoint"),
+            scope: known("scope"),
+            client_id: text("client_id").map(str::to_owned),
+            secret: None,
+        }
+    }
+}
+
 impl Field {
+    /// Whether what it holds is known.
+    pub fn is_known(self, values: &Values) -> bool {
+        match self {
+            ClientId => values.client_id.is_some(),
+            Secret => values.secret.is_some(),
+            _ => true,
+        }
+    }
+
     /// What it holds.
     pub fn value(self, values: &Values) -> String {
         match self {
@@ -140,6 +175,11 @@ impl Provider {
     /// How it shows who it is where both are possible: as an OAuth client.
     pub const fn usual_method(self) -> Method {
         if self.takes_clients() { Method::Client } else { Method::Token }
+    }
+
+    /// The method with that word; what the provider usually has where it is another.
+    pub fn method(self, word: &str) -> Method {
+        if word == Method::Token.word() { Method::Token } else { self.usual_method() }
     }
 
     /// The way to a connection; by a token where it knows nothing else.
@@ -336,6 +376,8 @@ mod tests {
     #[test]
     fn each_way_names_the_address_and_one_secret() {
         for provider in Provider::ALL {
+            assert_eq!(provider.method("token"), Method::Token);
+            assert_eq!(provider.method("client"), provider.usual_method());
             assert_eq!(Provider::named(provider.name()), Some(provider));
             assert_eq!(serde_json::to_value(provider).unwrap(), provider.name());
             for method in [Method::Client, Method::Token] {

@@ -12,6 +12,17 @@ pub enum RequestsCommand {
     /// All that is said must hold. What names a person is hidden, as in the audit log. Calls without a valid token are
     /// counted: the first of a minute is in the list, and one more for the others.
     List(Box<ListRequestsArguments>),
+    /// Count the calls of the last seven days by hours: all, those that were refused (4xx), and those that failed (5xx)
+    Count {
+        /// The tenant's name or id; without it all calls, also those to no tenant
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Count by days (UTC) of the last thirty
+        #[arg(long)]
+        days: bool,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Explain one call: what it meant, why it failed, what to do about it, and a command that repeats it
     Show {
         /// The call's id: the header X-Request-Id of its response

@@ -21,6 +21,9 @@ impl RequestsCommand {
                 }
                 (common, tenant, RequestsRequest::List(query), Show::Requests)
             }
+            Self::Count { tenant, days, common } => {
+                (common, tenant, RequestsRequest::Count { days }, Show::RequestCounts)
+            }
             Self::Show { id, tenant, names, common } => {
                 (common, tenant, RequestsRequest::Show { id, names }, Show::Request)
             }

@@ -26,6 +26,7 @@ impl Show {
             Self::MappingChange => MAPPING_CHANGE,
             Self::Refusals => REFUSALS,
             Self::Request => REQUEST,
+            Self::RequestCounts => REQUEST_COUNTS,
             Self::Restored => RESTORED,
             Self::Roles => ROLES,
             Self::RolesChange => ROLES_CHANGE,
@@ -202,6 +203,9 @@ const REQUEST: Columns = &[
     ("Request", "/id"),
     ("Times", "/count"),
 ];
+
+const REQUEST_COUNTS: Columns =
+    &[("FROM", "/from"), ("CALLS", "/calls"), ("REFUSED", "/refused"), ("FAILED", "/failed")];
 
 const REFUSALS: Columns = &[("TIME", "/time"), ("TIMES", "/count"), ("WHY", "/why")];
 

@@ -1,4 +1,5 @@
-//! One fetch of a JWK Set: over TLS, from an allowed host, without redirects, within bounds.
+//! One question to an identity provider, such as for its JWK Set: over TLS, at an allowed host, without redirects,
+//! within bounds.
 //!
 //! The address is written by an administrator, and still it must not become a way into the network that this
 //! server stands in: what the host's name resolves to is looked at, and connected to, here.
@@ -11,11 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
-    Request, StatusCode, Uri,
+    Method, Request, StatusCode, Uri,
     client::conn::http1,
-    header::{ACCEPT, HOST, USER_AGENT},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT},
+    http::request::Builder,
 };
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
@@ -66,7 +68,8 @@ pub enum FetchError {
     Uri,
 }
 
-/// Fetches.
+/// Asks.
+#[derive(Clone)]
 pub struct Fetcher {
     rules: Rules,
     /// None when there is no TLS, and so no fetch.
@@ -90,27 +93,42 @@ impl Fetcher {
 
     /// The bytes at that address.
     pub async fn fetch(&self, address: &str) -> Result<Bytes, FetchError> {
-        let uri = self.rules.check(address)?;
-        tokio::time::timeout(PATIENCE, self.get(&uri)).await.map_err(|_| FetchError::Late)?
+        self.ask(address, Request::builder(), String::new()).await
     }
 
-    async fn get(&self, uri: &Uri) -> Result<Bytes, FetchError> {
+    /// What that address answers to a form; `authorization` is the header of that name.
+    pub async fn post(&self, address: &str, form: String, authorization: Option<&str>) -> Result<Bytes, FetchError> {
+        let mut request =
+            Request::builder().method(Method::POST).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(authorization) = authorization {
+            request = request.header(AUTHORIZATION, authorization);
+        }
+        self.ask(address, request, form).await
+    }
+
+    async fn ask(&self, address: &str, request: Builder, body: String) -> Result<Bytes, FetchError> {
+        let uri = self.rules.check(address)?;
+        tokio::time::timeout(PATIENCE, self.send(&uri, request, body)).await.map_err(|_| FetchError::Late)?
+    }
+
+    async fn send(&self, uri: &Uri, request: Builder, body: String) -> Result<Bytes, FetchError> {
         let host = uri.host().ok_or(FetchError::Uri)?;
         let port = uri.port_u16().unwrap_or(443);
         let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(|_| FetchError::Uri)?;
         let stream = self.connect(host.trim_matches(['[', ']']), port).await?;
         let tls = self.tls.as_ref().ok_or_else(|| FetchError::Connect(std::io::ErrorKind::Unsupported.into()))?;
         let stream = tls.connect(name, stream).await.map_err(FetchError::Connect)?;
-        let handshake = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await;
+        let handshake = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|_| FetchError::Answer)?;
         let connection = tokio::spawn(connection);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let authority = uri.authority().ok_or(FetchError::Uri)?.as_str();
-        let request = Request::get(path)
+        let request = request
+            .uri(path)
             .header(HOST, authority)
             .header(ACCEPT, "application/jwk-set+json, application/json")
             .header(USER_AGENT, concat!("scim-server/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::new())
+            .body(Full::from(body))
             .map_err(|_| FetchError::Uri)?;
         let answer = async {
             let response = sender.send_request(request).await.map_err(|_| FetchError::Answer)?;

@@ -151,6 +151,7 @@ async fn people(walk: &mut Walk) {
     for calls in ["/requests", "/tenants/{tenant}/requests"] {
         let tenant: &[&str] = if calls == "/requests" { &[] } else { &["acme"] };
         walk.get(calls, tenant).await;
+        walk.get(&calls.replace("/requests", "/request-counts?days=true"), tenant).await;
         let one = [tenant, &["01940000-0000-7000-8000-000000000000"]].concat();
         walk.ask("GET", &format!("{calls}/{{request}}"), &one, None, 404).await;
     }

@@ -177,6 +177,18 @@ impl Browser {
         }
     }
 
+    /// Presses Tab until the focus is on the field of that name, or on the link or button with that text.
+    #[track_caller]
+    pub fn tab_to(&mut self, what: &str) {
+        for _ in 0..60 {
+            self.press("Tab");
+            if self.run("document.activeElement.name || document.activeElement.textContent.trim()") == what {
+                return;
+            }
+        }
+        panic!("Tab never leads to {what}");
+    }
+
     /// Types a text where the focus is.
     pub fn write(&mut self, text: &str) {
         self.call("Input.insertText", &json!({"text": text}));

@@ -8,19 +8,50 @@ use crate::server::{ENTERPRISE, USER};
 /// The pages that there are without somebody's id.
 pub const PAGES: &[&str] = &[
     "/console",
+    "/console?range=7d",
     "/console/server",
     "/console/t/test",
     "/console/t/test?provider=entra",
+    "/console/t/test?provider=okta",
     "/console/t/test/users",
     "/console/t/test/groups",
     "/console/t/test/deleted",
     "/console/t/test/history",
+    "/console/t/test/requests",
+    "/console/t/test/requests?status=4xx&token=nobody",
     "/console/t/test/tokens",
     "/console/t/test/deliveries",
     "/console/t/test/rules",
     "/console/t/test/safety",
     "/console/t/test/settings",
 ];
+
+/// Each provider has a page with the steps and the fields that customers see behind a setup link.
+#[tokio::test]
+async fn every_provider_has_its_steps_and_its_own_words() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    let get = async |query: &str| visitor.get(&format!("/console/t/test{query}")).await.expect(200).text;
+    let choice = get("").await;
+    let providers = ["cyberark", "entra", "google", "jumpcloud", "okta", "onelogin", "pingfederate", "pingone"];
+    for provider in providers {
+        let query = format!("?provider={provider}");
+        assert!(choice.contains(&format!("/console/t/test{query}\"")), "{provider}: {choice}");
+        let page = get(&query).await;
+        let shown = server.run_json(&["tenant", "connection", "test", "--provider", provider, "--json"]);
+        for name in shown["fields"].as_object().expect("fields").keys() {
+            assert!(page.contains(&format!("<dt>{name}</dt>")), "{provider}, {name}: {page}");
+        }
+        assert_eq!(page.matches("<ol class=\"steps\">").count(), 2, "{provider}: {page}");
+        assert!(page.contains(&format!("--provider {provider}")), "{provider}: {page}");
+    }
+    let (client, token) = (get("?provider=entra").await, get("?provider=entra&method=token").await);
+    assert!(client.contains("Client Identifier") && !client.contains("Secret Token"), "{client}");
+    assert!(token.contains("Secret Token") && token.contains("?aadOptscim062020"), "{token}");
+    let made = server.run_json(&["client", "create", "--tenant", "test", "--name", "entra", "--json"]);
+    let id = made["client_id"].as_str().expect("an id");
+    assert!(get("?provider=entra").await.contains(&format!("data-copy=\"{id}\"")), "the only client is named");
+}
 
 /// The addresses that a page loads or leads to.
 fn addresses(page: &str) -> Vec<&str> {

@@ -116,7 +116,12 @@ async fn every_screen_is_whole_with_nobody_three_and_many() {
     let title = json!([{"op": "replace", "path": "title", "value": "Engineer"}]);
     client.patch(&format!("/Users/{}", ids[0]), &title).await.expect(200);
     client.delete(&format!("/Users/{}", ids[2])).await.expect(204);
-    let more = [format!("/console/t/test/users/{}", ids[0]), format!("/console/t/test/groups/{staff}")];
+    let refused = client.get(&format!("/Users/{}", ids[2])).await.expect(404);
+    let more = [
+        format!("/console/t/test/users/{}", ids[0]),
+        format!("/console/t/test/groups/{staff}"),
+        format!("/console/t/test/requests/{}", refused.header("x-request-id")),
+    ];
     look_at_all(&mut browser, &server, &all(&more), "three");
 
     for number in 0..150 {
@@ -152,17 +157,7 @@ async fn a_keyboard_is_enough() {
     let mut browser = Browser::start(&server.admin());
     browser.open(&format!("{}/console/t/test/users", server.admin()));
     browser.wait_for("document.title.startsWith('Sign in')");
-    let focused = "document.activeElement.name || document.activeElement.textContent.trim()";
-    let tab_to = |browser: &mut Browser, what: &str| {
-        for _ in 0..60 {
-            browser.press("Tab");
-            if browser.run(focused) == what {
-                return;
-            }
-        }
-        panic!("Tab never leads to {what}");
-    };
-    tab_to(&mut browser, "token");
+    browser.tab_to("token");
     browser.write(&super::root_token(&server));
     browser.press("Enter");
     browser.wait_for("document.title.startsWith('test') && document.readyState === 'complete'");
@@ -171,7 +166,7 @@ async fn a_keyboard_is_enough() {
     browser.write("be");
     browser.wait_for("document.querySelectorAll('#results tbody tr').length === 1");
     assert_eq!(browser.run("document.querySelector('#results tbody a').textContent"), "bert");
-    tab_to(&mut browser, "bert");
+    browser.tab_to("bert");
     browser.press("Enter");
     browser.wait_for("document.title.startsWith('bert')");
     assert_eq!(browser.faults(), Vec::<String>::new());
@@ -186,6 +181,28 @@ async fn the_first_call_is_seen() {
     browser.wait_for("document.querySelector('#calls').textContent.includes('Waiting for the first call')");
     server.client().get("/Users").await.expect(200);
     browser.wait_for("document.querySelector('#calls').textContent.includes('Seen')");
+    assert_eq!(browser.faults(), Vec::<String>::new());
+}
+
+/// Whoever follows the calls sees each as it comes, until they stop; all by keyboard.
+#[tokio::test]
+async fn calls_are_followed_as_they_come() {
+    let server = with_console();
+    let mut browser = signed_in(&server);
+    browser.open(&format!("{}/console/t/test/requests", server.admin()));
+    browser.press("/");
+    browser.wait_for("document.activeElement.name === 'text'");
+    browser.tab_to("Follow what comes");
+    browser.press("Enter");
+    browser.wait_for("location.search === '?follow=on' && document.readyState === 'complete'");
+    assert_eq!(browser.run("document.querySelectorAll('#calls tbody tr').length"), 0);
+    server.client().get("/Groups").await.expect(200);
+    browser.wait_for("document.querySelectorAll('#calls tbody tr').length === 1");
+    browser.wait_for("document.querySelector('#calls tbody').textContent.includes('GET /Groups')");
+    browser.tab_to("Stop following");
+    browser.press("Enter");
+    browser.wait_for("location.search === '' && document.readyState === 'complete'");
+    assert_eq!(browser.run("document.querySelector('#calls').getAttribute('hx-get')"), Value::Null);
     assert_eq!(browser.faults(), Vec::<String>::new());
 }
 

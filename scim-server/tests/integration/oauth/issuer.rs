@@ -1,5 +1,7 @@
 //! An issuer of assertions with a key for ES256 and one for EdDSA.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use ring::{
     rand::SystemRandom,
@@ -7,9 +9,10 @@ use ring::{
 };
 use serde_json::{Value, json};
 
+#[derive(Clone)]
 pub struct Issuer {
-    ec: EcdsaKeyPair,
-    ed: Ed25519KeyPair,
+    ec: Arc<EcdsaKeyPair>,
+    ed: Arc<Ed25519KeyPair>,
 }
 
 fn encode(bytes: impl AsRef<[u8]>) -> String {
@@ -36,8 +39,8 @@ impl Issuer {
         let ec = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect("a key");
         let ed = Ed25519KeyPair::generate_pkcs8(&random).expect("a key");
         Self {
-            ec: EcdsaKeyPair::from_pkcs8(algorithm, ec.as_ref(), &random).expect("the key"),
-            ed: Ed25519KeyPair::from_pkcs8(ed.as_ref()).expect("the key"),
+            ec: Arc::new(EcdsaKeyPair::from_pkcs8(algorithm, ec.as_ref(), &random).expect("the key")),
+            ed: Arc::new(Ed25519KeyPair::from_pkcs8(ed.as_ref()).expect("the key")),
         }
     }
 

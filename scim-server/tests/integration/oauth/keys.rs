@@ -8,8 +8,6 @@ use std::{
     },
 };
 
-use rcgen::{CertificateParams, KeyPair};
-use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -25,7 +23,7 @@ use super::{
     refused,
 };
 use crate::{
-    secured::authority,
+    secured::{authority, localhost},
     server::{Options, Response, TestServer, program},
 };
 
@@ -41,25 +39,13 @@ struct KeyHost {
 
 impl KeyHost {
     async fn start(set: &Value) -> Self {
-        let (authority, signer) = authority();
-        let key = KeyPair::generate().expect("a key");
-        let parameters = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
-        let certificate = parameters.signed_by(&key, &signer).expect("a certificate");
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions of TLS")
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![certificate.der().clone()],
-                PrivateKeyDer::try_from(key.serialize_der()).expect("a key"),
-            )
-            .expect("a certificate");
+        let (authority, tls) = localhost();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = format!("localhost:{}", listener.local_addr().expect("an address").port());
         let body = set.to_string();
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         let fetches = Arc::new(AtomicUsize::new(0));
-        let serving = tokio::spawn(serve(listener, TlsAcceptor::from(Arc::new(config)), answer, Arc::clone(&fetches)));
+        let serving = tokio::spawn(serve(listener, tls, answer, Arc::clone(&fetches)));
         Self { address, authority, fetches, serving }
     }
 

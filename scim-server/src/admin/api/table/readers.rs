@@ -37,6 +37,20 @@ pub(super) const ROUTES: &[Route] = &[
     .list()
     .asks(CALLS),
     get(
+        "/request-counts",
+        r#"{"command": "requests", "request": {"count": {"days": "?days"}}}"#,
+        "Counts the calls of all tenants by hours; with `days` by days.",
+    )
+    .list()
+    .asks(&[("days", Flag)]),
+    get(
+        "/tenants/{tenant}/request-counts",
+        r#"{"command": "requests", "tenant": "{tenant}", "request": {"count": {"days": "?days"}}}"#,
+        "Counts the calls to a tenant by hours; with `days` by days.",
+    )
+    .list()
+    .asks(&[("days", Flag)]),
+    get(
         "/requests/{request}",
         r#"{"command": "requests", "request": {"show": {"id": "{request}", "names": "?names"}}}"#,
         "Shows one call: what it meant, why it failed, and what to do.",

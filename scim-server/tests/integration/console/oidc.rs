@@ -1,0 +1,212 @@
+//! Signing in to the console at an identity provider: who gets in as whom, and what lets nobody in.
+
+use serde_json::{Value, json};
+
+use super::{
+    Visitor,
+    browser::Browser,
+    cookie,
+    provider::{Provider, parameter},
+};
+use crate::{
+    oauth::issuer::now,
+    server::{Response, TestServer},
+};
+
+const BASIC: &[&str] = &["client_secret_basic"];
+
+/// What makes an ID token say something else.
+type Change = fn(&mut Value);
+
+/// Sends somebody away. Gives the address that they are led back to.
+async fn leave(visitor: &mut Visitor, provider: &Provider, to: &str) -> String {
+    let away = visitor.get(&format!("/console/oidc?to={}", super::encode(to))).await.expect(303);
+    let address = away.header("location").to_owned();
+    assert!(address.starts_with(&format!("{}/authorize?tenant=1&response_type=code&", provider.issuer)), "{address}");
+    assert_eq!(
+        (&*parameter(&address, "code_challenge_method"), &*parameter(&address, "client_id")),
+        ("S256", "console")
+    );
+    assert!(away.header("set-cookie").ends_with("Path=/console/oidc; HttpOnly; SameSite=Lax; Max-Age=600"));
+    visitor.cookie = cookie(&away);
+    provider.came_with(&parameter(&address, "nonce"));
+    format!("/console/oidc/back?code=c0de&state={}", parameter(&address, "state"))
+}
+
+/// Signs in as somebody of whom the provider says something.
+async fn sign_in(server: &TestServer, provider: &Provider, change: impl FnOnce(&mut Value)) -> (Visitor, Response) {
+    provider.say(change);
+    let mut visitor = Visitor::stranger(server);
+    let back = leave(&mut visitor, provider, "/console/t/test").await;
+    let response = visitor.get(&back).await;
+    // It was good once.
+    let again = visitor.get(&back).await.expect(403);
+    assert!(again.text.contains("Begin it again"), "{}", again.text);
+    (visitor, response)
+}
+
+#[tokio::test]
+async fn the_provider_says_who_it_is_and_what_they_may() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    assert!(Visitor::stranger(&server).get("/console/sign-in").await.expect(200).text.contains("/console/oidc?to="));
+    let (mut visitor, response) = sign_in(&server, &provider, |_| {}).await;
+    let response = response.expect(200);
+    assert!(response.text.contains("url=/console/t/test\""), "{}", response.text);
+    visitor.enter(&response).await;
+    let page = visitor.get("/console").await.expect(200).text;
+    assert!(page.contains("anna@example.com <small>operator</small>"), "{page}");
+    let made = visitor.post("/console/t/test/tokens/create", &[("name", "x"), ("scopes", "read")]).await;
+    made.expect(200);
+    let refused = visitor.done("/console/t/test/settings/disable", &[]).await.text;
+    assert!(refused.contains("notice bad") && refused.contains("role"), "{refused}");
+    let events = server.run(&["events", "--tenant", "test", "--json"]);
+    assert!(String::from_utf8_lossy(&events.stdout).contains("admin:anna@example.com"), "{events:?}");
+    let told = Visitor::root(&server).await.get("/console/server").await.expect(200).text;
+    assert!(told.contains("administrator.signed-in") && told.contains("admin:anna@example.com"), "{told}");
+    visitor.post("/console/sign-out", &[]).await.expect(303);
+    visitor.get("/console").await.expect(303);
+
+    let exchange = provider.exchanges().first().cloned().expect("a request");
+    let verifier = exchange.split("code_verifier=").nth(1).expect("a verifier").split('&').next().expect("its end");
+    assert!(exchange.contains("code=c0de&") && verifier.len() >= 43, "{exchange}");
+    // console:s3cret%2F%2B
+    assert!(exchange.to_ascii_lowercase().contains("\r\nauthorization: basic "), "{exchange}");
+    assert!(!exchange.contains("client_secret="), "{exchange}");
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_as_the_provider_takes_it() {
+    let provider = Provider::start(&["client_secret_post"]).await;
+    let server = provider.server(&[]);
+    sign_in(&server, &provider, |_| {}).await.1.expect(200);
+    let exchange = provider.exchanges().first().cloned().expect("a request");
+    assert!(exchange.contains("client_id=console&client_secret=s3cret%2F%2B"), "{exchange}");
+    assert!(!exchange.to_ascii_lowercase().contains("authorization:"), "{exchange}");
+}
+
+#[tokio::test]
+async fn what_the_provider_does_not_say_to_this_sign_in_lets_nobody_in() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    let cases: [(&str, Change); 3] = [
+        ("gives you no role", |claims| claims["roles"] = json!(["somebody"])),
+        ("nonce:", |claims| claims["nonce"] = json!("other")),
+        ("aud:", |claims| claims["aud"] = json!("app")),
+    ];
+    for (what, change) in cases {
+        let (mut visitor, response) = sign_in(&server, &provider, change).await;
+        let response = response.expect(403);
+        assert!(response.text.contains(what), "{what}: {}", response.text);
+        visitor.cookie = cookie(&response);
+        assert_eq!(visitor.cookie, "scim_console_state=");
+        visitor.get("/console").await.expect(303);
+    }
+}
+
+#[tokio::test]
+async fn another_audience_or_issuer_lets_nobody_in() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    let cases: [(&str, Change); 4] = [
+        ("azp:", |claims| claims["aud"] = json!(["console", "app"])),
+        ("azp:", |claims| claims["azp"] = json!("app")),
+        ("iss:", |claims| claims["iss"] = json!("https://other.example")),
+        ("exp:", |claims| claims["exp"] = json!(now() - 300)),
+    ];
+    for (what, change) in cases {
+        let response = sign_in(&server, &provider, change).await.1.expect(403);
+        assert!(response.text.contains(what), "{what}: {}", response.text);
+    }
+}
+
+/// Each way back belongs to the browser that was sent away, and leads to the console only.
+#[tokio::test]
+async fn a_way_back_of_somebody_else_is_refused() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    provider.say(|_| {});
+    let (mut one, mut other) = (Visitor::stranger(&server), Visitor::stranger(&server));
+    let back = leave(&mut one, &provider, "").await;
+    // The browser of a victim that is led to it: without a cookie, and with that of another sign-in.
+    other.get(&back).await.expect(403);
+    leave(&mut other, &provider, "").await;
+    let refused = other.get(&back).await.expect(403);
+    assert!(refused.text.contains("not begun in this browser"), "{}", refused.text);
+    let empty = other.get("/console/oidc/back?code=c0de&state=").await.expect(403);
+    assert!(empty.text.contains("not begun in this browser"), "{}", empty.text);
+    assert!(provider.exchanges().is_empty(), "the provider was not asked");
+
+    let denied =
+        leave(&mut one, &provider, "").await.replace("code=c0de", "error=access_denied&error_description=%3Cb%3E");
+    let denied = one.get(&denied).await.expect(403);
+    assert!(denied.text.contains("has not signed you in: access_denied") && !denied.text.contains("<b>"));
+
+    for to in ["https://evil.example/", "//evil.example", "/console/\\evil"] {
+        let back = leave(&mut one, &provider, to).await;
+        let page = one.get(&back).await.expect(200);
+        assert!(page.text.contains("url=/console\"") && !page.text.contains("evil"), "{to}: {}", page.text);
+    }
+}
+
+/// A cookie that somebody has put into a browser is no session afterwards, whoever signs in there.
+#[tokio::test]
+async fn a_sign_in_at_the_provider_begins_another_session() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&["--console-url", "https://console.example.com"]);
+    provider.say(|claims| claims["roles"] = json!("administrator"));
+    let mut visitor = Visitor::stranger(&server);
+    let away = visitor.get("/console/oidc").await.expect(303);
+    let address = away.header("location");
+    assert_eq!(parameter(address, "redirect_uri"), "https://console.example.com/console/oidc/back");
+    assert!(away.header("set-cookie").ends_with("; Secure"), "{:?}", away.headers);
+    provider.came_with(&parameter(address, "nonce"));
+    let fixed = "scim_console=made-up";
+    visitor.cookie = format!("{fixed}; {}", cookie(&away));
+    let back = format!("/console/oidc/back?code=c0de&state={}", parameter(address, "state"));
+    let response = visitor.get(&back).await.expect(200);
+    assert_ne!(cookie(&response), fixed);
+    let set = response.header("set-cookie");
+    assert!(
+        set.starts_with("scim_console=scim_") && set.contains("SameSite=Strict") && set.ends_with("; Secure"),
+        "{set}"
+    );
+    fixed.clone_into(&mut visitor.cookie);
+    visitor.get("/console").await.expect(303);
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_told_of() {
+    let arguments = ["--console", "--console-issuer", "https://localhost:1", "--console-client-id", "console"];
+    let arguments = [arguments.as_slice(), &["--jwks-private", "true"]].concat();
+    let server = TestServer::with(crate::server::Options::args(&arguments));
+    let page = Visitor::stranger(&server).get("/console/oidc").await.expect(502);
+    assert!(page.text.contains("The log of the server says why"), "{}", page.text);
+    server.wait_for_log("https://localhost:1/.well-known/openid-configuration: cannot connect");
+    Visitor::root(&server).await.get("/console").await.expect(200);
+}
+
+/// In a browser, by keyboard: to the provider, and back to the page that was asked for.
+// The provider answers while the browser is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_comes_back_to_where_it_wanted_to_go() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    provider.say(|_| {});
+    let mut browser = Browser::start(&server.admin());
+    browser.call("Security.setIgnoreCertificateErrors", &json!({"ignore": true}));
+    browser.open(&format!("{}/console/t/test/users", server.admin()));
+    browser.wait_for("document.title.startsWith('Sign in')");
+    browser.tab_to("Sign in with your account");
+    browser.press("Enter");
+    browser.wait_for("document.title === 'Provider' && document.readyState === 'complete'");
+    browser.tab_to("I am Anna");
+    browser.press("Enter");
+    browser.wait_for("document.title.startsWith('test') && document.readyState === 'complete'");
+    assert_eq!(browser.run("location.pathname"), "/console/t/test/users");
+    assert_eq!(browser.run("document.querySelector('.person').textContent"), "anna@example.com operator");
+    // No page of ours has asked another host; the browser has gone to one.
+    let elsewhere = format!("another host: {}/", provider.issuer);
+    let faults: Vec<_> = browser.faults().into_iter().filter(|fault| !fault.starts_with(&elsewhere)).collect();
+    assert_eq!(faults, Vec::<String>::new());
+}

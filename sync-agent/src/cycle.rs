@@ -2,9 +2,11 @@
 //!
 //! [`prepare`] is all that a [`dry_run`] does: it reads both sides, and writes neither of them nor a watermark. [`run`]
 //! applies the plan. [`recorded`] is a cycle of the daemon or of `apply`, which also saves the population, the record of
-//! the cycle, the quarantine and the error log. [`quiet`] ends a cycle at once if nothing has changed.
+//! the cycle, the quarantine and the error log. [`quiet`] ends a cycle at once if nothing has changed, and [`few`] looks at
+//! a few people alone if only values of theirs have.
 
 pub mod dry_run;
+pub mod few;
 pub mod quiet;
 pub mod recorded;
 pub mod survey;

@@ -4,9 +4,12 @@
 //! sent. As a tree of values one is some sixty objects on the heap and thousands of bytes; as text it is
 //! one object of a few hundred. It is taken apart where it is compared or sent, and then let go.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -27,17 +30,40 @@ impl Document {
         serde_json::from_str(&self.0).unwrap_or_default()
     }
 
-    /// The attribute of this name, where it is a text.
+    /// The attribute of this name, where it is a text. The others are passed over, and not made.
     pub fn text(&self, name: &str) -> Option<String> {
-        match self.attributes().get_mut(name).map(Value::take) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        }
+        serde_json::Deserializer::from_str(&self.0).deserialize_map(TextOf(name)).ok().flatten()
     }
 
     /// As JSON, in the order in which the attributes came.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Reads the attribute of this name.
+struct TextOf<'a>(&'a str);
+
+impl<'de> Visitor<'de> for TextOf<'_> {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a document")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut attributes: A) -> Result<Option<String>, A::Error> {
+        let mut found = None;
+        while let Some(name) = attributes.next_key::<Cow<'de, str>>()? {
+            if name == self.0 {
+                found = match attributes.next_value::<Value>()? {
+                    Value::String(text) => Some(text),
+                    _ => None,
+                };
+            } else {
+                attributes.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -73,5 +99,27 @@ impl Digest {
     /// The digest of a document that was written only in part. No document has it, so the next run compares again.
     pub const fn unfinished() -> Self {
         Self(String::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn one_text_is_read_as_all_attributes_have_it() {
+        let Value::Object(attributes) = json!({
+            "schemas": ["userName"], "externalId": "e", "name": {"userName": "inner"}, "userName": "A \"b\" \u{e9}",
+            "active": true, "emails": [{"value": "x", "externalId": "inner"}], "title": null, "quoted\"": "q",
+        }) else {
+            panic!("an object")
+        };
+        let document = Document::new(&attributes);
+        for name in ["externalId", "userName", "name", "active", "emails", "title", "quoted\"", "value", "none", ""] {
+            let expect = document.attributes().get(name).and_then(Value::as_str).map(str::to_owned);
+            assert_eq!(document.text(name), expect, "{name}");
+        }
     }
 }

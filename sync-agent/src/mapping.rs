@@ -69,7 +69,7 @@ impl Mapping {
     }
 
     /// The attributes of a resource that the rules speak of, by the names of the whole ones.
-    fn attributes_at_target(&self, kind: Kind) -> HashSet<String> {
+    pub fn attributes_at_target(&self, kind: Kind) -> HashSet<String> {
         let fixed = ["schemas", "externalId", "active"].map(str::to_owned);
         fixed.into_iter().chain(self.of(kind).iter().map(|rule| rule.slot.top().to_owned())).collect()
     }
@@ -256,6 +256,11 @@ pub struct Referred<'a> {
 }
 
 impl<'a> Referred<'a> {
+    /// These people, by the names that they had when they were read.
+    pub fn to(ids: HashSet<SourceId>) -> Self {
+        Self { ids, ..Self::default() }
+    }
+
     pub fn new(population: &'a Population, selection: &Selection, mapping: &Mapping) -> Self {
         if !mapping.user.iter().any(|rule| rule.slot.is_reference()) {
             return Self::default();

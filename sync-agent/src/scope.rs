@@ -87,7 +87,7 @@ fn spelt(text: &str) -> Cow<'_, str> {
 }
 
 /// The attributes by which an entry is named.
-const NAMES: [&str; 4] = ["samaccountname", "userprincipalname", "uid", "cn"];
+pub const NAMES: [&str; 4] = ["samaccountname", "userprincipalname", "uid", "cn"];
 
 impl std::fmt::Display for Selector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

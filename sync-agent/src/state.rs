@@ -121,6 +121,13 @@ impl State {
         Ok(known)
     }
 
+    /// What was written for one object, without its members.
+    pub fn written(&self, id: SourceId) -> Result<Option<Synced>, StateError> {
+        let record = self.written.get(id.as_bytes())?;
+        let written = record.map(|record| serde_json::from_slice(&record)).transpose();
+        written.map_err(|error| StateError::Record(error.to_string()))
+    }
+
     /// Remembers all that was written for an object, with its members.
     pub fn write(&self, id: SourceId, written: &Synced) -> Result<(), StateError> {
         self.set_members(id, &written.members)?;

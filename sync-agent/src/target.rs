@@ -18,7 +18,7 @@ pub mod spelling;
 pub mod walk;
 pub mod write;
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use serde_json::Value;
 
@@ -116,15 +116,38 @@ impl TargetError {
     }
 }
 
+/// What is kept of a resource: a list may show a hundred thousand, and most of each is not compared.
+#[derive(Debug, Clone, Default)]
+enum Kept {
+    #[default]
+    All,
+    /// These attributes, and by which it is recognised.
+    Only(HashSet<String>),
+}
+
+impl Kept {
+    fn has(&self, kind: Kind, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(names) => names.contains(name) || name == "externalId" || name == kind.naming_attribute(),
+        }
+    }
+}
+
 impl http::Answer {
-    /// The resources of a list.
-    fn resources(self, kind: Kind) -> Result<Vec<TargetResource>, TargetError> {
+    /// The resources of a list, with these attributes of each.
+    fn resources(self, kind: Kind, attributes: &Kept) -> Result<Vec<TargetResource>, TargetError> {
         let Self { request, mut body } = self;
         let Some(Value::Array(resources)) = member(&mut body, "Resources") else { return Ok(Vec::new()) };
-        resources.into_iter().map(|body| Self { request: request.clone(), body }.resource(kind)).collect()
+        let resource = |body| Self { request: request.clone(), body }.resource_with(kind, attributes);
+        resources.into_iter().map(resource).collect()
     }
 
     fn resource(self, kind: Kind) -> Result<TargetResource, TargetError> {
+        self.resource_with(kind, &Kept::All)
+    }
+
+    fn resource_with(self, kind: Kind, attributes: &Kept) -> Result<TargetResource, TargetError> {
         let strange = |reason: &str| TargetError::Strange { request: self.request.clone(), reason: reason.to_owned() };
         let Value::Object(document) = self.body else { return Err(strange("a resource is an object")) };
         let mut document = spelling::canonical(kind, document);
@@ -134,6 +157,7 @@ impl http::Answer {
             Some(Value::Array(members)) => members,
             _ => Vec::new(),
         };
+        document.retain(|name, _| attributes.has(kind, name));
         let values = members.iter().filter_map(Value::as_str);
         let members = values.map(|id| ResourceId(id.into())).collect();
         Ok(TargetResource { resource, members, document: Document::new(&document) })

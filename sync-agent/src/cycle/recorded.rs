@@ -14,7 +14,13 @@ use std::{
 use futures_util::FutureExt as _;
 use scim_protocol::Timestamp;
 
-use super::{CycleError, Prepared, RunOptions, basis, pace, prepare, quiet, run};
+use super::{
+    CycleError, Prepared, RunOptions, basis,
+    few::{self, Few},
+    pace, prepare,
+    quiet::{self, Look},
+    run,
+};
 use crate::{
     apply::{self, Outcome},
     clock::Clock,
@@ -60,6 +66,14 @@ pub async fn run_cycle(
             record.entries = entries;
             record.problems = problems.len();
             (problems, Vec::new(), BTreeMap::new())
+        }
+        Ok(Cycle::Few(done)) => {
+            record.entries = done.entries;
+            record.writes = done.outcome.writes;
+            record.problems = done.problems.len();
+            record.changed = changed(&done.plan, &done.outcome).len();
+            record.failure = done.outcome.stopped;
+            (done.problems, Vec::new(), BTreeMap::new())
         }
         Ok(Cycle::Through(prepared, mut outcome)) => {
             outcome.problems.extend(keep(config, state, &prepared, &outcome, clock.now())?);
@@ -150,8 +164,17 @@ enum Cycle {
         /// What was wrong before, and is.
         problems: Vec<Problem>,
     },
+    /// Only values of some people had changed.
+    Few(few::Done),
     /// Everything was compared.
     Through(Box<Prepared>, Outcome),
+}
+
+/// How a cycle begins.
+enum Start {
+    Quiet { entries: usize, problems: Vec<Problem> },
+    Few(Box<Few>),
+    Through(Box<Prepared>),
 }
 
 async fn cycle(
@@ -160,32 +183,69 @@ async fn cycle(
     clock: &dyn Clock,
     options: &RunOptions<'_>,
 ) -> Result<Cycle, CycleError> {
+    let short = options.mode == Mode::Incremental && options.exactly.is_none();
+    let before = match start(config, state, clock, options, short).await? {
+        Start::Quiet { entries, problems } => return Ok(Cycle::Quiet { entries, problems }),
+        Start::Through(prepared) => return through(config, state, clock, options, prepared, 0).await,
+        Start::Few(few) => few.run(config, state, clock, options).await?,
+    };
+    if before.is_whole() || before.outcome.stopped.is_some() {
+        return Ok(Cycle::Few(before));
+    }
+    match start(config, state, clock, options, false).await? {
+        Start::Through(prepared) => through(config, state, clock, options, prepared, before.outcome.writes).await,
+        Start::Quiet { .. } | Start::Few(_) => Ok(Cycle::Few(before)),
+    }
+}
+
+/// Looks at the directory, and at what there is to do; the `short` way if that is enough. Ends when the cycle is told to
+/// stop.
+async fn start(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    options: &RunOptions<'_>,
+    short: bool,
+) -> Result<Start, CycleError> {
     let mut stop = options.stop.clone();
     let prepared = async {
-        if options.mode == Mode::Incremental
-            && options.exactly.is_none()
-            && let Some((entries, problems)) = quiet::try_quiet(config, state, clock.now()).await?
-        {
-            return Ok(Err((entries, problems)));
+        if short {
+            match quiet::look(config, state, clock.now()).await? {
+                Look::Unchanged { entries, problems } => return Ok(Start::Quiet { entries, problems }),
+                Look::Few(quiet, changed) => {
+                    if let Some(few) = few::prepare(config, state, clock, quiet, changed).await? {
+                        return Ok(Start::Few(Box::new(few)));
+                    }
+                }
+                Look::Ordinary => {}
+            }
         }
         let mut prepared = prepare(config, state, clock, options.mode).await?;
         if let Some(file) = options.exactly {
             let now = basis(config, &prepared).await?;
             prepared.plan = file.check(&now)?;
         }
-        Ok::<_, CycleError>(Ok(prepared))
+        Ok::<_, CycleError>(Start::Through(Box::new(prepared)))
     };
-    let prepared = tokio::select! {
-        prepared = prepared => prepared?,
-        _ = stop.wait_for(|stop| *stop) => return Err(CycleError::Stopped),
-    };
-    let mut prepared = match prepared {
-        Ok(prepared) => prepared,
-        Err((entries, problems)) => return Ok(Cycle::Quiet { entries, problems }),
-    };
+    tokio::select! {
+        prepared = prepared => prepared,
+        _ = stop.wait_for(|stop| *stop) => Err(CycleError::Stopped),
+    }
+}
+
+/// Applies what was prepared, after so many writes before.
+async fn through(
+    config: &Config,
+    state: &State,
+    clock: &dyn Clock,
+    options: &RunOptions<'_>,
+    mut prepared: Box<Prepared>,
+    before: usize,
+) -> Result<Cycle, CycleError> {
     state.set_quiet(None)?;
-    let outcome = run(config, state, &mut prepared, clock, options).await?;
-    Ok(Cycle::Through(Box::new(prepared), outcome))
+    let mut outcome = run(config, state, &mut prepared, clock, options).await?;
+    outcome.writes += before;
+    Ok(Cycle::Through(prepared, outcome))
 }
 
 /// Keeps what was read and what was held back, after the writes. Says what waits for a person.

@@ -118,7 +118,7 @@ pub(super) fn losses(action: &Action) -> Vec<OneLoss> {
 }
 
 /// Whether an account that could be used no longer can.
-pub(super) fn deactivates(change: &AttributeChange) -> bool {
+pub fn deactivates(change: &AttributeChange) -> bool {
     change.path == "active" && change.new == Some(Value::Bool(false)) && change.old != Some(Value::Bool(false))
 }
 

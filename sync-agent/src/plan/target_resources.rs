@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use scim_protocol::value::fold;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::ResourceId;
 use crate::{
@@ -46,14 +45,12 @@ impl TargetResources {
         for member in &mut held.members {
             *member = self.shared(member.clone());
         }
-        let attributes = held.document.attributes();
-        let text = |name| attributes.get(name).and_then(Value::as_str);
-        if let Some(external) = text("externalId") {
-            self.by_external_id.insert((kind, external.to_owned()), held.resource.clone());
+        if let Some(external) = held.document.text("externalId") {
+            self.by_external_id.insert((kind, external), held.resource.clone());
         }
-        if let Some(name) = text(kind.naming_attribute()) {
-            self.by_name.insert((kind, fold(name)), held.resource.clone());
-            self.names.insert(held.resource.clone(), name.to_owned());
+        if let Some(name) = held.document.text(kind.naming_attribute()) {
+            self.by_name.insert((kind, fold(&name)), held.resource.clone());
+            self.names.insert(held.resource.clone(), name);
         }
         self.by_resource.insert(held.resource.clone(), held);
     }

@@ -48,6 +48,11 @@ pub struct Quarantined {
 pub struct Quarantine(pub BTreeMap<Vec<u8>, Quarantined>);
 
 impl Quarantine {
+    /// Whether anything is wrong with this object.
+    pub fn holds(&self, id: SourceId) -> bool {
+        self.0.values().any(|record| record.problem.subject.as_ref().is_some_and(|subject| subject.id == id))
+    }
+
     /// The objects of a plan that are left alone at this time, since the same was tried before and failed.
     /// Another change of the object is tried at once.
     pub fn waiting(&self, plan: &Plan, now: Timestamp) -> Vec<Waiting> {

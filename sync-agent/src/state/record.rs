@@ -60,6 +60,14 @@ pub struct Quiet {
     pub until: Option<Timestamp>,
     /// Entries of the directory.
     pub entries: usize,
+    /// Whether the directory computes the members of a group from the values of people. Records of versions before do
+    /// not say it.
+    #[serde(default = "unsaid")]
+    pub computes_members: bool,
+}
+
+const fn unsaid() -> bool {
+    true
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 //! between leaves newer entries beside an older mark, and what is then reported again is no news. A
 //! record that cannot be read is no error, since all of this is a cache: everything is read again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use sled::Batch;
 
@@ -52,6 +52,36 @@ impl State {
             }
         }
         Ok(Some(Kept { population, watermark: self.watermark()?, sightings }))
+    }
+
+    /// One entry as the last reading left it; `None` where everything has to be read again.
+    pub fn observed(&self, id: SourceId) -> Result<Option<Observed>, StateError> {
+        let (entries, marks) = self.source_trees()?;
+        let record = if marks.contains_key(WHOLE)? { entries.get(id.as_bytes())? } else { None };
+        Ok(record.and_then(|record| postcard::from_bytes(&record).ok()))
+    }
+
+    /// Whether the last reading left no entries but these.
+    pub fn observed_only(&self, ids: &HashSet<SourceId>) -> Result<bool, StateError> {
+        let (entries, _) = self.source_trees()?;
+        for key in entries.iter().keys() {
+            if SourceId::from_bytes(&key?).is_none_or(|id| !ids.contains(&id)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Keeps some entries as they are now, and then where the next reading continues.
+    pub fn keep_changed(&self, changed: &[Observed], watermark: &Watermark) -> Result<(), StateError> {
+        let (entries, _) = self.source_trees()?;
+        let mut batch = Batch::default();
+        for observed in changed {
+            let record = postcard::to_stdvec(observed).map_err(|error| StateError::Record(error.to_string()))?;
+            batch.insert(observed.entry.id.as_bytes(), record);
+        }
+        entries.apply_batch(batch)?;
+        self.keep_watermark(watermark)
     }
 
     /// Where the next reading continues.

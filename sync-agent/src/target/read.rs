@@ -11,13 +11,12 @@ use scim_protocol::value::fold;
 use serde_json::Value;
 
 use super::{
-    Capabilities, TargetError,
+    Capabilities, Kept, TargetError,
     http::{self, Answer, Http},
     member,
     walk::{Walk, identity},
 };
 use crate::{
-    document::Document,
     identity::Kind,
     mapping::{Desired, Snapshot},
     mode::Mode,
@@ -47,8 +46,8 @@ struct Wanted {
     external: HashSet<String>,
     names: HashSet<String>,
     resources: HashSet<ResourceId>,
-    /// The attributes that are compared; all where nothing is said. The rest of a list is dropped.
-    attributes: HashSet<String>,
+    /// The attributes that are compared. The rest of a list is dropped.
+    kept: Kept,
     /// So many members has a group, about.
     members: usize,
 }
@@ -63,22 +62,17 @@ impl Wanted {
             external: unknown.iter().map(|desired| desired.subject.id.to_string()).collect(),
             names: unknown.iter().map(|desired| fold(&desired.subject.name)).chain(renamed).collect(),
             resources: ours.iter().map(|(_, written)| written.resource.clone()).collect(),
-            attributes,
+            kept: if attributes.is_empty() { Kept::All } else { Kept::Only(attributes) },
             members: all.map(|desired| desired.members.len()).sum::<usize>() / number.max(1),
         }
     }
 
-    /// What is wanted of a resource, if anything is.
-    fn of_it(&self, kind: Kind, held: TargetResource) -> Option<TargetResource> {
-        let mut document = held.document.attributes();
-        let text = |name| document.get(name).and_then(Value::as_str);
-        let wanted = self.resources.contains(&held.resource)
-            || text("externalId").is_some_and(|id| self.external.contains(id))
-            || text(kind.naming_attribute()).is_some_and(|name| self.names.contains(&fold(name)));
-        if !self.attributes.is_empty() {
-            document.retain(|name, _| self.attributes.contains(name));
-        }
-        wanted.then(|| TargetResource { document: Document::new(&document), ..held })
+    /// Whether a resource is wanted.
+    fn is(&self, kind: Kind, held: &TargetResource) -> bool {
+        let text = |name| held.document.text(name);
+        self.resources.contains(&held.resource)
+            || text("externalId").is_some_and(|id| self.external.contains(&id))
+            || text(kind.naming_attribute()).is_some_and(|name| self.names.contains(&fold(&name)))
     }
 
     /// How many resources a page may have.
@@ -288,7 +282,7 @@ impl TargetReader {
         }
         let filter = format!("{attribute} eq {}", Value::String(value.to_owned()));
         let answer = self.http.get(&format!("/{}?filter={}", kind.endpoint(), http::segment(&filter))).await?;
-        let mut found = answer.resources(kind)?;
+        let mut found = answer.resources(kind, &Kept::All)?;
         // Some targets find `externalId` without regard to case, or ignore a filter that they do not know.
         found.retain(|held| {
             let is = held.document.text(attribute);
@@ -329,11 +323,17 @@ impl TargetReader {
         if kind == Kind::Group && !capabilities.shows_members {
             let filter = format!("groups.value eq {}", Value::from(&*held.resource.0));
             let members = Mutex::new(Vec::new());
-            let query = format!("filter={}&", http::segment(&filter));
-            self.pages(Kind::User, &query, capabilities.page, capabilities, async |page: Vec<TargetResource>| {
-                lock(&members).extend(page.into_iter().map(|user| user.resource));
-                Ok(())
-            })
+            let (query, ids) = (format!("filter={}&", http::segment(&filter)), Kept::Only(HashSet::new()));
+            self.pages(
+                Kind::User,
+                (&query, &ids),
+                capabilities.page,
+                capabilities,
+                async |page: Vec<TargetResource>| {
+                    lock(&members).extend(page.into_iter().map(|user| user.resource));
+                    Ok(())
+                },
+            )
             .await?;
             held.members = members.into_inner().unwrap_or_default();
         }
@@ -382,12 +382,18 @@ impl TargetReader {
             (TargetProfile::Standard, Kind::Group) => "excludedAttributes=members.display,members.$ref,members.type&",
             (TargetProfile::IdentityCenter, _) => "",
         };
-        self.pages(kind, without, wanted.page(capabilities), capabilities, async |page: Vec<TargetResource>| {
-            for held in page.into_iter().filter_map(|held| wanted.of_it(kind, held)) {
-                self.keep(kind, held, capabilities, at_target).await?;
-            }
-            Ok(())
-        })
+        self.pages(
+            kind,
+            (without, &wanted.kept),
+            wanted.page(capabilities),
+            capabilities,
+            async |page: Vec<TargetResource>| {
+                for held in page.into_iter().filter(|held| wanted.is(kind, held)) {
+                    self.keep(kind, held, capabilities, at_target).await?;
+                }
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -397,7 +403,7 @@ impl TargetReader {
     async fn pages(
         &self,
         kind: Kind,
-        query: &str,
+        (query, kept): (&str, &Kept),
         size: usize,
         capabilities: &Capabilities,
         take: impl AsyncFn(Vec<TargetResource>) -> Result<(), TargetError>,
@@ -411,7 +417,7 @@ impl TargetReader {
                 let mut answer = self.http.get(&format!("{path}&cursor={}", http::segment(&cursor))).await?;
                 let next = member(&mut answer.body, "nextCursor");
                 let next = next.and_then(|next| next.as_str().map(str::to_owned)).filter(|next| !next.is_empty());
-                let page = answer.resources(kind)?;
+                let page = answer.resources(kind, kept)?;
                 walk.page(kind, &page, next.as_deref()).map_err(strange)?;
                 take(page).await?;
                 match next {
@@ -422,7 +428,7 @@ impl TargetReader {
         }
         let mut answer = self.http.get(&format!("{path}&startIndex=1")).await?;
         let total = number(&mut answer, "totalResults");
-        let first = answer.resources(kind)?;
+        let first = answer.resources(kind, kept)?;
         let step = first.len();
         walk.page(kind, &first, None).map_err(strange)?;
         take(first).await?;
@@ -433,7 +439,7 @@ impl TargetReader {
             let rest = (step + 1..=total).step_by(step);
             let each = stream::iter(rest).map(|start| {
                 let path = format!("{path}&startIndex={start}");
-                async move { self.http.get(&path).await?.resources(kind) }
+                async move { self.http.get(&path).await?.resources(kind, kept) }
             });
             let mut pages = each.buffer_unordered(self.concurrency);
             while let Some(page) = pages.next().await {
@@ -449,7 +455,7 @@ impl TargetReader {
         }
         let mut start = step + 1;
         loop {
-            let page = self.http.get(&format!("{path}&startIndex={start}")).await?.resources(kind)?;
+            let page = self.http.get(&format!("{path}&startIndex={start}")).await?.resources(kind, kept)?;
             if page.is_empty() {
                 return Ok(());
             }

@@ -19,6 +19,7 @@ mod departures;
 mod directory;
 mod ds389;
 mod faults;
+mod few;
 mod forest;
 mod full;
 mod hostile;

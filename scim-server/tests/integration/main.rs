@@ -20,6 +20,7 @@ mod attack;
 mod bounds;
 mod brake;
 mod canary;
+mod chromium;
 mod cli;
 mod concurrency;
 mod console;

@@ -34,6 +34,8 @@ mod hand;
 mod http;
 mod identity_center;
 mod install;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lease;
 mod lifecycle;
 mod limits;

@@ -47,7 +47,7 @@ install: ## As root: install the programs that were built, with units, users, co
 	DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" packaging/install.sh $(PROGRAM)
 
 # The features that the program has by choice are built into what is tested, so that it is built once.
-FEATURES := --features scim-server/nats
+FEATURES := --features scim-server/nats,scim-server/kafka
 
 test: python node postgresql chromium systemd directories nats ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace $(FEATURES) --locked

@@ -90,7 +90,7 @@ use crate::{
     index,
     operation::Operations,
     render::stored_document,
-    store::{EntriesOf, ResourceId, Store, StoreError, TenantId},
+    store::{EntriesOf, ResourceId, Store, StoreError, TenantId, mark},
     system_records,
     tenant::{self, TenantRecord},
     token,
@@ -246,7 +246,11 @@ impl AdminContext {
             if key.tenant == TenantId::SYSTEM {
                 return system_records::entries(key, record);
             }
-            if crate::brake::is_brake(key) || crate::deferred::is_claim(key) || crate::sent::is_sent(key) {
+            if crate::brake::is_brake(key)
+                || crate::deferred::is_claim(key)
+                || crate::sent::is_sent(key)
+                || mark::is_of_work(&key.resource_type)
+            {
                 return Ok(Vec::new());
             }
             if crate::deleted::is_kept(&key.resource_type) {
@@ -264,12 +268,12 @@ impl AdminContext {
 /// [`Line::Done`] or [`Line::Error`].
 pub fn start(context: AdminContext, request: AdminRequest, mut input: Input) -> mpsc::Receiver<Line> {
     let (output, lines) = Output::new();
-    tokio::spawn(async move {
+    tokio::spawn(mark::within_same(async move {
         let last = match execute(&context, request, &mut input, &output).await {
             Ok(()) => Line::Done,
             Err(error) => Line::Error(error.fault()),
         };
         let _ = output.line(last).await;
-    });
+    }));
     lines
 }

@@ -108,6 +108,12 @@ impl Administrator {
         self.by == By::Provider
     }
 
+    /// The same with another role.
+    #[must_use]
+    pub fn with_role(&self, role: Role) -> Self {
+        Self { role, ..self.clone() }
+    }
+
     /// What events call them: `admin`, or `admin:` and the name ([`crate::event::is_administrator`]).
     pub fn actor(&self) -> Arc<str> {
         match &self.name {

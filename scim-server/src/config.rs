@@ -6,9 +6,11 @@
 
 mod console;
 mod database;
+mod kafka;
 pub mod layers;
 mod nats;
 mod operator;
+mod pair;
 mod place;
 mod request_log;
 pub mod setting;
@@ -22,11 +24,15 @@ use std::{
 pub use console::{ConsoleSettings, OidcSettings};
 pub use database::Database;
 use ipnet::IpNet;
+pub use kafka::Kafka;
 pub use layers::{Given, Layers, Origin};
 pub use nats::Nats;
 pub use setting::{SETTINGS, Setting};
 
-use self::place::{address, hosts, networks, url};
+use self::{
+    pair::pair,
+    place::{address, hosts, networks, url},
+};
 use crate::{
     audit::Destination, log::Format, oauth::jwks::fetch::Rules, request_log::Limits, rotated::Rotation,
     tenant::Operator, units,
@@ -96,6 +102,8 @@ pub struct Config {
     pub event_file_rotation: Option<Rotation>,
     /// Where NATS JetStream is, to which events are sent.
     pub event_nats: Nats,
+    /// Where Kafka is, to which events are sent.
+    pub event_kafka: Kafka,
     /// The tenant to make in an empty store.
     pub first_tenant: Option<String>,
     /// Where SCIM clients connect.
@@ -231,9 +239,10 @@ impl Config {
                 layers.required("event_file_keep", number)?,
             ),
             event_nats: Nats::from_layers(layers)?,
+            event_kafka: Kafka::from_layers(layers)?,
             first_tenant: layers.optional("first_tenant", tenant_name)?,
             listen: layers.required("listen", address)?,
-            tls: tls(layers.optional("tls_cert", path)?, layers.optional("tls_key", path)?)?,
+            tls: pair(layers, "tls_cert", "tls_key")?.map(|(cert, key)| TlsFiles { cert, key }),
             admin_listen: layers.required("admin_listen", address)?,
             console: ConsoleSettings::from_layers(layers)?,
             public_url: layers.optional("public_url", url)?,
@@ -309,10 +318,6 @@ impl Config {
             ("event_file", self.event_file != other.event_file),
             ("event_file_size", event_bytes(self) != event_bytes(other)),
             ("event_file_keep", event_keep(self) != event_keep(other)),
-            ("event_nats", self.event_nats.servers != other.event_nats.servers),
-            ("event_nats_subject", self.event_nats.subject != other.event_nats.subject),
-            ("event_nats_credentials", self.event_nats.credentials != other.event_nats.credentials),
-            ("event_nats_ca", self.event_nats.ca != other.event_nats.ca),
             ("listen", self.listen != other.listen),
             ("tls_cert", cert(self) != cert(other)),
             ("tls_key", key(self) != key(other)),
@@ -347,7 +352,11 @@ impl Config {
             ("request_log_size", log_bytes(self) != log_bytes(other)),
             ("log_format", self.log_format != other.log_format),
         ];
-        let changed = changed.into_iter().chain(self.console.differences(&other.console));
+        let changed = changed
+            .into_iter()
+            .chain(self.event_nats.changed(&other.event_nats))
+            .chain(self.event_kafka.changed(&other.event_kafka))
+            .chain(self.console.differences(&other.console));
         changed.filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
 }
@@ -413,16 +422,6 @@ fn switch(text: &str) -> Result<bool, String> {
 fn tenant_name(text: &str) -> Result<String, String> {
     crate::tenant::record::check_name(text).map(|()| text.to_owned())
 }
-
-fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, ConfigError> {
-    match (cert, key) {
-        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
-        (None, None) => Ok(None),
-        (Some(_), None) => Err(ConfigError::Contradiction("tls_cert needs tls_key: set both or neither".to_owned())),
-        (None, Some(_)) => Err(ConfigError::Contradiction("tls_key needs tls_cert: set both or neither".to_owned())),
-    }
-}
-
 fn rotation(bytes: u64, keep: u32) -> Option<Rotation> {
     (bytes > 0).then_some(Rotation { bytes, keep })
 }

@@ -2,25 +2,29 @@
 //!
 //! A client gives a request a key. Before the request is done, the store keeps that it is begun; when it is done, the
 //! answer. Both are durable before anybody is answered. So a repetition gets the same answer within [`KEPT`], also from
-//! another process, and after the one that has begun was killed. An answer may hold a secret: it is sealed under a key
-//! of the store.
+//! another process. An answer may hold a secret: it is sealed under a key of the store.
+//!
+//! The process that has begun a request may be killed in the middle. Whoever asks again then has the work of that process
+//! [ended](crate::store::mark), and learns whether anything was done. If nothing was, the request is done now; else its
+//! outcome is that it was done and the answer is lost.
 
-use std::sync::Arc;
+mod process;
+mod sealed;
 
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use chacha20poly1305::{
-    XChaCha20Poly1305, XNonce,
-    aead::{Aead, KeyInit, Payload},
-};
+use std::{convert::Infallible, sync::Arc};
+
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+pub use self::process::Process;
+use self::{process::Running, sealed::Seal};
 use crate::{
     passing,
     store::{
-        Body, Commit, Expect, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, Store, StoreError,
-        TenantId, TypeName, Write,
+        Body, Commit, Expect, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, Start, Store,
+        StoreError, TenantId, TypeName, Write,
+        mark::{self, Done},
     },
     token::secret::Digest,
 };
@@ -34,7 +38,8 @@ pub const KEPT: i64 = 24 * 60 * 60 * 1000;
 /// The longest key, in characters.
 pub const LONGEST_KEY: usize = 255;
 
-const NONCE: usize = 24;
+/// The status of a request that was done and whose answer is lost.
+const GONE: u16 = 410;
 
 /// A request with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub struct Call {
     key: Digest,
     /// What is asked.
     request: Digest,
+    /// Where the tenant that it is about has its records; `None` when it is about none, or all.
+    home: Option<TenantId>,
 }
 
 /// An answer: a status of HTTP, and a body.
@@ -55,21 +62,26 @@ pub struct Reply {
 /// What is known of a request when it comes.
 #[derive(Debug)]
 pub enum Begun {
-    /// It is new: do it, and then [`finish`](Calls::finish) or [`give_up`](Calls::give_up).
+    /// It is new: do it [within](mark::within) the work of the claim, and then [`finish`](Calls::finish) or
+    /// [`give_up`](Calls::give_up).
     New(Claim),
     /// It was done, with that answer.
     Done(Reply),
-    /// It was begun then, and has no answer: it is being done, or its process has ended meanwhile.
+    /// It was begun then and is being done.
     Running(Timestamp),
     /// Another request had that key.
     Other,
 }
 
-/// That a request is being done.
+/// That a request is being done, for as long as this lives.
 #[derive(Debug)]
 pub struct Claim {
+    /// What its commits are marked with.
+    pub work: ResourceId,
     id: ResourceId,
-    kept: Kept,
+    version: u64,
+    kept: Box<Kept>,
+    _running: Running,
 }
 
 /// What is stored.
@@ -81,62 +93,83 @@ struct Kept {
     request: Digest,
     /// In milliseconds since the epoch.
     begun: i64,
+    /// Where it may do something beside the system's own records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    home: Option<TenantId>,
+    /// The process that does it.
+    process: uuid::Uuid,
+    /// Each time that it was begun: the work of those before was ended. The last is the one that counts.
+    works: Vec<ResourceId>,
     /// The answer, sealed; absent until it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     answer: Option<String>,
 }
 
 impl Call {
-    /// The request of somebody (`actor`) with a key, made of all that a repetition must say again.
-    pub fn new<'a>(actor: &str, key: &str, request: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        Self { key: digest([actor.as_bytes(), key.as_bytes()]), request: digest(request) }
+    /// The request of somebody (`actor`) with a key, made of all that a repetition must say again. `home` is where the
+    /// tenant that it is about has its records.
+    pub fn new<'a>(
+        actor: &str,
+        key: &str,
+        request: impl IntoIterator<Item = &'a [u8]>,
+        home: Option<TenantId>,
+    ) -> Self {
+        Self { key: digest([actor.as_bytes(), key.as_bytes()]), request: digest(request), home }
     }
 }
 
 /// The requests with keys of a store.
 pub struct Calls {
     store: Arc<dyn Store>,
-    cipher: XChaCha20Poly1305,
+    seal: Seal,
+    process: Arc<Process>,
 }
 
 impl Calls {
-    /// Those of that store, whose answers are sealed with `secret`.
-    pub fn new(store: Arc<dyn Store>, secret: &[u8; 32]) -> Self {
-        Self { store, cipher: XChaCha20Poly1305::new(secret.into()) }
+    /// Those of that store, whose answers are sealed with `secret`. `process` is the same for all that a process does.
+    pub fn new(store: Arc<dyn Store>, secret: &[u8; 32], process: Arc<Process>) -> Self {
+        Self { store, seal: Seal::new(secret), process }
     }
 
-    /// Says what is known of a request. If it is new, it is from now on begun.
+    /// Has other processes know that this one lives, for as long as it is polled.
+    pub async fn keep_alive(&self) -> Infallible {
+        self.process.keep_renewing(&*self.store).await
+    }
+
+    /// Says what is known of a request. If it is new, or nothing was done of it by a process that has ended, it is from
+    /// now on begun.
     pub async fn begin(&self, call: Call, now: Timestamp) -> Result<Begun, StoreError> {
+        // Before the record: whoever reads it must not find a process that seems dead.
+        self.process.renew(&*self.store).await?;
         loop {
-            if let Some(known) = self.known(call, now).await? {
-                return Ok(known);
+            match self.known(call, now).await {
+                Ok(Some(known)) => return Ok(known),
+                Ok(None) => {}
+                // Another process did the same at the same moment.
+                Err(StoreError::Conflict(_) | StoreError::Missing(_)) => continue,
+                Err(error) => return Err(error),
             }
             let id = passing::id(now.as_millis().saturating_add(KEPT), rand::random());
-            let kept = Kept { key: call.key, request: call.request, begun: now.as_millis(), answer: None };
-            let mut commit = Commit::bookkeeping(KIND.into(), id);
-            commit.writes.push(Write::Put(key(id), kept.body()?));
-            commit.writes.push(Write::Index(kept.entry(id)));
-            match self.store.commit(commit).await {
-                Ok(_) => return Ok(Begun::New(Claim { id, kept })),
-                // Another process was first: now it is known.
+            let (key, request, begun, home) = (call.key, call.request, now.as_millis(), call.home);
+            let kept = Kept { key, request, begun, home, process: self.process.id, works: Vec::new(), answer: None };
+            match self.claim(id, None, kept).await {
                 Err(StoreError::Taken(_)) => {}
-                Err(error) => return Err(error),
+                claimed => return claimed.map(Begun::New),
             }
         }
     }
 
     /// Keeps the answer of a request that was begun. When this returns, it is durable.
     pub async fn finish(&self, claim: &Claim, reply: &Reply) -> Result<(), StoreError> {
-        let kept = Kept { answer: Some(self.seal(&claim.kept.key, reply)?), ..claim.kept.clone() };
-        let mut commit = Commit::bookkeeping(KIND.into(), claim.id);
-        commit.expect.push(Expect::Present(key(claim.id)));
-        commit.writes.push(Write::Put(key(claim.id), kept.body()?));
-        self.store.commit(commit).await.map(drop)
+        self.answer(claim.id, claim.version, Kept::clone(&claim.kept), reply).await
     }
 
-    /// Forgets that a request was begun: nothing was done, and it may be tried again with its key.
+    /// Forgets that a request was begun, which has failed: it may be tried again with its key, unless something was done.
     pub async fn give_up(&self, claim: &Claim) -> Result<(), StoreError> {
-        self.remove(claim.id, &claim.kept).await
+        match claim.kept.fence(&*self.store).await? {
+            None => remove(&*self.store, claim.id, &claim.kept).await,
+            Some(done) => self.finish(claim, &claim.kept.lost(&done)).await,
+        }
     }
 
     /// What is known of a request; `None` if nothing is.
@@ -145,43 +178,55 @@ impl Calls {
         let Some(record) = self.store.get(&key(id)).await? else { return Ok(None) };
         let kept = Kept::read(id, &record)?;
         if kept.begun.saturating_add(KEPT) <= now.as_millis() {
-            self.remove(id, &kept).await?;
+            remove(&*self.store, id, &kept).await?;
             return Ok(None);
         }
         if kept.request != call.request {
             return Ok(Some(Begun::Other));
         }
-        Ok(Some(match &kept.answer {
-            None => Begun::Running(Timestamp::from_millis(kept.begun)),
-            Some(answer) => {
-                let damaged = || StoreError::Corrupt(format!("the answer of the repeated request {id}"));
-                Begun::Done(self.open(&kept.key, answer).ok_or_else(damaged)?)
-            }
-        }))
-    }
-
-    async fn remove(&self, id: ResourceId, kept: &Kept) -> Result<(), StoreError> {
-        let commit = Commit::removal(key(id), vec![kept.entry(id)]);
-        match self.store.commit(commit).await {
-            Ok(_) | Err(StoreError::Missing(_)) => Ok(()),
-            Err(error) => Err(error),
+        if let Some(answer) = &kept.answer {
+            let damaged = || StoreError::Corrupt(format!("the answer of the repeated request {id}"));
+            return Ok(Some(Begun::Done(self.seal.open(&kept.key, answer).ok_or_else(damaged)?)));
         }
+        if self.process.has(&*self.store, kept.process, kept.work()).await? {
+            return Ok(Some(Begun::Running(Timestamp::from_millis(kept.begun))));
+        }
+        self.take_over((id, record.header.version), kept, call).await.map(Some)
     }
 
-    fn seal(&self, key: &Digest, reply: &Reply) -> Result<String, StoreError> {
-        let plain = [&reply.status.to_be_bytes(), reply.body.as_slice()].concat();
-        let nonce: [u8; NONCE] = rand::random();
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), Payload { msg: &plain, aad: key });
-        let sealed = sealed.map_err(|_| StoreError::Corrupt("an answer could not be sealed".to_owned()))?;
-        Ok(BASE64.encode([nonce.as_slice(), &sealed].concat()))
+    /// Goes on with a request whose process has ended.
+    async fn take_over(&self, (id, version): (ResourceId, u64), kept: Kept, call: Call) -> Result<Begun, StoreError> {
+        if let Some(done) = kept.fence(&*self.store).await? {
+            let reply = kept.lost(&done);
+            self.answer(id, version, kept, &reply).await?;
+            return Ok(Begun::Done(reply));
+        }
+        let kept = Kept { process: self.process.id, home: call.home, ..kept };
+        self.claim(id, Some(version), kept).await.map(Begun::New)
     }
 
-    fn open(&self, key: &Digest, answer: &str) -> Option<Reply> {
-        let bytes = BASE64.decode(answer).ok()?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE>()?;
-        let plain = self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: sealed, aad: key }).ok()?;
-        let (status, body) = plain.split_first_chunk::<2>()?;
-        Some(Reply { status: u16::from_be_bytes(*status), body: body.to_vec() })
+    /// Begins a request, which has a record of that version already or none.
+    async fn claim(&self, id: ResourceId, version: Option<u64>, mut kept: Kept) -> Result<Claim, StoreError> {
+        let work = ResourceId(uuid::Uuid::new_v4());
+        kept.works.push(work);
+        let running = self.process.run(work);
+        let mut commit = Commit::bookkeeping(KIND.into(), id);
+        commit.expect.extend(version.map(|version| Expect::Version(key(id), version)));
+        commit.writes.push(Write::Put(key(id), kept.body()?));
+        if version.is_none() {
+            commit.writes.push(Write::Index(kept.entry(id)));
+        }
+        let committed = self.store.commit(commit).await?;
+        let version = committed.header.map_or(1, |header| header.version);
+        Ok(Claim { work, id, version, kept: Box::new(kept), _running: running })
+    }
+
+    async fn answer(&self, id: ResourceId, version: u64, kept: Kept, reply: &Reply) -> Result<(), StoreError> {
+        let kept = Kept { answer: Some(self.seal.close(&kept.key, reply)?), ..kept };
+        let mut commit = Commit::bookkeeping(KIND.into(), id);
+        commit.expect.push(Expect::Version(key(id), version));
+        commit.writes.push(Write::Put(key(id), kept.body()?));
+        self.store.commit(commit).await.map(drop)
     }
 }
 
@@ -198,6 +243,63 @@ impl Kept {
 
     fn entry(&self, id: ResourceId) -> IndexEntry {
         IndexEntry { key: index_key(&self.key), id, unique: true }
+    }
+
+    fn work(&self) -> Option<ResourceId> {
+        self.works.last().copied()
+    }
+
+    /// Where it may do something.
+    fn tenants(&self) -> impl Iterator<Item = TenantId> {
+        [TenantId::SYSTEM].into_iter().chain(self.home)
+    }
+
+    /// Ends the work on it everywhere, and says what was done first, if anything was.
+    async fn fence(&self, store: &dyn Store) -> Result<Option<Done>, StoreError> {
+        let Some(work) = self.work() else { return Ok(None) };
+        let mut first = None;
+        for tenant in self.tenants() {
+            let done = mark::fence(store, tenant, work).await?;
+            first = first.or(done);
+        }
+        Ok(first)
+    }
+
+    /// The answer in the place of one that is lost.
+    fn lost(&self, done: &Done) -> Reply {
+        let (begun, Done { resource_type, id }) = (Timestamp::from_millis(self.begun), done);
+        let message = format!(
+            "The request with this Idempotency-Key was begun at {begun} and cut off. It was done, all of it or a part, and its answer is lost. What it did first is about the {resource_type} {id}: look at that, change or delete it, and use another key for what is missing."
+        );
+        Reply { status: GONE, body: message.into_bytes() }
+    }
+}
+
+async fn remove(store: &dyn Store, id: ResourceId, kept: &Kept) -> Result<(), StoreError> {
+    for tenant in kept.tenants() {
+        for work in &kept.works {
+            mark::forget(store, tenant, *work).await?;
+        }
+    }
+    match store.commit(Commit::removal(key(id), vec![kept.entry(id)])).await {
+        Ok(_) | Err(StoreError::Missing(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes what is kept of requests whose time is over. To be called now and then, by one process.
+pub async fn forget(store: &dyn Store, now: Timestamp) -> Result<(), StoreError> {
+    const PAGE: usize = 200;
+    loop {
+        let page = store.resources(TenantId::SYSTEM, &TypeName::from(KIND), Start::Offset(0), PAGE).await?;
+        let mut removed = 0;
+        for (id, record) in page.iter().take_while(|(id, _)| passing::until(*id) <= now.as_millis()) {
+            remove(store, *id, &Kept::read(*id, record)?).await?;
+            removed += 1;
+        }
+        if removed < PAGE {
+            return Ok(());
+        }
     }
 }
 
@@ -230,56 +332,4 @@ fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Digest {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{clock::SystemClock, store::sled::SledStore};
-
-    fn calls(directory: &tempfile::TempDir) -> Calls {
-        Calls::new(Arc::new(SledStore::open(directory.path(), Arc::new(SystemClock)).unwrap()), &[7; 32])
-    }
-
-    fn call(actor: &str, key: &str, body: &[u8]) -> Call {
-        Call::new(actor, key, [b"POST".as_slice(), body])
-    }
-
-    fn at(millis: i64) -> Timestamp {
-        Timestamp::from_millis(1_700_000_000_000 + millis)
-    }
-
-    #[tokio::test]
-    async fn a_request_is_done_once() {
-        let directory = tempfile::tempdir().unwrap();
-        let calls = calls(&directory);
-        let one = call("admin", "a", b"x");
-        let Begun::New(claim) = calls.begin(one, at(0)).await.unwrap() else { panic!("it is new") };
-        assert!(matches!(calls.begin(one, at(5)).await.unwrap(), Begun::Running(since) if since == at(0)));
-        let reply = Reply { status: 201, body: b"{\"token\":\"secret\"}".to_vec() };
-        calls.finish(&claim, &reply).await.unwrap();
-        assert!(matches!(calls.begin(one, at(9)).await.unwrap(), Begun::Done(same) if same == reply));
-        assert!(matches!(calls.begin(call("admin", "a", b"y"), at(9)).await.unwrap(), Begun::Other));
-        // The keys of others are others.
-        assert!(matches!(calls.begin(call("admin:b", "a", b"y"), at(9)).await.unwrap(), Begun::New(_)));
-        let stored = calls.store.get(&key(claim.id)).await.unwrap().unwrap();
-        assert!(!String::from_utf8_lossy(&stored.body.visible).contains("secret"));
-        // A day later it is a new one.
-        assert!(matches!(calls.begin(one, at(KEPT - 1)).await.unwrap(), Begun::Done(_)));
-        assert!(matches!(calls.begin(one, at(KEPT)).await.unwrap(), Begun::New(_)));
-    }
-
-    #[tokio::test]
-    async fn one_of_two_at_the_same_moment_begins() {
-        let directory = tempfile::tempdir().unwrap();
-        let calls = calls(&directory);
-        let one = call("admin", "a", b"x");
-        let (first, second) = tokio::join!(calls.begin(one, at(0)), calls.begin(one, at(0)));
-        let begun = [first.unwrap(), second.unwrap()];
-        assert_eq!(begun.iter().filter(|begun| matches!(begun, Begun::New(_))).count(), 1, "{begun:?}");
-        assert_eq!(begun.iter().filter(|begun| matches!(begun, Begun::Running(_))).count(), 1, "{begun:?}");
-        for begun in begun {
-            if let Begun::New(claim) = begun {
-                calls.give_up(&claim).await.unwrap();
-            }
-        }
-        assert!(matches!(calls.begin(one, at(1)).await.unwrap(), Begun::New(_)));
-    }
-}
+mod tests;

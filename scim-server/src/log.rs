@@ -52,7 +52,7 @@ impl Seldom {
 }
 
 /// What others' parts of the program do not tell unless the filter names them.
-const QUIET: &str = "async_nats=warn";
+const QUIET: [(&str, &str); 2] = [("async_nats", "warn"), ("rskafka", "error")];
 const A_MINUTE: Duration = Duration::from_secs(60);
 
 /// How lines look.
@@ -165,12 +165,11 @@ where
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
     let parsed = EnvFilter::builder().parse(filter);
     let parsed = parsed.map_err(|source| LogError::Filter { filter: filter.to_owned(), source })?;
-    // It tells of each connection, and our own log says when NATS is away.
+    // They tell of each connection, and our own log says when a broker is away.
     let tells_more = parsed.max_level_hint().is_none_or(|most| most > LevelFilter::WARN);
-    match QUIET.parse::<Directive>() {
-        Ok(quiet) if tells_more && !filter.contains("async_nats") => Ok(parsed.add_directive(quiet)),
-        _ => Ok(parsed),
-    }
+    let quiet = QUIET.iter().filter(|(name, _)| tells_more && !filter.contains(name));
+    let quiet = quiet.filter_map(|(name, level)| format!("{name}={level}").parse::<Directive>().ok());
+    Ok(quiet.fold(parsed, EnvFilter::add_directive))
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ pub async fn forget(
 }
 
 /// The instant of a record with that id, in milliseconds since the epoch.
-fn until(id: ResourceId) -> i64 {
+pub fn until(id: ResourceId) -> i64 {
     let (seconds, nanos) = id.0.get_timestamp().map_or((0, 0), |at| at.to_unix());
     i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000).saturating_add(i64::from(nanos / 1_000_000))
 }

@@ -65,6 +65,15 @@ pub enum StartError {
         "event_nats is set, and this program was built without NATS; build it with `cargo build --release --locked -p scim-server --features nats`, or remove the setting"
     )]
     NoNats,
+    /// Events cannot be sent to Kafka.
+    #[cfg(feature = "kafka")]
+    #[error(transparent)]
+    EventKafka(#[from] crate::sink::KafkaError),
+    /// The program cannot send events to Kafka.
+    #[error(
+        "event_kafka is set, and this program was built without Kafka; build it with `cargo build --release --locked -p scim-server --features kafka`, or remove the setting"
+    )]
+    NoKafka,
     /// The address cannot be listened on.
     #[error("{}", not_listening(*address, source, "--listen"))]
     Listen {
@@ -344,7 +353,17 @@ async fn sinks(config: &Config) -> Result<Vec<Box<dyn Sink>>, StartError> {
     if !config.event_nats.servers.is_empty() {
         sinks.push(Box::new(crate::sink::NatsSink::open(&config.event_nats).await?));
     }
+    require_kafka(config, cfg!(feature = "kafka"))?;
+    #[cfg(feature = "kafka")]
+    if !config.event_kafka.brokers.is_empty() {
+        sinks.push(Box::new(crate::sink::KafkaSink::open(&config.event_kafka)?));
+    }
     Ok(sinks)
+}
+
+/// Refuses the setting of Kafka where the program was built without it.
+fn require_kafka(config: &Config, is_built_in: bool) -> Result<(), StartError> {
+    if is_built_in || config.event_kafka.brokers.is_empty() { Ok(()) } else { Err(StartError::NoKafka) }
 }
 
 /// Refuses the setting of NATS where the program was built without it.

@@ -6,9 +6,13 @@
 
 mod action;
 mod brand;
+mod calls;
 mod command;
 mod connect;
+mod credentials;
 mod home;
+mod mapping;
+mod rotate;
 mod session;
 mod visitor;
 
@@ -40,6 +44,15 @@ pub struct Setup {
 
 /// Who was let in, once that is known.
 type Who = Option<(Arc<str>, Arc<Tenant>)>;
+
+const PAGE: &str = "GetSetupPage";
+const LANDING: &str = "GetSetupLink";
+const OPENING: &str = "OpenSetupLink";
+const MAKING: &str = "SetupToken";
+const ROTATION: &str = "SetupRotation";
+const MAPPING: &str = "SetupMapping";
+/// What the calls of these pages are named in the audit log, and so in the log of requests.
+const PAGE_CALLS: [&str; 6] = [PAGE, LANDING, OPENING, MAKING, ROTATION, MAPPING];
 
 /// What every link says that opens nothing: whether it is wrong, has ended, was opened or was deleted.
 const DEAD: &str = "This link opens nothing here. It is not complete, or has ended, or was opened in another browser: a link opens once. Ask whoever sent it for a new one.";
@@ -103,7 +116,10 @@ impl Setup {
         match (is_post, path) {
             (false, []) => visitor.home().await,
             (false, ["to", provider]) => visitor.connect(provider, asked.query).await,
+            (false, ["calls"]) if visitor.link.allows.log => visitor.calls(asked.query).await,
             (false, ["mapping"]) if visitor.link.allows.mapping => visitor.mapping().await,
+            (true, ["mapping", "preview"]) if visitor.link.allows.mapping => visitor.mapping_preview().await,
+            (true, ["mapping", "set"]) if visitor.link.allows.mapping => visitor.mapping_set().await,
             (true, ["make"]) => visitor.make().await,
             (true, ["rotate"]) if visitor.link.allows.tokens => visitor.rotate().await,
             _ => Err(Error::new(ErrorKind::NotFound, "There is no such page. Go back to where you came from.")),
@@ -132,18 +148,19 @@ impl Pages for Setup {
         let (call, response) = match path.as_slice() {
             ["assets", hash, name] => {
                 let asset = assets::find(&format!("{hash}/{name}")).map(response::asset);
-                ("GetSetupPage", asset.ok_or_else(nothing))
+                (PAGE, asset.ok_or_else(nothing))
             }
-            ["brand", owner, file] => ("GetSetupPage", self.brand(owner, file).ok_or_else(nothing)),
+            ["brand", owner, file] => (PAGE, self.brand(owner, file).ok_or_else(nothing)),
             [code] if code.starts_with(SETUP_PREFIX) && is_post => {
-                ("OpenSetupLink", self.open(&asked, code, &mut visitor).await)
+                (OPENING, self.open(&asked, code, &mut visitor).await)
             }
-            [code] if code.starts_with(SETUP_PREFIX) => ("GetSetupLink", self.landing(&asked, code).await),
+            [code] if code.starts_with(SETUP_PREFIX) => (LANDING, self.landing(&asked, code).await),
             inside => {
                 let call = match inside {
-                    ["make"] if is_post => "SetupToken",
-                    ["rotate"] if is_post => "SetupRotation",
-                    _ => "GetSetupPage",
+                    ["make"] if is_post => MAKING,
+                    ["mapping", "set"] if is_post => MAPPING,
+                    ["rotate"] if is_post => ROTATION,
+                    _ => PAGE,
                 };
                 (call, self.inside(&asked, inside, &mut visitor).await)
             }

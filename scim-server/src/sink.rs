@@ -5,6 +5,8 @@
 //! is told at least once, and its tenant and number say that it is the same.
 
 mod file;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod line;
 #[cfg(feature = "nats")]
 mod nats;
@@ -17,6 +19,8 @@ use scim_protocol::Error;
 use tokio::{sync::watch, time::timeout};
 use uuid::Uuid;
 
+#[cfg(feature = "kafka")]
+pub use self::kafka::{KafkaError, KafkaSink};
 #[cfg(feature = "nats")]
 pub use self::nats::{NatsError, NatsSink};
 use self::place::Place;
@@ -51,6 +55,10 @@ pub enum SinkError {
     #[cfg(feature = "nats")]
     #[error("{0}")]
     Nats(String),
+    /// Kafka has not stored a message.
+    #[cfg(feature = "kafka")]
+    #[error("{0}")]
+    Kafka(String),
     /// The store, or what it holds.
     #[error(transparent)]
     Events(#[from] Error),

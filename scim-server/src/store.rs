@@ -15,6 +15,7 @@ pub(crate) mod contract;
 mod decide;
 mod freshness;
 mod index;
+pub mod mark;
 mod page;
 pub mod postgres;
 mod rank;

@@ -192,7 +192,7 @@ impl Access {
         let store = &**self.directory.store();
         passing::forget(store, grant::REVOCATION, now, |_, _| Ok(Vec::new())).await?;
         passing::forget(store, spent::KIND, now, spent::entries).await?;
-        passing::forget(store, idempotency::KIND, now, idempotency::entries).await
+        idempotency::forget(store, now).await
     }
 }
 

@@ -32,8 +32,9 @@ use super::{
     start,
 };
 use crate::{
-    idempotency::{Begun, Call, Calls, Claim, LONGEST_KEY, Reply},
-    store::StoreError,
+    directory::DirectoryError,
+    idempotency::{Begun, Call, Calls, Claim, LONGEST_KEY, Process, Reply},
+    store::{StoreError, TenantId, mark},
     system_records::secret,
 };
 
@@ -57,8 +58,13 @@ pub(super) fn description() -> AdminResponse {
     json(StatusCode::OK, Bytes::from_static(include_bytes!("../../../docs/reference/admin-api.json")))
 }
 
-/// Does what a request asks.
-pub(super) async fn answer(context: AdminContext, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+/// Does what a request asks. `process` is what this process knows of requests that are done once.
+pub(super) async fn answer(
+    context: AdminContext,
+    process: &Arc<Process>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> AdminResponse {
     let (head, body) = request.into_parts();
     let path = head.uri.path().strip_prefix(BASE.trim_end_matches('/')).unwrap_or_default().to_owned();
     let (route, parts) = match call::find(head.method.as_str(), &path) {
@@ -79,7 +85,7 @@ pub(super) async fn answer(context: AdminContext, request: Request<Incoming>, pe
     let done = if route.lines {
         taken(&context, route, &parts, &head, body, peer)
     } else {
-        done(context, route, &parts, &head, body, peer).await
+        done(context, process, (route, &parts), &head, body, peer).await
     };
     done.unwrap_or_else(|fault| problem(&fault))
 }
@@ -103,8 +109,8 @@ fn taken(
 
 async fn done(
     context: AdminContext,
-    route: &'static Route,
-    parts: &[(&str, String)],
+    process: &Arc<Process>,
+    (route, parts): (&'static Route, &[(&str, String)]),
     head: &Parts,
     body: Incoming,
     peer: SocketAddr,
@@ -115,8 +121,9 @@ async fn done(
     let wants_lines = accepts_lines(&head.headers);
     if let Some(key) = key(route, &head.headers)? {
         let target = head.uri.path_and_query().map_or("", |target| target.as_str());
-        let call = Call::new(&context.by.actor(), &key, [route.method.as_bytes(), target.as_bytes(), body.as_ref()]);
-        return once(context, command, call, route.answer).await;
+        let asked = [route.method.as_bytes(), target.as_bytes(), body.as_ref()];
+        let call = Call::new(&context.by.actor(), &key, asked, home(&context, &command).await?);
+        return once(context, process, command, call, route.answer).await;
     }
     if goes_on(&command) && !wants_lines {
         let message = format!("With `follow` the answer has no end: ask with Accept: {JSON_LINES}.");
@@ -129,13 +136,14 @@ async fn done(
 /// Does a command once, however often it is asked for with the same key.
 async fn once(
     context: AdminContext,
+    process: &Arc<Process>,
     command: AdminRequest,
     call: Call,
     answer: Answer,
 ) -> Result<AdminResponse, Fault> {
     let failed = |error: StoreError| AdminError::from(error).fault();
     let secret = secret::answers(&*context.store).await.map_err(failed)?;
-    let calls = Calls::new(Arc::clone(&context.store), &secret);
+    let calls = Calls::new(Arc::clone(&context.store), &secret, Arc::clone(process));
     match calls.begin(call, context.clock.now()).await.map_err(failed)? {
         Begun::New(claim) => {
             // Whoever asks may go: it is done to its end all the same, and they get the answer when they ask again.
@@ -151,7 +159,7 @@ async fn once(
         }
         Begun::Running(since) => {
             let message = format!(
-                "The request with this Idempotency-Key has begun at {since} and has no answer yet. Ask again in a moment. If it stays so, the server was stopped in the middle of it: look at what has come of it, then use another key."
+                "The request with this Idempotency-Key has begun at {since} and has no answer yet. Ask again in a moment."
             );
             let mut response = problem(&Fault { status: 409, message });
             put(&mut response, RETRY_AFTER, "1");
@@ -164,10 +172,24 @@ async fn once(
     }
 }
 
+/// Where the tenant that a command is about has its records; `None` if it is about none, or one that is not there.
+async fn home(context: &AdminContext, command: &AdminRequest) -> Result<Option<TenantId>, Fault> {
+    let Some(tenant) = command.tenant() else { return Ok(None) };
+    match context.directory().find(tenant).await {
+        Ok(tenant) => Ok(Some(tenant.home())),
+        Err(DirectoryError::Unknown(_)) => Ok(None),
+        Err(error) => Err(AdminError::from(error).fault()),
+    }
+}
+
 /// Does a command and keeps its answer. What the server could not do, or somebody may not, may be tried again with the
 /// same key.
 async fn work(context: AdminContext, command: AdminRequest, calls: Calls, claim: Claim, answer: Answer) -> Reply {
-    let reply = answer::whole(start(context, command, super::line::nothing()), answer).await;
+    let work = async { answer::whole(start(context, command, super::line::nothing()), answer).await };
+    let reply = tokio::select! {
+        reply = mark::within(claim.work, work) => reply,
+        never = calls.keep_alive() => match never {},
+    };
     let is_done = reply.status < 500 && reply.status != 403;
     let kept = if is_done { calls.finish(&claim, &reply).await } else { calls.give_up(&claim).await };
     if let Err(error) = kept {

@@ -107,7 +107,7 @@ impl AdminRequest {
             Self::Deleted { request, .. } => look_or(Role::Operator, matches!(request, DeletedRequest::List { .. })),
             Self::Hand { request } => of_hand(request),
             Self::Rules { request, .. } => of_rules(request),
-            Self::SetupLink { request } => look_or(Role::Operator, matches!(request, SetupLinkRequest::List { .. })),
+            Self::SetupLink { request } => of_setup_link(request),
             Self::SigningKey { request } => look_or(Role::Administrator, *request == SigningKeyRequest::List),
             Self::Stream { request } => {
                 look_or(Role::Operator, matches!(request, StreamRequest::List { .. } | StreamRequest::Show { .. }))
@@ -216,6 +216,15 @@ fn of_rules(request: &RulesRequest) -> Role {
     look_or(Role::Administrator, looks)
 }
 
+/// Whoever makes a link gives away no more than they may do.
+fn of_setup_link(request: &SetupLinkRequest) -> Role {
+    match request {
+        SetupLinkRequest::Create { allows, .. } if allows.mapping => Role::Administrator,
+        SetupLinkRequest::List { .. } => Role::Viewer,
+        SetupLinkRequest::Create { .. } | SetupLinkRequest::Delete { .. } => Role::Operator,
+    }
+}
+
 fn of_webhook(request: &WebhookRequest) -> Role {
     let looks = match request {
         WebhookRequest::List { .. } | WebhookRequest::Show { .. } => true,
@@ -251,6 +260,10 @@ mod tests {
         let set = |dry_run| json!({"command": "rules", "tenant": "a", "request": {"mapping": {"set": {"rewrites": [], "dry_run": dry_run}}}});
         check(set(true), Viewer, Tenant("a"));
         check(set(false), Administrator, Tenant("a"));
+        let link =
+            |allows| json!({"command": "setup-link", "request": {"what": "create", "tenant": "a", "allows": allows}});
+        check(link(json!(["tokens", "log"])), Operator, Tenant("a"));
+        check(link(json!(["mapping"])), Administrator, Tenant("a"));
         let dead = |again| json!({"command": "webhook", "request": {"what": "dead-letters", "webhook": "w", "send_again": again}});
         check(dead(false), Viewer, Webhook("w"));
         check(dead(true), Operator, Webhook("w"));

@@ -38,6 +38,7 @@ use super::{
 };
 use crate::{
     clock::SystemClock,
+    idempotency::Process,
     log::Seldom,
     store::{StoreError, TenantId, TypeName},
     tenant,
@@ -77,6 +78,8 @@ pub struct Admin {
     pub pages: Option<Arc<dyn Pages>>,
     /// Set when the server stops taking requests, so that balancers send them elsewhere.
     pub stopping: AtomicBool,
+    /// What this process knows of requests that are done once.
+    pub process: Arc<Process>,
     /// The base of the URLs that clients use, as it is set now.
     pub base: Box<dyn Fn() -> String + Send + Sync>,
     /// Commands that were refused.
@@ -177,7 +180,7 @@ async fn administered(admin: &Admin, by: Administrator, request: Request<Incomin
         (_, COMMANDS | OLD_COMMANDS) => {
             problem(&Fault { status: 405, message: "This path takes POST alone.".to_owned() })
         }
-        _ => api::answer(context, request, peer).await,
+        _ => api::answer(context, &admin.process, request, peer).await,
     }
 }
 

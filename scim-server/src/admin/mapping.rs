@@ -35,6 +35,9 @@ pub enum MappingRequest {
         /// Only tell what they would do to the resources that are stored.
         #[serde(default)]
         dry_run: bool,
+        /// Tell that of so many resources of each type at most; of all when absent.
+        #[serde(default)]
+        limit: Option<usize>,
     },
 }
 
@@ -67,9 +70,9 @@ pub(super) async fn execute(
             let applied = mapping::apply(rewrites, rt, &mut body);
             output.row(&json!({"mapping": applied, "body": body})).await
         }
-        MappingRequest::Set { rewrites, dry_run: true } => {
+        MappingRequest::Set { rewrites, dry_run: true, limit } => {
             let caller = resources::administrator(context, tenant).await?;
-            preview(context, &caller, &rewrites, output).await
+            preview(context, &caller, (&rewrites, limit), output).await
         }
         MappingRequest::Set { rewrites, .. } => {
             let set = |settings: &mut Settings| {
@@ -97,7 +100,7 @@ async fn list(record: &TenantRecord, output: &Output) -> Result<(), AdminError> 
 async fn preview(
     context: &AdminContext,
     caller: &Caller,
-    rewrites: &[Rewrite],
+    (rewrites, limit): (&[Rewrite], Option<usize>),
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = caller.tenant();
@@ -107,12 +110,13 @@ async fn preview(
         if !rewrites.iter().any(|rewrite| rewrite.resource_type == rt.name) {
             continue;
         }
-        let mut from = Start::Offset(0);
-        loop {
-            let page = context.store.resources(tenant.home, &TypeName::from(&*rt.name), from, PAGE).await?;
+        let (mut from, mut left) = (Start::Offset(0), limit.unwrap_or(usize::MAX));
+        while left > 0 {
+            let page = context.store.resources(tenant.home, &TypeName::from(&*rt.name), from, PAGE.min(left)).await?;
             let Some((last, _)) = page.last() else { break };
             from = Start::After(*last);
             looked_at += page.len();
+            left = left.saturating_sub(page.len());
             for (id, record) in page.iter() {
                 let before = stored_document(record)?;
                 let mut after = before.clone();

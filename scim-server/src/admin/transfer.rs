@@ -8,7 +8,7 @@ use std::{
 use super::{AdminContext, AdminError, Line, Output, archive, import, indexing};
 use crate::{
     oauth::Client,
-    store::{Finding, Item, Record, TenantId},
+    store::{Finding, Item, Record, TenantId, mark},
     system_records,
     tenant::{self, TenantRecord},
     token,
@@ -108,6 +108,7 @@ impl Written {
     /// first. What a replaced tenant was before, and nobody has erased yet, is left out.
     fn outward(&mut self, item: Item) -> Result<Option<Item>, AdminError> {
         Ok(match item {
+            Item::Resource(key, ..) if mark::is_of_work(&key.resource_type) => None,
             Item::Resource(key, ..)
                 if key.tenant == TenantId::SYSTEM && system_records::stays(key.resource_type.as_str()) =>
             {

@@ -206,7 +206,7 @@ impl EventName<'_> {
                 )
                 | Self::IssueToken
                 | Self::RevokeToken
-                | Self::Setup("OpenSetupLink" | "SetupToken" | "SetupClient" | "SetupRotation")
+                | Self::Setup("OpenSetupLink" | "SetupToken" | "SetupRotation" | "SetupMapping")
         )
     }
 }

@@ -54,13 +54,20 @@ fn problems(config: &Config) -> Vec<String> {
     if !cfg!(feature = "nats") && !config.event_nats.servers.is_empty() {
         problems.push("event_nats: this program was built without NATS; remove the setting".to_owned());
     }
+    if !cfg!(feature = "kafka") && !config.event_kafka.brokers.is_empty() {
+        problems.push("event_kafka: this program was built without Kafka; remove the setting".to_owned());
+    }
     if let Some(files) = &config.tls
         && let Err(error) = Tls::load(&files.cert, &files.key)
     {
         problems.push(format!("tls_cert and tls_key: {}", fault::chain(&error)));
     }
-    let authorities =
-        [("store_ca", &config.database.ca), ("jwks_ca", &config.jwks.ca), ("event_nats_ca", &config.event_nats.ca)];
+    let authorities = [
+        ("store_ca", &config.database.ca),
+        ("jwks_ca", &config.jwks.ca),
+        ("event_nats_ca", &config.event_nats.ca),
+        ("event_kafka_ca", &config.event_kafka.ca),
+    ];
     for (key, path) in authorities.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))) {
         if let Err(error) = roots::load(Some(path)) {
             problems.push(format!("{key}: {}", fault::chain(&error)));

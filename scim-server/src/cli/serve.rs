@@ -270,6 +270,7 @@ fn admin(
             let public = settings.settings.load().public.url.clone();
             public.map_or_else(|| url.clone(), |public| public.to_string())
         }),
+        process: Arc::default(),
         refused: Seldom::default(),
         metrics: Box::new(move || (metrics.encode(), Metrics::MEDIA_TYPE)),
     };

@@ -27,6 +27,16 @@ impl Nats {
             ca: layers.optional("event_nats_ca", path)?,
         })
     }
+
+    /// Its settings, and whether each is another one.
+    pub fn changed(&self, other: &Self) -> [(&'static str, bool); 4] {
+        [
+            ("event_nats", self.servers != other.servers),
+            ("event_nats_subject", self.subject != other.subject),
+            ("event_nats_credentials", self.credentials != other.credentials),
+            ("event_nats_ca", self.ca != other.ca),
+        ]
+    }
 }
 
 /// The URLs of servers, separated by commas. The text itself is not in the message: there may be a password in it.

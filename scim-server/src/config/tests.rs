@@ -153,7 +153,7 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
             "true|false" => "true",
             "DURATION" => "99s",
             "SIZE" => "99MiB",
-            "URL,…" => "nats://other.example.com:4222",
+            "URL,…" => "tls://other.example.com:4222",
             "SUBJECT" => "other",
             "SCOPE" => "openid other",
             "CIDR,…" => "192.0.2.0/24,::1",
@@ -169,6 +169,8 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
             ("audit_log_size", "1MiB"),
             ("console_issuer", "https://login.example.com"),
             ("console_client_id", "console"),
+            ("event_kafka_cert", "c"),
+            ("event_kafka_key", "k"),
         ];
         let before = read("", &[], &base).unwrap();
         let after = read("", &base, &[(setting.key, other)]).unwrap();

@@ -37,6 +37,15 @@ fn a_program_without_nats_says_so() {
     assert!(require_nats(&config(&[]), false).is_ok());
 }
 
+#[test]
+fn a_program_without_kafka_says_so() {
+    let with = config(&[("event_kafka", "kafka://127.0.0.1:9092")]);
+    let refused = require_kafka(&with, false).unwrap_err().to_string();
+    assert!(refused.contains("--features kafka") && refused.contains("event_kafka"), "{refused}");
+    assert!(require_kafka(&with, true).is_ok());
+    assert!(require_kafka(&config(&[]), false).is_ok());
+}
+
 /// One request on a connection of its own, and the whole answer.
 async fn ask(address: SocketAddr, token: &str, request: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is made and replaced: tokens and clients, each shown once.
+//! What is made: tokens and clients, each shown once.
 
 use hyper::StatusCode;
 use scim_protocol::{Error, value::fold};
@@ -16,26 +16,25 @@ use crate::{
         connection::{Method, Provider},
     },
     oauth::Scope,
-    token::{Scopes, ledger::LIFETIME},
+    token::Scopes,
     web::{Cell, Facts, Piece, Section, Tone, WebResponse, response},
 };
 
 const DAY: u64 = 86_400;
-/// How long the old of two tokens may go on, in seconds: a week.
-const LONGEST_OVERLAP: u64 = 7 * DAY;
 
 /// What was made.
-struct Made {
+pub(super) struct Made {
     /// What it is called.
-    name: String,
+    pub name: String,
     /// The id of a client.
-    client: Option<String>,
-    secret: String,
-    expires: String,
+    pub client: Option<String>,
+    pub secret: String,
+    pub expires: String,
 }
 
 impl Made {
-    fn of(row: &Value, method: Method) -> Self {
+    /// What a command has printed of it.
+    pub(super) fn of(row: &Value, method: Method) -> Self {
         let of = |name: &str| text(row, name).to_owned();
         let (client, secret) = match method {
             Method::Client => (Some(of("client_id")), of("client_secret")),
@@ -69,7 +68,7 @@ impl Visitor {
 
     /// Whether the form is the first that is sent of this state of the link. Sent again, by a reload or another
     /// window, it makes nothing.
-    async fn takes_turn(&self) -> Result<bool, Error> {
+    pub(super) async fn takes_turn(&self) -> Result<bool, Error> {
         if self.form.text("version") != self.link.version.to_string() {
             return Ok(false);
         }
@@ -127,45 +126,8 @@ impl Visitor {
         Ok(response::page(StatusCode::OK, &page.with(next)))
     }
 
-    /// Makes the successor of a token.
-    pub(super) async fn rotate(&self) -> Result<WebResponse, Error> {
-        let which = self.form.text("token");
-        let overlap = self.form.text("overlap").parse().ok().filter(|seconds| *seconds <= LONGEST_OVERLAP);
-        let Ok(tokens) = self.provider_tokens().await else { return Ok(self.failed()) };
-        let known = tokens.iter().any(|token| text(token, "token_id") == which);
-        let (true, Some(overlap)) = (known, overlap) else { return Ok(self.old_form()) };
-        if !self.takes_turn().await? {
-            return Ok(self.old_form());
-        }
-        let request = AdminRequest::TokenRotate {
-            tenant: self.which(),
-            token: Some(which.to_owned()),
-            seconds: LIFETIME.as_secs(),
-            overlap_seconds: Some(overlap),
-        };
-        let Ok(rotated) = row(&self.context, request).await else {
-            let why = format!(
-                "The token has no successor: it may have one already, or there are as many tokens as may be. Ask {}.",
-                self.view.whom_to_ask()
-            );
-            return Ok(self.not_done(StatusCode::CONFLICT, why));
-        };
-        let made = Made::of(&rotated, Method::Token);
-        let old = rotated.pointer("/previous/expires").and_then(Value::as_str);
-        let facts = Facts::default()
-            .with("Name", made.name.as_str())
-            .with("Ends", Cell::time(Some(&made.expires), ""))
-            .with("The old one ends", Cell::time(old, ""))
-            .with("Entered?", Cell::link(self.view.base(), "See whether it is used"));
-        let section = Section::new("The successor")
-            .note("Enter it in your provider in the place of the old one, before that ends.")
-            .with(Piece::Secret("Token".to_owned(), made.secret))
-            .with(facts);
-        Ok(response::page(StatusCode::OK, &self.page("A new token", "").with(section)))
-    }
-
     /// What is said to a form that was sent already, or that no page of now has.
-    fn old_form(&self) -> WebResponse {
+    pub(super) fn old_form(&self) -> WebResponse {
         let why = "This form was sent before, or is old, and nothing was done now. A token or secret that you did not take down cannot be shown again: go back and make another.";
         let back = Facts::default().with("Go on", Cell::link(self.view.base(), "Back to the setup"));
         let page = self.page("Nothing was done", "").with(Piece::Notice(Tone::Warn, why.to_owned())).with(back);

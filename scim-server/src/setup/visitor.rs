@@ -7,7 +7,7 @@ use scim_protocol::Error;
 
 use super::{Setup, brand::View, session};
 use crate::{
-    admin::{AdminContext, Administrator},
+    admin::{AdminContext, Administrator, Role},
     event::Deed,
     http::pages::Asked,
     setup_link::SetupLink,
@@ -51,6 +51,11 @@ impl Visitor {
         self.tenant.id.to_string()
     }
 
+    /// For the commands that need the role of an administrator. Only one of those could make a link that allows them.
+    pub(super) fn as_administrator(&self) -> AdminContext {
+        self.context.given_by(self.context.by.with_role(Role::Administrator))
+    }
+
     /// The word of the forms of this session.
     pub(super) fn word(&self) -> String {
         session::word(&self.session)
@@ -75,6 +80,9 @@ impl Visitor {
     /// A page with the navigation of what the link allows.
     pub(super) fn page(&self, title: &str, at: &str) -> Page {
         let mut links = vec![("", "Set up")];
+        if self.link.allows.log {
+            links.push(("/calls", "Calls"));
+        }
         if self.link.allows.mapping {
             links.push(("/mapping", "Mapping"));
         }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(into = "Vec<String>", try_from = "Vec<String>")]
 pub struct Allows {
-    /// Make further tokens and clients, and rotate tokens that may write.
+    /// Make further tokens and clients, and replace tokens that may write and clients' secrets.
     pub tokens: bool,
-    /// See what is rewritten of what the provider sends.
+    /// See and change what is rewritten of what the provider sends.
     pub mapping: bool,
     /// Read the calls of the tenant.
     pub log: bool,

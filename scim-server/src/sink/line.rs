@@ -21,7 +21,10 @@ pub enum Form {
     /// As the feed shows them.
     Feed,
     /// As webhooks send them: CloudEvents 1.0 in JSON, of bounded size.
-    #[cfg_attr(not(feature = "nats"), expect(dead_code, reason = "no sink of this build wants it"))]
+    #[cfg_attr(
+        not(any(feature = "nats", feature = "kafka")),
+        expect(dead_code, reason = "no sink of this build wants it")
+    )]
     Message,
 }
 
@@ -36,6 +39,8 @@ pub struct Line {
     pub id: String,
     /// The type of the event.
     pub kind: String,
+    /// When it happened, in milliseconds since the epoch.
+    pub at: i64,
     /// JSON without a line break.
     pub json: Bytes,
 }
@@ -52,7 +57,14 @@ impl Line {
                 (message.id, message.body)
             }
         };
-        Ok(Self { tenant: tenant.id, sequence: event.sequence, id, kind: type_of(event), json: json.into() })
+        Ok(Self {
+            tenant: tenant.id,
+            sequence: event.sequence,
+            id,
+            kind: type_of(event),
+            at: event.at,
+            json: json.into(),
+        })
     }
 
     /// That the events behind one number and before another are missing.
@@ -68,6 +80,13 @@ impl Line {
                 "datacontenttype": "application/json", "data": data,
             }),
         };
-        Self { tenant: tenant.id, sequence, id, kind: MISSING.to_owned(), json: told.to_string().into() }
+        Self {
+            tenant: tenant.id,
+            sequence,
+            id,
+            kind: MISSING.to_owned(),
+            at: now.as_millis(),
+            json: told.to_string().into(),
+        }
     }
 }

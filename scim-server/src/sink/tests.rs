@@ -136,6 +136,7 @@ async fn a_line_that_was_cut_off_is_removed_and_files_are_replaced() {
         sequence: number,
         id: number.to_string(),
         kind: String::new(),
+        at: 0,
         json: format!("{{\"n\":{number}}}").into(),
     };
     let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();

@@ -162,6 +162,9 @@ pub(super) fn commit(facts: &dyn Facts, commit: &Commit, clock: Timestamp) -> Re
         let header = decision.header(&commit.target)?;
         return Ok((Changes::default(), Committed { changed, header, sequence: 0 }));
     }
+    if let Some(work) = commit.work {
+        decision.mark(work, &commit.target)?;
+    }
     let tenant = commit.target.tenant;
     let last = facts.last_event(tenant)?;
     let at = last.map_or(clock, |last| clock.max(last.at));

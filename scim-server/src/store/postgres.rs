@@ -53,7 +53,7 @@ use self::{
 };
 use super::{
     Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Memberships, Page, Position, Record,
-    Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+    Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, mark,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
@@ -315,7 +315,7 @@ impl Store for PostgresStore {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
-        let committed = self.writer.commit(commit).await?;
+        let committed = self.writer.commit(mark::marked(commit)).await?;
         self.changes.notify_waiters();
         if committed.changed && self.outgrows(1) && self.written.load(Ordering::Relaxed) >= FEW {
             let reader = Arc::clone(&self.reader);

@@ -46,7 +46,7 @@ use self::{
 pub use self::{tree::Damage, writer::Reopen};
 use super::{
     Commit, Committed, EntriesOf, Finding, Freshness, IndexKey, IndexRange, Item, Log, Memberships, Page, Position,
-    Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+    Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, mark,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
@@ -352,7 +352,7 @@ impl Store for SledStore {
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
         let (sender, answer) = oneshot::channel();
-        let committed = self.send(Job::Commit(Box::new(commit), sender), answer).await?;
+        let committed = self.send(Job::Commit(Box::new(mark::marked(commit)), sender), answer).await?;
         self.changes.notify_waiters();
         Ok(committed)
     }

@@ -1,6 +1,5 @@
 //! The console: who gets in, what it shows and changes, and how it looks in a real browser.
 
-mod browser;
 mod entry;
 mod oidc;
 mod pages;

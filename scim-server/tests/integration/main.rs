@@ -20,6 +20,7 @@ mod attack;
 mod bounds;
 mod brake;
 mod canary;
+mod chromium;
 mod cli;
 mod concurrency;
 mod console;
@@ -33,6 +34,8 @@ mod hand;
 mod http;
 mod identity_center;
 mod install;
+#[cfg(feature = "kafka")]
+mod kafka;
 mod lease;
 mod lifecycle;
 mod limits;

@@ -1,10 +1,12 @@
 //! Setup links, and the pages with which a customer connects an identity provider.
 
 mod attacks;
-mod chromium;
+mod calls;
 mod journey;
 mod life;
 mod looks;
+mod mapping;
+mod newcomer;
 
 use serde_json::Value;
 

@@ -99,6 +99,7 @@ impl<'c> Shower<'c> {
             "resource": row.resource,
             "resource_name": resource_name,
             "meaning": meaning::meaning(line, row.status, resource_name.as_ref().or(id.as_ref()).map(String::as_str)),
+            "refusal": Some(&row.refusal).filter(|word| !word.is_empty()),
             "reason": reason::reason(row, line),
             "scim_type": Some(&row.scim_type).filter(|word| !word.is_empty()),
             "count": (row.count > 1 || line.get("count").is_some()).then_some(row.count),

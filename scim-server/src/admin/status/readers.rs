@@ -19,7 +19,7 @@ use crate::{
 /// For how long something may wait until that is a problem, in milliseconds.
 const LATE: i64 = 60_000;
 /// The sinks, and what people call them.
-const SINKS: [(&str, &str); 2] = [("file", "The event file"), ("nats", "NATS")];
+const SINKS: [(&str, &str); 3] = [("file", "The event file"), ("nats", "NATS"), ("kafka", "Kafka")];
 
 /// Whether a server runs on the store: this one, or another that shares it.
 pub(super) async fn is_served(context: &AdminContext) -> Result<bool, StoreError> {

@@ -27,8 +27,8 @@ pub enum SetupLinkCommand {
         /// How long the link and its page live, 90 days at most
         #[arg(long, value_name = "DURATION", default_value = a_week(), value_parser = lifetime)]
         expires: Duration,
-        /// What else the page offers: tokens (make further ones, replace them), mapping (see it), log (kept for
-        /// the tenant's calls, which the page does not show yet); several with commas between them
+        /// What else the page offers: tokens (make further tokens and clients, replace them), mapping (see and change
+        /// it), log (the tenant's calls, without names and values); several with commas between them
         #[arg(long = "allow", value_name = "WHAT", value_delimiter = ',')]
         allows: Vec<String>,
         #[command(flatten)]

@@ -11,7 +11,7 @@ impl MappingCommand {
             Self::Set { tenant, file, dry_run, common } => {
                 let rewrites = files::list(&file, "a list of rewrites")?;
                 let show = if dry_run { Show::MappingChange } else { Show::Mapping };
-                (tenant, common, MappingRequest::Set { rewrites, dry_run }, show)
+                (tenant, common, MappingRequest::Set { rewrites, dry_run, limit: None }, show)
             }
             Self::List { tenant, common } => (tenant, common, MappingRequest::List, Show::Mapping),
             Self::Show { tenant, file, resource_type, common } => {

@@ -11,7 +11,7 @@ use crate::{
     membership::MEMBERS,
     store::{
         Body, Edge, Expect, Header, IndexEntry, IndexKey, Record, ResourceId, ResourceKey, StoreError, TenantId,
-        TypeName, Write,
+        TypeName, Write, mark,
     },
 };
 
@@ -62,6 +62,15 @@ impl Decision<'_> {
             Write::Return(key, body, header) => self.bring_back(key, body, *header),
             Write::Unindex(entry) => self.unindex(entry),
         }
+    }
+
+    /// Notes that something was done of a piece of work, unless it was ended.
+    pub fn mark(&mut self, work: ResourceId, target: &ResourceKey) -> Result<(), StoreError> {
+        if self.exists(&mark::fence_key(target.tenant, work))? {
+            return Err(StoreError::Unavailable("this work was ended, and taken over by whoever asked again".into()));
+        }
+        let mark = mark::mark_key(target.tenant, work);
+        if self.exists(&mark)? { Ok(()) } else { self.put(&mark, &mark::body(target)?) }
     }
 
     fn put(&mut self, key: &ResourceKey, body: &Body) -> Result<(), StoreError> {

@@ -15,6 +15,7 @@ use super::{
 use crate::store::{
     Commit, Expect, Header, IndexKey, IndexValue, Item, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write,
     decide::{EdgeKey, LastEvent, Resource, owner},
+    mark,
 };
 
 /// What must be read.
@@ -34,6 +35,10 @@ pub(super) struct Wanted {
 impl Wanted {
     pub fn by_commit(&mut self, commit: &Commit) {
         self.resource(&commit.target);
+        if let Some(work) = commit.work {
+            self.resource(&mark::mark_key(commit.target.tenant, work));
+            self.resource(&mark::fence_key(commit.target.tenant, work));
+        }
         for expect in &commit.expect {
             match expect {
                 Expect::Fewer(tenant, resource_type, _) => {

@@ -3,12 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    Visitor,
-    browser::Browser,
-    cookie,
+    Visitor, cookie,
     provider::{Provider, parameter},
 };
 use crate::{
+    chromium::Browser,
     oauth::issuer::now,
     server::{Response, TestServer},
 };

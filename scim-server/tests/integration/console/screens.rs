@@ -11,12 +11,11 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    browser::Browser,
     link,
     pages::{PAGES, PAYLOAD, hostile},
     with_console,
 };
-use crate::server::TestServer;
+use crate::{chromium::Browser, server::TestServer};
 
 /// Widths of a phone, a laptop and a large screen.
 const WIDTHS: &[u32] = &[390, 1280, 1920];

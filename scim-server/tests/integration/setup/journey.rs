@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Browser, fresh, hidden, link, path, shown_token, tokens};
 use crate::{
     oauth::OAuth,
-    server::{Options, PATIENCE, TestServer},
+    server::{Options, PATIENCE, Response, TestServer},
 };
 
 /// What Entra sends of itself to whoever has that token.
@@ -118,6 +118,52 @@ async fn a_token_is_replaced_with_an_overlap_where_that_is_allowed() {
     browser.post("/setup/rotate", &pairs).await.expect(409);
     assert_eq!(tokens(&server).len(), all.len() + 1);
     assert!(browser.get("/setup/mapping").await.expect(200).text.contains("Nothing is rewritten"));
+}
+
+#[tokio::test]
+async fn a_clients_secret_is_replaced_with_an_overlap() {
+    let server = TestServer::start();
+    let browser = Browser::opened(&server, &link(&server, &["--allow", "tokens"])).await;
+    let secret = |page: &Response| {
+        let rest = page.text.split("data-copy=\"scimcs_").nth(1)?;
+        rest.split('"').next().map(|rest| format!("scimcs_{rest}"))
+    };
+    let first = secret(&browser.make("entra", "client").await.expect(200)).expect("a secret");
+    let events = OAuth::create(&server, "reader", &["--scope", "scim.events"]);
+    let id = server.run_json(&["client", "show", "--tenant", "test", "entra", "--json"])["client_id"].clone();
+    let id = id.as_str().expect("an id");
+    let home = browser.get("/setup").await.expect(200);
+    assert!(home.text.contains("Make another secret") && !home.text.contains("reader"), "{}", home.text);
+    let (csrf, version) = (hidden(&home, "csrf"), hidden(&home, "version"));
+    let form = |client: &str, version: &str| {
+        [
+            ("csrf", csrf.clone()),
+            ("version", version.to_owned()),
+            ("client", client.to_owned()),
+            ("overlap", "3600".to_owned()),
+        ]
+    };
+    let rotate = async |client: &str, version: &str| {
+        let form = form(client, version);
+        browser.post("/setup/rotate", &form.each_ref().map(|(name, value)| (*name, value.as_str()))).await
+    };
+    // A client of an application is none of theirs.
+    rotate(&events.id, &version).await.expect(409);
+    let page = rotate(id, &version).await.expect(200);
+    let second = secret(&page).expect("a secret");
+    assert!(page.text.contains("A new client secret") && page.text.contains(id), "{}", page.text);
+    for secret in [&first, &second] {
+        let client = OAuth::of(&server, &json!({"client_id": id, "client_secret": secret}));
+        client.scim().await.get("/Users").await.expect(200);
+    }
+    // Sent again, it replaces nothing; and there is a third only when one of the two has ended.
+    rotate(id, &version).await.expect(409);
+    let home = browser.get("/setup").await.expect(200);
+    assert!(!home.text.contains(&second), "it is shown once");
+    let full = rotate(id, &hidden(&home, "version")).await.expect(409);
+    assert!(full.text.contains("two already"), "{}", full.text);
+    let shown = server.run_json(&["client", "show", "--tenant", "test", id, "--json"]);
+    assert_eq!(shown["secrets"].as_array().map(Vec::len), Some(2), "{shown}");
 }
 
 #[tokio::test]

@@ -1,13 +1,12 @@
-//! A real browser, driven by the protocol of its developer tools over two pipes.
+//! A real browser, driven by the protocol of its developer tools over two pipes (`--remote-debugging-pipe`).
 //!
 //! Chromium reads commands from its file descriptor 3 and writes answers and events to 4, each ended by a zero byte.
-//! A shell opens two named pipes as these descriptors, so nothing more than the browser itself is needed.
+//! A shell makes these of its input and output, so nothing more than the browser itself is needed.
 
 use std::{
-    fs::{File, OpenOptions},
     io::{BufRead as _, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
@@ -17,20 +16,19 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// How long an answer may take, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::server::PATIENCE;
 
 /// Headless Chromium; `make test` installs it.
 fn chromium() -> PathBuf {
     let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
     let found = known.iter().map(Path::new).find(|program| program.exists());
-    found.expect("Chromium, to look at the console: apt-get install chromium").to_owned()
+    found.expect("Chromium, to look at pages: apt-get install chromium").to_owned()
 }
 
 /// A browser with one page.
 pub struct Browser {
     process: Child,
-    commands: File,
+    commands: ChildStdin,
     messages: Receiver<Value>,
     session: String,
     last: u64,
@@ -40,32 +38,26 @@ pub struct Browser {
     host: String,
     /// Whether the page that was asked for is there.
     loaded: bool,
-    _directory: TempDir,
+    _profile: TempDir,
 }
 
 impl Browser {
     /// A browser whose pages may ask this server only.
     pub fn start(origin: &str) -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let [commands, answers] = ["commands", "answers"].map(|name| directory.path().join(name));
-        let made = Command::new("mkfifo").args([&commands, &answers]).status().expect("mkfifo");
-        assert!(made.success(), "named pipes");
-        let process = Command::new("sh")
-            .args(["-c", "exec \"$0\" \"$@\" 3<\"$COMMANDS\" 4>\"$ANSWERS\""])
+        let profile = tempfile::tempdir().expect("a directory");
+        let mut process = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null"])
             .arg(chromium())
             .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
             .args(["--disable-background-networking", "--remote-debugging-pipe", "--force-color-profile=srgb"])
-            .arg(format!("--user-data-dir={}", directory.path().join("profile").display()))
+            .arg(format!("--user-data-dir={}", profile.path().display()))
             .arg("about:blank")
-            .envs([("COMMANDS", &commands), ("ANSWERS", &answers)])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .expect("Chromium starts");
-        // Each opening waits for the other end.
-        let commands = OpenOptions::new().write(true).open(commands).expect("the pipe of commands");
-        let answers = File::open(answers).expect("the pipe of answers");
-        let messages = follow(answers);
+        let commands = process.stdin.take().expect("the pipe of commands");
+        let messages = follow(process.stdout.take().expect("the pipe of answers"));
         let host = origin.trim_start_matches("http://").to_owned();
         let mut browser = Self {
             process,
@@ -76,7 +68,7 @@ impl Browser {
             faults: Vec::new(),
             host,
             loaded: false,
-            _directory: directory,
+            _profile: profile,
         };
         browser.attach();
         browser
@@ -93,8 +85,14 @@ impl Browser {
         }
     }
 
-    /// Sends a command, and waits for its answer. What happens meanwhile is noted.
+    /// Sends a command, and waits for its result. What happens meanwhile is noted.
+    #[track_caller]
     pub fn call(&mut self, method: &str, parameters: &Value) -> Value {
+        self.ask(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// The same; the error of a command that failed.
+    fn ask(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
         self.last += 1;
         let mut message = json!({"id": self.last, "method": method, "params": parameters});
         if !self.session.is_empty() {
@@ -104,8 +102,7 @@ impl Browser {
         loop {
             let message = self.next(method);
             if message["id"] == self.last {
-                assert!(message.get("error").is_none(), "{method}: {message}");
-                return message["result"].clone();
+                return message.get("error").map_or_else(|| Ok(message["result"].clone()), |error| Err(error.clone()));
             }
         }
     }
@@ -145,22 +142,55 @@ impl Browser {
     }
 
     /// The value of an expression in the page.
+    #[track_caller]
     pub fn run(&mut self, script: &str) -> Value {
+        self.attempt(script).unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// The same; the error of an expression that failed, or whose page was left.
+    fn attempt(&mut self, script: &str) -> Result<Value, Value> {
         let parameters = json!({"expression": script, "returnByValue": true, "awaitPromise": true});
-        let result = self.call("Runtime.evaluate", &parameters);
-        assert!(result.get("exceptionDetails").is_none(), "{script}: {result}");
-        result["result"]["value"].clone()
+        let result = self.ask("Runtime.evaluate", &parameters)?;
+        if result.get("exceptionDetails").is_some() {
+            return Err(result);
+        }
+        Ok(result["result"]["value"].clone())
     }
 
     /// Waits until an expression is true. One that fails is not true yet: it may name what has not come.
     #[track_caller]
     pub fn wait_for(&mut self, script: &str) {
-        let guarded = format!("(async () => {{ try {{ return await ({script}) }} catch {{ return false }} }})()");
         let end = Instant::now() + PATIENCE;
-        while self.run(&guarded) != true {
-            assert!(Instant::now() < end, "never true: {script}\n{}", self.run("document.body.innerText"));
+        while self.attempt(script) != Ok(true.into()) {
+            assert!(Instant::now() < end, "never true: {script}\n{}\n{:#?}", self.text(), self.faults);
             thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Waits until the page is there and has these words, and gives its text.
+    #[track_caller]
+    pub fn sees(&mut self, words: &str) -> String {
+        self.wait_for(&format!(
+            "document.readyState === 'complete' && document.body.innerText.includes({})",
+            json!(words)
+        ));
+        self.text()
+    }
+
+    /// What can be read on the page.
+    fn text(&mut self) -> String {
+        self.attempt("document.body.innerText").unwrap_or_default().as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Clicks on the first thing that these selectors name and that has this text.
+    #[track_caller]
+    pub fn click(&mut self, selectors: &str, text: &str) {
+        let script = format!(
+            "(() => {{ const found = [...document.querySelectorAll({})].find(one => one.textContent.includes({})); if (found) found.click(); return !!found; }})()",
+            json!(selectors),
+            json!(text)
+        );
+        assert_eq!(self.run(&script), true, "there is no {text:?} to click on: {}", self.text());
     }
 
     /// Presses a key: `Tab`, `Enter`, `/`.
@@ -225,7 +255,7 @@ impl Drop for Browser {
 }
 
 /// The messages of the browser, as they come.
-fn follow(answers: File) -> Receiver<Value> {
+fn follow(answers: ChildStdout) -> Receiver<Value> {
     let (sender, messages) = mpsc::channel();
     thread::spawn(move || {
         let mut answers = BufReader::new(answers);

@@ -1,0 +1,205 @@
+//! What is rewritten of what the provider sends, for links that allow to see and change it.
+//!
+//! A change is a list of all rewrites, as the command `mapping set` takes it. It is shown before it is made: what it
+//! would do to the users and groups that are stored, in numbers alone, as a link for this lets nobody read persons.
+
+use std::collections::BTreeMap;
+
+use hyper::StatusCode;
+use scim_protocol::Error;
+use serde_json::{Value, json};
+
+use super::{
+    command::{NotDone, reasoned, rows, text},
+    visitor::Visitor,
+};
+use crate::{
+    admin::{AdminRequest, Fault, MappingRequest, RulesRequest},
+    tenant::mapping::Rewrite,
+    token::secret,
+    web::{Button, Cell, Field, Form, Kind, Piece, Section, Table, Tone, WebResponse, response},
+};
+
+/// Users, and groups, that a preview looks at.
+const LOOKED_AT: usize = 1000;
+
+/// The kinds of rewrites, as commands and people name them.
+const KINDS: [(&str, &str); 5] = [
+    ("copy", "copy the attribute to another"),
+    ("rename", "rename the attribute"),
+    ("default", "give it a value where it has none"),
+    ("lower-case", "write it in lower case"),
+    ("keep-primary", "keep one of several values"),
+];
+
+impl Visitor {
+    /// The rewrites, with what changes them.
+    pub(super) async fn mapping(&self) -> Result<WebResponse, Error> {
+        Ok(self.mapping_page(None).await.unwrap_or_else(|NotDone| self.failed()))
+    }
+
+    /// Shows what a change would do. What cannot be done is said above the form, which keeps what was typed.
+    pub(super) async fn mapping_preview(&self) -> Result<WebResponse, Error> {
+        let Ok(known) = self.rewrites().await else { return Ok(self.failed()) };
+        let wanted = match self.form.get("remove") {
+            Some(name) => known.iter().filter(|rewrite| text(rewrite, "name") != name).cloned().collect(),
+            None => [known.as_slice(), &[self.typed()]].concat(),
+        };
+        let would = match self.map(&wanted, true).await {
+            Ok(would) => would,
+            Err(fault) => return Ok(self.refused_rewrite(&fault).await),
+        };
+        let (note, table) = preview(&would);
+        let section = Section::new("What would change")
+            .note(note)
+            .with(table)
+            .with(Form {
+                action: format!("{}/mapping/set", self.view.base()),
+                csrf: self.word(),
+                fields: vec![
+                    Field::hidden("was", fingerprint(&known)),
+                    Field::hidden("rewrites", Value::from(wanted).to_string()),
+                ],
+                submit: "Change it".to_owned(),
+                danger: false,
+            })
+            .with(Piece::Links(vec![(format!("{}/mapping", self.view.base()), "Change nothing".to_owned())]));
+        Ok(response::page(StatusCode::OK, &self.page("Mapping", "/mapping").with(section)))
+    }
+
+    /// Makes a change that was shown, unless the rewrites are others by now.
+    pub(super) async fn mapping_set(&self) -> Result<WebResponse, Error> {
+        let Ok(known) = self.rewrites().await else { return Ok(self.failed()) };
+        let wanted: Option<Vec<Value>> = serde_json::from_str(self.form.text("rewrites")).ok();
+        let Some(wanted) = wanted.filter(|_| self.form.text("was") == fingerprint(&known)) else {
+            let why = "The rewrites were changed meanwhile, and nothing was done now. Go back and look at them again.";
+            return Ok(self.not_done(StatusCode::CONFLICT, why.to_owned()));
+        };
+        Ok(match self.map(&wanted, false).await {
+            Ok(_) => response::redirect(&format!("{}/mapping", self.view.base())),
+            Err(fault) => self.refused_rewrite(&fault).await,
+        })
+    }
+
+    /// The rewrites as they are.
+    async fn rewrites(&self) -> Result<Vec<Value>, NotDone> {
+        rows(&self.context, self.rules(MappingRequest::List)).await
+    }
+
+    fn rules(&self, request: MappingRequest) -> AdminRequest {
+        AdminRequest::Rules { tenant: self.which(), request: RulesRequest::Mapping(request) }
+    }
+
+    /// Replaces the rewrites by these, or tells what that would do.
+    async fn map(&self, rewrites: &[Value], dry_run: bool) -> Result<Vec<Value>, Fault> {
+        let rewrites = rewrites.iter().cloned().map(serde_json::from_value::<Rewrite>).collect::<Result<Vec<_>, _>>();
+        let unreadable = |error: serde_json::Error| Fault { status: 400, message: error.to_string() };
+        let rewrites = rewrites.map_err(unreadable)?;
+        let request = self.rules(MappingRequest::Set { rewrites, dry_run, limit: dry_run.then_some(LOOKED_AT) });
+        reasoned(&self.as_administrator(), request).await
+    }
+
+    /// The rewrite that the form says. Fields that its kind does not use are empty.
+    fn typed(&self) -> Value {
+        let mut rewrite = json!({"name": self.form.text("name")});
+        for field in ["rewrite", "resource_type", "attribute", "to", "value"] {
+            if let Some(text) = self.form.get(field) {
+                rewrite[field] = text.into();
+            }
+        }
+        rewrite
+    }
+
+    async fn refused_rewrite(&self, fault: &Fault) -> WebResponse {
+        // Only what is said of the rewrites themselves is for customers.
+        if fault.status != StatusCode::BAD_REQUEST.as_u16() {
+            return self.failed();
+        }
+        let why = fault.message.strip_prefix("mapping: ").unwrap_or(&fault.message);
+        self.mapping_page(Some(format!("That cannot be done: {why}"))).await.unwrap_or_else(|NotDone| self.failed())
+    }
+
+    async fn mapping_page(&self, wrong: Option<String>) -> Result<WebResponse, NotDone> {
+        let known = self.rewrites().await?;
+        let none = "Nothing is rewritten: users and groups are taken as your provider sends them.";
+        let mut table = Table::new(&["Name", "Rewrite", "Of", "Attribute", "To", "Value", ""], none);
+        for rewrite in &known {
+            let cell = |name: &str| Cell::from(text(rewrite, name));
+            let mut cells = ["name", "rewrite", "resource_type", "attribute", "to", "value"].map(cell).to_vec();
+            cells.push(Cell::Button(self.remove_button(text(rewrite, "name"))));
+            table.push(cells);
+        }
+        let note = "In this order, with each user or group that your provider sends.";
+        let section = Section::new("What is rewritten of what your provider sends").note(note).with(table);
+        let mut page = self.page("Mapping", "/mapping");
+        let status = if wrong.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+        if let Some(why) = wrong {
+            page = page.with(Piece::Notice(Tone::Bad, why));
+        }
+        Ok(response::page(status, &page.with(section).with(self.add_section())))
+    }
+
+    fn remove_button(&self, name: &str) -> Button {
+        Button {
+            action: format!("{}/mapping/preview", self.view.base()),
+            csrf: self.word(),
+            fields: vec![("remove".to_owned(), name.to_owned())],
+            label: "Remove".to_owned(),
+            tone: Tone::Plain,
+        }
+    }
+
+    fn add_section(&self) -> Section {
+        let choices = |words: &[(&str, &str)]| {
+            Kind::Choice(words.iter().map(|(word, label)| ((*word).to_owned(), (*label).to_owned())).collect())
+        };
+        let types: Vec<_> = self.tenant.registry.resource_types().iter().map(|rt| rt.name.as_str()).collect();
+        let types: Vec<_> = types.iter().map(|name| (*name, *name)).collect();
+        let typed = |field: Field| {
+            let value = self.form.text(field.name).to_owned();
+            field.value(value)
+        };
+        let form = Form {
+            action: format!("{}/mapping/preview", self.view.base()),
+            csrf: self.word(),
+            fields: vec![
+                typed(Field::text("name", "Name").hint("What you call it, such as department.").required()),
+                typed(Field::of(choices(&KINDS), "rewrite", "What is done")),
+                typed(Field::of(choices(&types), "resource_type", "Of each")),
+                typed(
+                    Field::text("attribute", "Attribute")
+                        .hint("Such as userName, name.givenName, emails.value, or its name in your provider.")
+                        .required(),
+                ),
+                typed(
+                    Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
+                ),
+                typed(Field::text("value", "Value").hint("Only to give a value.")),
+            ],
+            submit: "Look what would change".to_owned(),
+            danger: false,
+        };
+        Section::new("Another rewrite").note("First it is only shown.").with(form)
+    }
+}
+
+/// What a preview tells: how many would be changed, and of how many each attribute.
+fn preview(rows: &[Value]) -> (&str, Table) {
+    let mut attributes: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    for row in rows {
+        for (attribute, _) in row.get("changes").and_then(Value::as_object).into_iter().flatten() {
+            *attributes.entry((text(row, "type"), attribute)).or_default() += 1;
+        }
+    }
+    let note = rows.last().map_or("", |last| text(last, "note"));
+    let mut table = Table::new(&["Of", "Attribute", "Changed"], "Nothing that is stored would be changed.");
+    for ((kind, attribute), count) in attributes {
+        table.push(vec![kind.into(), Cell::Code(attribute.to_owned()), count.to_string().into()]);
+    }
+    (note, table)
+}
+
+/// By which a form tells that the rewrites are those that it has shown.
+fn fingerprint(rewrites: &[Value]) -> String {
+    hex::encode(secret::digest(&Value::from(rewrites.to_vec()).to_string()))
+}

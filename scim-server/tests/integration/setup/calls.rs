@@ -1,0 +1,77 @@
+//! The calls of a tenant on its setup page: its own, without values, and none of these pages.
+
+use serde_json::json;
+
+use super::{Browser, link};
+use crate::server::{Client, Options, TestServer, USER};
+
+/// A second tenant: its id, the id of its token, and the token.
+fn another(server: &TestServer) -> [String; 3] {
+    let made = server.run_json(&["init", "--tenant", "rival-corp", "--json"]);
+    ["tenant_id", "token_id", "token"]
+        .map(|name| made[name].as_str().unwrap_or_else(|| panic!("no {name}: {made}")).to_owned())
+}
+
+#[tokio::test]
+async fn a_link_that_allows_it_shows_the_calls_of_its_tenant_alone() {
+    let server = TestServer::start();
+    let browser = Browser::opened(&server, &link(&server, &["--allow", "log"])).await;
+    let empty = browser.get("/setup/calls").await.expect(200);
+    assert!(empty.text.contains("No call was noted yet"), "{}", empty.text);
+    let client = server.client();
+    let id = client.user("jane@example.com").await;
+    client.post("/Users", &json!({"schemas": [USER], "userName": "jane@example.com"})).await.expect(409);
+    client.with_token("scim_wrong").get("/Groups").await.expect(401);
+    let [tenant, token, secret] = another(&server);
+    let other = Client::new(&format!("{}/{tenant}/scim/v2", server.origin()), &secret);
+    let theirs = other.user("john@rival.example").await;
+    // A token of theirs, shown to this tenant.
+    client.with_token(&secret).get("/Schemas").await.expect(401);
+
+    let page = browser.get("/setup/calls").await.expect(200).text;
+    for words in [
+        &format!("created user {id}"),
+        "userName",
+        "POST /Users",
+        "GET /Groups",
+        "The token is not whole",
+        "It was not let in.",
+        "badge bad\">409",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let hidden =
+        ["jane@", "john@", "scim_wrong", "GET /setup", "127.0.0.1", &theirs, &tenant, &token, &secret, server.token()];
+    for words in hidden {
+        assert!(!page.contains(words), "{words}: {page}");
+    }
+    let failed = browser.get("/setup/calls?only=failed").await.expect(200).text;
+    assert!(failed.contains("badge bad\">409") && !failed.contains("badge good"), "{failed}");
+    // What is no place is passed over.
+    assert!(browser.get("/setup/calls?before=x").await.expect(200).text.contains("badge bad\">409"));
+}
+
+#[tokio::test]
+async fn older_calls_are_on_further_pages() {
+    let server = TestServer::start();
+    let browser = Browser::opened(&server, &link(&server, &["--allow", "log"])).await;
+    let client = server.client();
+    let first = client.user("first").await;
+    for _ in 0..60 {
+        client.get("/Groups").await.expect(200);
+    }
+    let page = browser.get("/setup/calls").await.expect(200).text;
+    assert_eq!(page.matches("GET /Groups").count(), 50, "{page}");
+    let older = page.split('"').find(|word| word.contains("calls?before=")).expect("a link").to_owned();
+    let page = browser.get(&older).await.expect(200).text;
+    assert_eq!(page.matches("GET /Groups").count(), 10, "{page}");
+    assert!(page.contains(&format!("created user {first}")) && !page.contains("calls?before="), "{page}");
+}
+
+#[tokio::test]
+async fn without_a_log_the_page_says_so() {
+    let server = TestServer::with(Options::args(&["--request-log-retention", "0"]));
+    let browser = Browser::opened(&server, &link(&server, &["--allow", "log"])).await;
+    let page = browser.get("/setup/calls").await.expect(200).text;
+    assert!(page.contains("keeps no log of calls"), "{page}");
+}

@@ -1,0 +1,50 @@
+//! The way of a newcomer in a real browser: the link, the button, the values, the token, the page that sees the first
+//! call by itself, and what is looked at later.
+
+use serde_json::json;
+
+use super::{fresh, link};
+use crate::{chromium::Browser, server::Options};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_newcomer_sees_the_first_call_arrive() {
+    let server = fresh(Options::settings(json!({"operator": {"name": "Example Ltd", "colour": "#8a2be2"}})));
+    let made = link(&server, &["--allow", "tokens,mapping,log"]);
+    let mut browser = Browser::start(server.origin());
+    browser.open(made["url"].as_str().expect("a URL"));
+    browser.sees("Example Ltd invites you to connect your identity provider");
+    browser.click("button", "Begin");
+    browser.sees("Waiting for the first call");
+    assert_eq!(browser.run("document.cookie"), "", "no script sees the session");
+    assert_eq!(browser.run("location.pathname"), "/setup", "the code is out of the address");
+    browser.click("a", "Microsoft Entra ID");
+    browser.sees("Values to enter");
+    browser.click("a", "Use a token instead");
+    browser.sees("Secret Token");
+    browser.click("button", "Make the token");
+    browser.sees("It is shown this once");
+    let token = browser.run("document.querySelector('.secret code').textContent");
+    let token = token.as_str().expect("a token").to_owned();
+    browser.click("a", "See whether your provider calls");
+    browser.sees("Waiting for the first call");
+    super::journey::entra_calls(&server, &token).await;
+    // Nobody presses anything: the page asks by itself.
+    browser.sees("Seen: your provider reaches this server");
+    browser.open(&format!("{}/setup", server.origin()));
+    let home = browser.sees("Tokens");
+    assert!(home.contains("entra") && !home.contains(&token), "{home}");
+    browser.click("nav a", "Calls");
+    browser.sees("Only those that failed");
+    browser.click("nav a", "Mapping");
+    browser.sees("Nothing is rewritten");
+    for (field, value) in [("name", "mail"), ("attribute", "emails.value")] {
+        browser.run(&format!("document.querySelector('[name={field}]').focus()"));
+        browser.write(value);
+    }
+    browser.run("document.querySelector('[name=rewrite]').value = 'lower-case'");
+    browser.click("button", "Look what would change");
+    browser.sees("What would change");
+    browser.click("button", "Change it");
+    browser.sees("lower-case");
+    assert_eq!(browser.faults(), Vec::<String>::new());
+}

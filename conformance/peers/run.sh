@@ -73,23 +73,24 @@ PYTHON
 
 mkdir -p "$peers/verdicts"
 for version in 0.8.3 0.7.1; do
-    python_with "scim2-server-$version" "scim2-server==$version"
+    python_with "scim2-server-$version" "scim2-server==$version" scim2-models==0.12.3
     port=$(free_port)
     start "scim2-server-$version" "$folder/scim2-server-$version/bin/scim2-server" --port "$port" --bearer-token "$token"
     examine "scim2-server-$version" "http://127.0.0.1:$port/v2"
 done
 
-python_with django-scim2 django-scim2==0.23.0
+python_with django-scim2 django-scim2==0.23.0 Django==5.2.19 scim2-filter-parser==0.7.0
 port=$(free_port)
 start django-scim2 "$folder/django-scim2/bin/python" "$peers/django/peer_scim2.py" "$port" "$token" "$folder"
 examine django-scim2 "http://127.0.0.1:$port/scim/v2"
 
-python_with django-scim2-server django-scim2-server==1.1.0
+python_with django-scim2-server django-scim2-server==1.1.0 Django==5.2.19 scim2-models==0.12.3
 port=$(free_port)
 start django-scim2-server "$folder/django-scim2-server/bin/python" "$peers/django/peer_scim2_server.py" "$port" "$token" "$folder"
 examine django-scim2-server "http://127.0.0.1:$port/scim/v2"
 
-python_with canaille 'canaille[server,scim]==0.3.6'
+# With the scim2-models that it was written for: with the newest it answers 500 to everything that makes a resource.
+python_with canaille 'canaille[server,scim]==0.3.6' scim2-models==0.6.12 scim2-client==0.7.5
 port=$(free_port)
 start canaille "$folder/canaille/bin/python" "$peers/canaille/server.py" "$port" "$token"
 examine canaille "http://127.0.0.1:$port/scim/v2"

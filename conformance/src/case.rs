@@ -108,6 +108,8 @@ pub struct Case {
     pub needs: &'static [Need],
     /// What else it can be selected by, beside its area.
     pub tags: &'static [&'static str],
+    /// Whether it is about the server's keeping a value at all: elsewhere a value that is lost is another case's fault.
+    pub about_keeping: bool,
     /// For a case that is run once for each of these: its findings have the id, `:` and the subject.
     pub over: Option<fn(&Discovery) -> Vec<Subject>>,
     pub run: for<'a> fn(&'a Context) -> Running<'a>,
@@ -121,7 +123,17 @@ impl Case {
         requirement: &'static str,
         run: for<'a> fn(&'a Context) -> Running<'a>,
     ) -> Self {
-        Self { id, section, level: Level::Must, requirement, needs: &[], tags: &[], over: None, run }
+        Self {
+            id,
+            section,
+            level: Level::Must,
+            requirement,
+            needs: &[],
+            tags: &[],
+            about_keeping: false,
+            over: None,
+            run,
+        }
     }
 
     pub const fn should(
@@ -147,6 +159,12 @@ impl Case {
     #[must_use]
     pub const fn needs(self, needs: &'static [Need]) -> Self {
         Self { needs, ..self }
+    }
+
+    /// Is about the server's keeping what it was given.
+    #[must_use]
+    pub const fn about_keeping(self) -> Self {
+        Self { about_keeping: true, ..self }
     }
 
     /// Is run once for each subject that the server's schemas have.

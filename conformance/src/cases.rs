@@ -36,6 +36,8 @@ mod rfc9865_cursor;
 mod robustness;
 mod time;
 
+pub use every_attribute::lost;
+
 /// All areas, in the order of reports.
 pub const AREAS: &[Area] = &[
     rfc7644_4_discovery::AREA,

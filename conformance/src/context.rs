@@ -8,6 +8,7 @@ mod call;
 mod fill;
 mod lists;
 mod population;
+mod usual;
 
 use std::{
     sync::{
@@ -233,7 +234,7 @@ impl Context {
     }
 
     /// The token of the run.
-    pub fn token(&self) -> Option<&str> {
+    pub fn token(&self) -> Option<String> {
         self.server.client.token()
     }
 

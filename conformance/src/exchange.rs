@@ -3,6 +3,7 @@
 //! Answers are read as they are: no redirect is followed, no status is an error, and a body that is
 //! not JSON is kept as text, since a proxy's error page is evidence too.
 
+mod bearer;
 mod client;
 mod connection;
 mod not_sent;
@@ -15,6 +16,7 @@ mod tls;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 pub use client::Client;
 use hyper::HeaderMap;
 pub use not_sent::NotSent;
@@ -38,7 +40,7 @@ pub struct Request {
     pub url: String,
     /// Names in lower case. The `Authorization` header of the run is not among them.
     pub headers: Vec<(String, String)>,
-    pub body: Option<String>,
+    pub body: Option<Bytes>,
     pub anonymous: bool,
 }
 
@@ -90,6 +92,7 @@ impl Answer {
         if expect.contains(&self.status) {
             return Ok(self);
         }
+        self.implemented()?;
         let expect: Vec<_> = expect.iter().map(u16::to_string).collect();
         Err(Stop::Unmet(format!(
             "Expected status {} to {}; got {}{}.",
@@ -104,6 +107,7 @@ impl Answer {
         if (200..300).contains(&self.status) {
             return Ok(self);
         }
+        self.implemented()?;
         Err(Stop::Unmet(format!("Expected {} to succeed; got {}{}.", self.asked(), self.status, self.detail())))
     }
 
@@ -112,7 +116,17 @@ impl Answer {
         if (400..500).contains(&self.status) {
             return Ok(self);
         }
+        self.implemented()?;
         Err(Stop::Unmet(format!("Expected {} to be refused with a 4xx status; got {}.", self.asked(), self.status)))
+    }
+
+    /// Ends the case where the server says that it does not support such a request (RFC 7644 §3.12).
+    fn implemented(&self) -> Result<(), Stop> {
+        if self.status != 501 {
+            return Ok(());
+        }
+        let method = &self.request.method;
+        Err(Stop::Skip(format!("The server answers 501 to a {method}: it does not support that request.")))
     }
 
     /// Demands a JSON object and gives it.
@@ -230,7 +244,7 @@ impl Exchange {
         let path = request.path(about.base);
         let hidden = answer.ok().and_then(|answer| strangers.hidden(path, answer.json(), about.is_ours));
         let secrets = about.client.secrets();
-        let hide = |text: &str| shorten(&privacy::without_secrets(secrets, text), MOST_BODY);
+        let hide = |text: &str| shorten(&privacy::without_secrets(&secrets, text), MOST_BODY);
         let hide_ids = |text: &str| hide(&strangers.without_ids(text));
         let mut headers: BTreeMap<_, _> =
             request.headers.iter().map(|(name, value)| (name.clone(), hide(value))).collect();
@@ -239,7 +253,7 @@ impl Exchange {
             method: request.method.clone(),
             url: hide_ids(&request.url),
             headers,
-            body: request.body.as_deref().map(hide),
+            body: request.body.as_deref().map(|body| hide(&String::from_utf8_lossy(body))),
         };
         let received = match answer {
             Ok(answer) => Received::Answer {

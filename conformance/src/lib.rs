@@ -42,11 +42,11 @@ pub use cli::{
 pub use context::{Context, Server, Tokens};
 pub use coverage::page as coverage_page;
 pub use discovery::Assumed;
-pub use exchange::{Exchange, Received, Sent, Settings};
+pub use exchange::{Exchange, Grant, Proof, Received, Sent, Settings};
 pub use finding::Finding;
 pub use profile::{Choice, Profile, all as profiles, hold, named as profile, play};
 pub use report::{About, Format, Report};
-pub use run::{Manner, Selection, connect, connect_as, examine, remove_all};
+pub use run::{Manner, Selection, connect, connect_as, examine, measure, remove_all};
 pub use subject::Subject;
 pub(crate) use verdict::ensure;
 pub use verdict::{Level, Verdict};

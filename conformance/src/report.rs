@@ -109,6 +109,13 @@ impl Report {
         }
     }
 
+    /// With more to be known beside the findings.
+    #[must_use]
+    pub fn with_notes(mut self, more: Vec<String>) -> Self {
+        self.notes.extend(more);
+        self
+    }
+
     /// Marks what was wrong in an earlier report as known.
     #[must_use]
     pub fn with_baseline(mut self, baseline: &Self) -> Self {
@@ -149,6 +156,9 @@ impl Report {
         let failed = self.count(Verdict::Fail);
         let of = self.findings.len();
         match (self.exit_code(), failed) {
+            (0, 0) if self.count(Verdict::Pass) + self.count(Verdict::Warn) == 0 => {
+                "Nothing was examined: no case applies to this server.".to_owned()
+            }
             (0, 0) => "Everything that was examined and has to be kept is kept.".to_owned(),
             (0, _) => format!("Nothing new is wrong. The server fails {failed} of {of} cases, as in the baseline."),
             (1, _) if self.known.is_empty() => format!("The server does not conform: it fails {failed} of {of} cases."),

@@ -2,6 +2,7 @@
 
 mod clean;
 mod connect;
+mod measure;
 mod select;
 
 use std::sync::Arc;
@@ -9,10 +10,12 @@ use std::sync::Arc;
 pub use clean::{clean, remove_all};
 pub use connect::{Manner, connect, connect_as};
 use futures_util::{StreamExt, stream};
+pub use measure::measure;
 pub use select::{Selection, Unknown};
 
 use crate::{
     case::{Area, Case},
+    cases,
     context::{Context, Server},
     exchange::{Exchange, Received},
     finding::Finding,
@@ -76,11 +79,17 @@ async fn judge_case(server: &Arc<Server>, area: &Area, case: &Case, subject: Opt
 async fn attempt(server: &Arc<Server>, case: &Case, subject: Option<&Subject>) -> (Outcome, Vec<Exchange>) {
     let scim = Context::about(Arc::clone(server), subject.cloned());
     let missing = case.needs.iter().find_map(|need| need.missing(server.discovery()));
-    let outcome = match missing {
+    let mut outcome = match missing {
         Some(why) => Err(Stop::Skip(why)),
         None => (case.run)(&scim).await,
     };
     let evidence = scim.take_exchanges();
+    if let Err(Stop::Unmet(_)) = outcome
+        && !case.about_keeping
+        && let Some(stop) = cases::lost(&scim, case).await
+    {
+        outcome = Err(stop);
+    }
     scim.remove().await;
     // Nothing of others is said, as far as the case has seen them.
     let outcome = outcome.map_err(|stop| match stop {

@@ -18,7 +18,14 @@ settings.configure(
     ROOT_URLCONF="__main__",
     INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "peer", "django_scim"],
     AUTH_USER_MODEL="peer.User",
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.path.join(FOLDER, "django-scim2.db")}},
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": os.path.join(FOLDER, "django-scim2.db"),
+            # Writers wait for each other; otherwise some of them are answered 500.
+            "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+        }
+    },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     MIDDLEWARE=["peer.bearer.Bearer", "django_scim.middleware.SCIMAuthCheckMiddleware"],
     PEER_TOKEN=TOKEN,

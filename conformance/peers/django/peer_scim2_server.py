@@ -14,7 +14,8 @@ PORT, TOKEN, FOLDER = sys.argv[1:4]
 
 def check(request):
     """Whether the request has the token."""
-    return request.headers.get("Authorization", "") == f"Bearer {TOKEN}"
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return scheme.lower() == "bearer" and token == TOKEN
 
 
 settings.configure(
@@ -23,7 +24,14 @@ settings.configure(
     ALLOWED_HOSTS=["*"],
     ROOT_URLCONF="__main__",
     INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "django_scim2_server"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.path.join(FOLDER, "scim2-server.db")}},
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": os.path.join(FOLDER, "scim2-server.db"),
+            # Writers wait for each other; otherwise some of them are answered 500.
+            "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+        }
+    },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     MIDDLEWARE=[],
     SCIM2_SERVER_AUTH_CHECK="__main__.check",

@@ -5,15 +5,17 @@
 //! A server may refuse a value for a reason that no schema can state. Then the case does not apply.
 
 mod full;
+mod kept;
 mod order;
 mod place;
 mod read;
 mod same;
 mod write;
 
+pub use kept::lost;
 use order::{paged, sorted, versioned};
 use read::{excluded, filtered, projected};
-use write::{added, added_without_path, appended, created, part, put, removed, replaced};
+use write::{added, added_without_path, appended, created, injected, part, put, removed, replaced};
 
 use crate::{
     case::{
@@ -35,6 +37,13 @@ const CASES: &[Case] = &[
         run!(created),
     )
     .over(place::writable),
+    Case::must(
+        "each-injection",
+        "RFC 7643 §2.3.1",
+        "A text with quotes, comments and templates of databases and shells is kept as it is, or refused.",
+        run!(injected),
+    )
+    .over(place::texts),
     Case::must("each-put", "RFC 7644 §3.5.1", "A PUT with another value of an attribute replaces it.", run!(put))
         .over(place::writable),
     Case::must("each-add", "RFC 7644 §3.5.2.1", "A PATCH with add and a path sets an attribute.", run!(added))

@@ -134,7 +134,8 @@ const CASES: &[Case] = &[
         "A multi-valued attribute with one value is a list too.",
         run!(list_of_one),
     )
-    .needs(&[Attribute("User", "emails.type")]),
+    .needs(&[Attribute("User", "emails.type")])
+    .about_keeping(),
 ];
 
 /// An attribute of this type that has one value and can be written and read. A boolean `active` is

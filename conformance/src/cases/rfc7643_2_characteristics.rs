@@ -9,7 +9,8 @@ use crate::{
         Need::{self, Attribute, Filter, Patch, Type},
     },
     context::{Context, Resource, as_error},
-    ensure, run,
+    discovery::named,
+    draft, ensure, run,
     verdict::{Outcome, Stop, brief, equals, unassigned},
 };
 
@@ -193,6 +194,33 @@ fn immutable(scim: &Context) -> Result<Place<'_>, Stop> {
     find(scim, "that is immutable", fits)
 }
 
+/// One that a user may lack at first.
+fn immutable_and_free(scim: &Context) -> Result<Place<'_>, Stop> {
+    let fits = |attribute: &Value| {
+        attribute["mutability"] == "immutable" && attribute["returned"] != "never" && attribute["required"] != true
+    };
+    find(scim, "that is immutable and not required", fits)
+}
+
+/// One of which a value can be made: not of parts that are all read-only as well.
+fn read_only(scim: &Context) -> Result<Place<'_>, Stop> {
+    find(scim, "that is readOnly", |one| one["mutability"] == "readOnly" && claimed(one, "x") != json!({}))
+}
+
+/// A value of a read-only attribute. Its parts are mostly read-only as well: the one called `value` stands for them.
+fn claimed(attribute: &Value, mark: &str) -> Value {
+    match named(&attribute["subAttributes"], "value") {
+        Some(part) => json!({"value": draft::sample(part, mark, 0)}),
+        None => draft::sample(attribute, mark, 0),
+    }
+}
+
+/// The same as a client sends it.
+fn claim(scim: &Context, place: &Place<'_>) -> Value {
+    let value = claimed(place.attribute, &scim.fresh_name());
+    if place.attribute["multiValued"] == true { json!([value]) } else { value }
+}
+
 /// A user in whom the attribute has the value, and the body that made it.
 async fn made_with(scim: &Context, place: &Place<'_>, value: &Value) -> Result<(Resource, Value), Stop> {
     let draft = scim.user().with(place.holding(value));
@@ -208,8 +236,8 @@ async fn has(scim: &Context, user: &Resource, place: &Place<'_>, expect: &Value)
 }
 
 async fn read_only_post(scim: &Context) -> Outcome {
-    let place = find(scim, "that is readOnly", is("mutability", "readOnly"))?;
-    let value = place.sample(&scim.fresh_name());
+    let place = read_only(scim)?;
+    let value = claim(scim, &place);
     let answer = scim.user().with(place.holding(&value)).post().await?;
     let got = place.value(answer.status(201)?.object()?);
     ensure!(
@@ -221,8 +249,8 @@ async fn read_only_post(scim: &Context) -> Outcome {
 }
 
 async fn read_only_put(scim: &Context) -> Outcome {
-    let place = find(scim, "that is readOnly", is("mutability", "readOnly"))?;
-    let value = place.sample(&scim.fresh_name());
+    let place = read_only(scim)?;
+    let value = claim(scim, &place);
     let draft = scim.user();
     let user = draft.create().await?;
     scim.put(&user.path, draft.with(place.holding(&value)).body()).await?.success()?;
@@ -233,8 +261,8 @@ async fn read_only_put(scim: &Context) -> Outcome {
 }
 
 async fn read_only_patch(scim: &Context) -> Outcome {
-    let place = find(scim, "that is readOnly", is("mutability", "readOnly"))?;
-    let value = place.sample(&scim.fresh_name());
+    let place = read_only(scim)?;
+    let value = claim(scim, &place);
     let user = scim.user().create().await?;
     scim.patch(&user.path, &json!([{"op": "replace", "path": place.path(), "value": value}])).await?.refused()?;
     Ok(())
@@ -259,7 +287,7 @@ async fn immutable_put_other(scim: &Context, told: bool) -> Outcome {
     let place = immutable(scim)?;
     let value = place.sample(&scim.fresh_name());
     let (user, mut body) = made_with(scim, &place, &value).await?;
-    crate::draft::lay_over(&mut body, place.holding(&place.sample(&scim.fresh_name())));
+    draft::lay_over(&mut body, place.holding(&place.sample(&scim.fresh_name())));
     let answer = scim.put(&user.path, &body).await?;
     if told {
         answer.error(400, Some("mutability"))?;
@@ -268,7 +296,7 @@ async fn immutable_put_other(scim: &Context, told: bool) -> Outcome {
 }
 
 async fn immutable_put_first(scim: &Context) -> Outcome {
-    let place = immutable(scim)?;
+    let place = immutable_and_free(scim)?;
     let value = place.sample(&scim.fresh_name());
     let draft = scim.user();
     let user = draft.create().await?;
@@ -286,7 +314,7 @@ async fn immutable_patch(scim: &Context) -> Outcome {
 }
 
 async fn immutable_patch_first(scim: &Context) -> Outcome {
-    let place = immutable(scim)?;
+    let place = immutable_and_free(scim)?;
     let value = place.sample(&scim.fresh_name());
     let user = scim.user().create().await?;
     scim.patch(&user.path, &json!([{"op": "add", "path": place.path(), "value": value}])).await?.success()?;
@@ -386,16 +414,16 @@ async fn case_filter(scim: &Context) -> Outcome {
 
 /// Demands that a PUT with `empty` takes the value away.
 async fn cleared(scim: &Context, name: &str, value: Value, empty: Value) -> Outcome {
+    scim.may_lack("User", &json!({name: null}))?;
     let draft = scim.user();
     let user = draft.clone().with(json!({name: value})).create().await?;
     let name = scim.text_name(name);
     let mut body = draft.body().clone();
     body[name] = empty;
     scim.put(&user.path, &body).await?.success()?;
-    // A server may assign a default (RFC 7644 §3.5.1): the one that a user has who is made without a value.
-    let usual = scim.read(&scim.user().create().await?).await?[name].clone();
     let read = scim.read(&user).await?;
-    if !usual.is_null() && read[name] == usual {
+    let is_usual = scim.is_usual(name, &read).await?;
+    if is_usual {
         return Ok(());
     }
     unassigned(&read, &format!("/{name}"))

@@ -41,7 +41,8 @@ const CASES: &[Case] = &[
         run!(schemas, DUPLICATE),
     )
     .needs(USERS),
-    Case::must(
+    // What is not there is perhaps not SCIM's to answer.
+    Case::should(
         "error-schemas-endpoint",
         SECTION,
         "The error of an endpoint that is not there is identified by the URN of SCIM errors.",

@@ -1,6 +1,8 @@
 //! Versions: ETag, If-Match and If-None-Match.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::{
     case::{
@@ -97,9 +99,23 @@ async fn meta(scim: &Context) -> Outcome {
 
 async fn changes(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
-    let before = version(scim, &user).await?;
-    scim.modified(&user, json!([{"op": "add", "path": "nickName", "value": "Babs"}])).await.map_err(as_error)?;
-    let after = version(scim, &user).await?;
+    moves_on(scim, &user, |n| json!([{"op": "add", "path": "nickName", "value": format!("Babs {n}")}])).await
+}
+
+/// How long a weak tag may stay as it is: it may be made of a time in whole seconds (RFC 7232 §2.1).
+pub(super) const COARSE: Duration = Duration::from_millis(1100);
+
+/// Demands that a change gives the resource another version. `change` gives the operations of the n-th change, each of
+/// which changes something.
+pub(super) async fn moves_on(scim: &Context, resource: &Resource, change: impl Fn(usize) -> Value) -> Outcome {
+    let before = version(scim, resource).await?;
+    scim.modified(resource, change(0)).await.map_err(as_error)?;
+    let mut after = version(scim, resource).await?;
+    if before == after && before.starts_with("W/") {
+        tokio::time::sleep(COARSE).await;
+        scim.modified(resource, change(1)).await.map_err(as_error)?;
+        after = version(scim, resource).await?;
+    }
     ensure!(before != after, "Expected another version after the change; it is {after} still.");
     Ok(())
 }

@@ -58,7 +58,8 @@ const CASES: &[Case] = &[
         "A GET returns the resource as the answer to its creation had it.",
         run!(same),
     )
-    .needs(&[Attribute("User", "name.familyName")]),
+    .needs(&[Attribute("User", "name.familyName")])
+    .about_keeping(),
     Case::must(
         "retrieve-schemas",
         "RFC 7643 §3",

@@ -12,7 +12,7 @@ use crate::{
     },
     context::Context,
     ensure,
-    exchange::Answer,
+    exchange::{Answer, SCIM_JSON},
     run,
     verdict::{Outcome, Stop, holds, shorten},
 };
@@ -68,6 +68,13 @@ const CASES: &[Case] = &[
     )
     .needs(USERS),
     Case::should(
+        "robust-body-not-utf8",
+        STATUS,
+        "A body with bytes that are not UTF-8 is answered or refused, and breaks nothing.",
+        run!(body, BYTES),
+    )
+    .needs(USERS),
+    Case::should(
         "robust-large-body",
         STATUS,
         "A body of two megabytes is answered or refused, and breaks nothing.",
@@ -96,6 +103,13 @@ const CASES: &[Case] = &[
     )
     .needs(NICK),
     Case::should(
+        "robust-odd-id",
+        STATUS,
+        "A GET of an id with NUL and quotes is answered in HTTP, and breaks nothing.",
+        run!(odd_id),
+    )
+    .needs(USERS),
+    Case::should(
         "robust-error-internals",
         STATUS,
         "No error shows the insides of the server: traces, statements, names of source files.",
@@ -115,8 +129,9 @@ const DEEP: &str = "deep";
 const LONG: &str = "long";
 const NUL: &str = "nul";
 const TWICE: &str = "twice";
+const BYTES: &str = "bytes";
 /// What is special to databases, shells and templates.
-const INJECTION: &str = "a'; DROP TABLE users; -- \" \\ ${7*7} {{7*7}} $(id) %00 *)(uid=*";
+pub(super) const INJECTION: &str = "a'; DROP TABLE users; -- \" \\ ${7*7} {{7*7}} $(id) %00 *)(uid=*";
 
 /// Demands that an answer is none of a broken server.
 fn holds_up(answer: &Answer) -> Outcome {
@@ -128,7 +143,11 @@ fn holds_up(answer: &Answer) -> Outcome {
 
 /// Demands that the server answers as before.
 async fn is_well(scim: &Context) -> Outcome {
-    let answer = scim.get(scim.users()).query("count", 1).query("attributes", "userName").await?;
+    let mut answer = scim.get(scim.users()).query("count", 1).query("attributes", "userName").await?;
+    if answer.status >= 500 {
+        // Perhaps it is the parameters that it always fails at.
+        answer = scim.get(scim.users()).await?;
+    }
     ensure!(answer.status < 500, "Expected the server to answer as before; it answers {}.", answer.status);
     Ok(())
 }
@@ -155,20 +174,25 @@ async fn injected_filter(scim: &Context) -> Outcome {
 }
 
 async fn not_utf8(scim: &Context) -> Outcome {
-    holds_up(&scim.get(format!("{}?count=1&attributes=userName&sortBy=%ff%fe", scim.users())).await?)?;
+    holds_up(&scim.get(format!("{}?attributes=userName&sortBy=%ff%fe", scim.users())).await?)?;
     is_well(scim).await
 }
 
 /// A body that is nobody's idea of a user.
 async fn body(scim: &Context, kind: &str) -> Outcome {
     let draft = scim.user();
-    let written = if kind == DEEP {
-        format!("{{\"userName\":{}{}}}", "[".repeat(1000), "]".repeat(1000))
-    } else {
-        let name = json!(draft.name());
-        draft.body().to_string().replacen('{', &format!("{{\"userName\":{name},"), 1)
+    let name = json!(draft.name());
+    let written = match kind {
+        DEEP => format!("{{\"userName\":{}{}}}", "[".repeat(1000), "]".repeat(1000)).into_bytes(),
+        TWICE => draft.body().to_string().replacen('{', &format!("{{\"userName\":{name},"), 1).into_bytes(),
+        _ => {
+            // Two bytes that no text in UTF-8 has, at the end of the name.
+            let text = draft.body().to_string();
+            let (before, after) = text.split_once(draft.name()).unwrap_or((&text, ""));
+            [before.as_bytes(), draft.name().as_bytes(), b"\xff\xfe", after.as_bytes()].concat()
+        }
     };
-    holds_up(&draft.post().text("application/scim+json", &written).await?)?;
+    holds_up(&draft.post().bytes(SCIM_JSON, written).await?)?;
     is_well(scim).await
 }
 
@@ -188,6 +212,19 @@ async fn text(scim: &Context, text: &str) -> Outcome {
     holds_up(&answer)?;
     if answer.status < 300 {
         holds(answer.object()?, &scim.fill(json!({"nickName": text})))?;
+    }
+    is_well(scim).await
+}
+
+async fn odd_id(scim: &Context) -> Outcome {
+    match scim.get(format!("{}/%00%27%22", scim.users())).await {
+        Ok(answer) => holds_up(&answer)?,
+        // What cannot be read is no answer, while other requests are answered.
+        Err(Stop::Error(why)) => {
+            is_well(scim).await?;
+            return Err(Stop::Unmet(format!("Expected an answer. {why}")));
+        }
+        Err(other) => return Err(other),
     }
     is_well(scim).await
 }
@@ -217,7 +254,6 @@ async fn internals(scim: &Context) -> Outcome {
         scim.post(&users, &json!([1, 2])).await?,
         scim.post(&users, &json!({"schemas": "x", "userName": {"a": []}})).await?,
         scim.get(&users).filter("userName eq eq (").await?,
-        scim.get(format!("{users}/%00%27%22")).await?,
         scim.get(&users).query("startIndex", "x").query("count", "99999999999999999999").await?,
     ];
     for answer in &answers {

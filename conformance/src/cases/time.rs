@@ -31,6 +31,9 @@ const WAITS: [Duration; 3] = [Duration::from_millis(2), Duration::from_millis(20
 /// change, each of which changes something.
 pub(super) async fn later_than(scim: &Context, resource: &Resource, change: impl Fn(usize) -> Value) -> Outcome {
     let before = scim.read(resource).await?;
+    if before["meta"]["lastModified"].is_null() {
+        return Err(Stop::Skip("The resource has no meta.lastModified.".to_owned()));
+    }
     let before = time_at(&before, "/meta/lastModified").map_err(as_error)?;
     let mut after = before;
     for (n, wait) in WAITS.into_iter().enumerate() {

@@ -120,7 +120,8 @@ impl Connection {
         }
         let mut settings = self.settings()?;
         if let Some(grant) = self.oauth.grant()? {
-            settings.token = Some(access_token(&grant, &settings, super::clock::now()).await?);
+            settings.token = Some(access_token(&grant, &settings).await?);
+            settings.grant = Some(grant);
         }
         // Six digits set apart two runs at a time; they are no secret.
         let run = format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff);
@@ -151,6 +152,7 @@ impl Connection {
         }
         Ok(Settings {
             token: self.token_file.as_deref().map(|file| word(file, "the token")).transpose()?,
+            grant: None,
             basic,
             headers,
             timeout: Duration::from_secs(self.timeout),
@@ -201,7 +203,13 @@ impl OAuth {
                 bail!("--token-url needs --client-secret-file, --assertion-file or --assertion-key.")
             }
         };
-        Ok(Some(Grant { token_url: token_url.clone(), client_id: client_id.clone(), proof, scope: self.scope.clone() }))
+        Ok(Some(Grant {
+            token_url: token_url.clone(),
+            client_id: client_id.clone(),
+            proof,
+            scope: self.scope.clone(),
+            clock: super::clock::now,
+        }))
     }
 }
 

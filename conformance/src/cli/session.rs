@@ -19,14 +19,23 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
     let work = Work::choose(arguments)?;
     // Before the run: a file that cannot be read is known at once.
     let baseline = arguments.baseline.as_deref().map(read).transpose()?;
+    if let Some(file) = &arguments.out {
+        require_place(file)?;
+    }
+    if let Some(directory) = &arguments.transcript {
+        make(directory)?;
+    }
     let (started, began) = (now(), Instant::now());
-    let (url, findings, left_behind) = block_on(async {
+    let (url, findings, figures, left_behind) = block_on(async {
         let server = arguments.connection.connect(arguments.manner.manner()?).await?;
         let bar = progress(work.len());
-        let examined = work.perform(&server, arguments.concurrency.into(), |finding| {
-            bar.set_message(finding.id.clone());
-            bar.inc(1);
-        });
+        let examined = async {
+            let findings = work.perform(&server, arguments.concurrency.into(), |finding| {
+                bar.set_message(finding.id.clone());
+                bar.inc(1);
+            });
+            (findings.await, run::measure(&server, &arguments.measure_groups).await)
+        };
         // What was made is removed on every way out: the run's end, and Ctrl-C.
         let findings = tokio::select! {
             findings = examined => Some(findings),
@@ -43,21 +52,18 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
             () = interrupted() => bail!("Interrupted again. `scim-conformance clean` removes what is left."),
         };
         let selection = arguments.selection.selection();
-        let findings = findings.map(|mut all| {
-            all.retain(|finding| selection.takes_finding(&finding.id));
-            all
-        });
-        let Some(findings) = findings else {
+        let Some((mut findings, figures)) = findings else {
             for left in &left_behind {
                 eprintln!("left behind: {left}");
             }
             let left = if left_behind.is_empty() { "Everything" } else { "Everything else" };
             bail!("Interrupted. {left} that was made has been removed again.")
         };
-        Ok((server.base().to_owned(), findings, left_behind))
+        findings.retain(|finding| selection.takes_finding(&finding.id));
+        Ok((server.base().to_owned(), findings, figures, left_behind))
     })?;
     let about = About { url, profile: arguments.profile.clone(), started, took: began.elapsed() };
-    let report = Report::new(&about, findings, left_behind);
+    let report = Report::new(&about, findings, left_behind).with_notes(figures);
     let report = match &baseline {
         Some(baseline) => report.with_baseline(baseline),
         None => report,
@@ -162,8 +168,23 @@ fn progress(cases: usize) -> ProgressBar {
     bar
 }
 
+fn make(directory: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))
+}
+
+/// What is known before the run of a file that cannot be written after it.
+fn require_place(file: &Path) -> anyhow::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if file.is_dir() {
+        bail!("{} cannot be written: it is a directory. Name a file in it.", file.display())
+    }
+    if !folder.is_dir() {
+        bail!("{} cannot be written: there is no directory {}.", file.display(), folder.display())
+    }
+    Ok(())
+}
+
 fn transcripts(directory: &Path, findings: &[Finding]) -> anyhow::Result<()> {
-    fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
     for finding in findings {
         let file = directory.join(format!("{}.json", finding.id.replace('/', "-")));
         let text = serde_json::to_string_pretty(finding)?;

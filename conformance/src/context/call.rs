@@ -73,8 +73,13 @@ impl<'a> Call<'a> {
     }
 
     /// A body as it stands, with its media type.
-    pub fn text(mut self, media_type: &str, body: &str) -> Self {
-        self.request.body = Some(body.to_owned());
+    pub fn text(self, media_type: &str, body: &str) -> Self {
+        self.bytes(media_type, body.as_bytes().to_vec())
+    }
+
+    /// The same for bytes that may be no text.
+    pub fn bytes(mut self, media_type: &str, body: Vec<u8>) -> Self {
+        self.request.body = Some(body.into());
         self.header("content-type", media_type)
     }
 

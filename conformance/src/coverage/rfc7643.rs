@@ -41,6 +41,7 @@ const LINES: &[Line] = &[
             "type-string",
             "type-wrong-string",
             "robust-injection",
+            "each-injection",
         ],
     ),
     must(

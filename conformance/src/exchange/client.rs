@@ -19,7 +19,7 @@ use hyper::{
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
 
-use super::{Answer, NotSent, Request, Settings, connection::Connector, patience, proxy, tls};
+use super::{Answer, NotSent, Request, Settings, bearer::Bearer, connection::Connector, patience, proxy, tls};
 
 /// The largest body that is read.
 const MOST_BODY: usize = 16 * 1024 * 1024;
@@ -39,7 +39,7 @@ pub struct Client {
     /// For what may not: each request has a connection of its own.
     own: Connections,
     settings: Arc<Settings>,
-    secrets: Arc<[String]>,
+    bearer: Arc<Bearer>,
     /// For a proxy that forwards; one that opens a tunnel gets it with the tunnel.
     proxy_authorization: Option<HeaderValue>,
     /// Requests without an answer in time since the last answer.
@@ -60,32 +60,43 @@ impl Client {
         // That says nothing about its answers, which are what is judged.
         let kept = HyperClient::builder(TokioExecutor::new()).pool_idle_timeout(MOST_IDLE).build(connector.clone());
         let own = HyperClient::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector);
-        let secrets = settings.secrets().into();
+        let bearer = Arc::new(Bearer::new(settings));
         let settings = Arc::new(settings.clone());
-        Ok(Self { kept, own, settings, secrets, proxy_authorization, silence: Arc::default() })
+        Ok(Self { kept, own, settings, bearer, proxy_authorization, silence: Arc::default() })
     }
 
     /// The bearer token, where the server takes one.
-    pub fn token(&self) -> Option<&str> {
-        self.settings.token.as_deref()
+    pub fn token(&self) -> Option<String> {
+        self.bearer.token()
     }
 
     /// What no report may hold.
-    pub fn secrets(&self) -> &[String] {
-        &self.secrets
+    pub fn secrets(&self) -> Arc<[String]> {
+        self.bearer.secrets()
     }
 
     /// Sends a request and reads the whole answer. An answer with an error status is an answer, but 429 and 503 are
     /// waited out, for a while: a server may limit its clients, or be away for a moment.
     pub async fn send(&self, request: Arc<Request>) -> Result<Answer, NotSent> {
         for attempt in 0..MOST_RETRIES {
-            let answer = self.send_anew(&request).await?;
+            let answer = self.send_known(&request).await?;
             match patience::wait(&answer, attempt) {
                 Some(wait) if wait <= self.settings.timeout => tokio::time::sleep(wait).await,
                 _ => return Ok(answer),
             }
         }
-        self.send_anew(&request).await
+        self.send_known(&request).await
+    }
+
+    /// Sends once more with another token where the server takes the run's own no more, and another can be got.
+    async fn send_known(&self, request: &Arc<Request>) -> Result<Answer, NotSent> {
+        let used = self.bearer.token();
+        let answer = self.send_anew(request).await?;
+        let has_own = request.anonymous || request.headers.iter().any(|(name, _)| name == "authorization");
+        if answer.status != 401 || has_own || !self.bearer.renew(used).await? {
+            return Ok(answer);
+        }
+        self.send_anew(request).await
     }
 
     /// A server may close a connection just when the next request goes out on it. What may be sent twice
@@ -126,7 +137,7 @@ impl Client {
         };
         let uri: Uri = request.url.parse().map_err(|error| about("this is no URL", &error))?;
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| about("no method", &error))?;
-        let body = request.body.clone().map(Bytes::from).unwrap_or_default();
+        let body = request.body.clone().unwrap_or_default();
         let mut message = hyper::Request::builder().method(method).uri(uri);
         for (name, value) in request.headers.iter().chain(&self.own_headers(request)) {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| about("no header name", &error))?;
@@ -150,7 +161,7 @@ impl Client {
     /// The headers that make the client known. A request that has one of them by itself keeps its own; an anonymous one
     /// has no credential, which headers of the settings are where there is no other.
     fn own_headers(&self, request: &Request) -> Vec<(String, String)> {
-        let authorization = self.settings.authorization();
+        let authorization = self.settings.authorization(self.bearer.token().as_deref());
         let is_credential = authorization.is_none();
         let mut headers = Vec::new();
         if let Some(value) = authorization.filter(|_| !request.anonymous) {

@@ -177,7 +177,7 @@ mod tests {
         });
         let settings = Settings::default();
         let client = Client::new(&url, &settings).expect("a client");
-        let body = Some("x".repeat(8 << 20));
+        let body = Some(bytes::Bytes::from("x".repeat(8 << 20)));
         for _ in 0..20 {
             let request =
                 Request { method: "POST".to_owned(), url: url.clone(), body: body.clone(), ..Request::default() };

@@ -1,7 +1,8 @@
-//! An access token by OAuth's client credentials (RFC 6749 §4.4), before the first request of a run.
+//! An access token by OAuth's client credentials (RFC 6749 §4.4): before the first request of a run, and again when the
+//! server takes it no more.
 //!
-//! The client proves who it is with a secret, or with a signed assertion (RFC 7523 §2.2). One token serves the whole
-//! run, which takes seconds; it is then used and hidden as a token from a file is.
+//! The client proves who it is with a secret, or with a signed assertion (RFC 7523 §2.2). The token is then used and
+//! hidden as one from a file is.
 
 use std::{sync::Arc, time::SystemTime};
 
@@ -26,6 +27,8 @@ pub struct Grant {
     pub proof: Proof,
     /// What to ask for; without it the client gets what it may have.
     pub scope: Option<String>,
+    /// The time, for assertions that are signed here.
+    pub clock: fn() -> SystemTime,
 }
 
 /// By what the client proves who it is.
@@ -56,9 +59,9 @@ const LIFETIME: u64 = 300;
 /// The `client_assertion_type` of a JWT (RFC 7523 §2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Asks for an access token; an assertion is signed as made `now`. Errors: what the endpoint says, and what to look at.
-pub async fn access_token(grant: &Grant, settings: &Settings, now: SystemTime) -> Result<String, NotSent> {
-    let bare = Settings { token: None, basic: None, headers: Vec::new(), ..settings.clone() };
+/// Asks for an access token. Errors: what the endpoint says, and what to look at.
+pub async fn access_token(grant: &Grant, settings: &Settings) -> Result<String, NotSent> {
+    let bare = Settings { token: None, grant: None, basic: None, headers: Vec::new(), ..settings.clone() };
     let client = Client::new(&grant.token_url, &bare)?;
     let mut form = vec![("grant_type", "client_credentials".to_owned())];
     let mut headers = vec![
@@ -72,7 +75,7 @@ pub async fn access_token(grant: &Grant, settings: &Settings, now: SystemTime) -
             None
         }
         Proof::Assertion(jwt) => Some(jwt.clone()),
-        Proof::Key(signing) => Some(signed(signing, seconds(now)?)?),
+        Proof::Key(signing) => Some(signed(signing, seconds((grant.clock)())?)?),
     };
     if let Some(jwt) = assertion {
         form.push(("client_id", grant.client_id.clone()));
@@ -85,7 +88,7 @@ pub async fn access_token(grant: &Grant, settings: &Settings, now: SystemTime) -
         method: "POST".to_owned(),
         url: grant.token_url.clone(),
         headers,
-        body: Some(body.join("&")),
+        body: Some(body.join("&").into()),
         anonymous: true,
     };
     let answer = client.send(Arc::new(request)).await?;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
+use super::Grant;
+
 /// How long one request may take, unless something else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -12,6 +14,8 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Settings {
     /// A bearer token (RFC 6750).
     pub token: Option<String>,
+    /// How another token is got when the server takes this one no more.
+    pub grant: Option<Grant>,
     /// Name and password (RFC 7617), where there is no token.
     pub basic: Option<(String, String)>,
     /// Headers of each request, such as one with an API key.
@@ -33,6 +37,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             token: None,
+            grant: None,
             basic: None,
             headers: Vec::new(),
             timeout: TIMEOUT,
@@ -45,9 +50,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The `Authorization` header, where one of the settings gives it.
-    pub(super) fn authorization(&self) -> Option<String> {
-        match (&self.token, &self.basic) {
+    /// The `Authorization` header with that token, or where one of the settings gives it.
+    pub(super) fn authorization(&self, token: Option<&str>) -> Option<String> {
+        match (token, &self.basic) {
             (Some(token), _) => Some(format!("Bearer {token}")),
             (None, Some((name, password))) => Some(format!("Basic {}", STANDARD.encode(format!("{name}:{password}")))),
             (None, None) => None,
@@ -62,7 +67,7 @@ impl Settings {
     /// Every text that no report may hold.
     pub(super) fn secrets(&self) -> Vec<String> {
         let basic = self.basic.iter().flat_map(|(_, password)| {
-            let header = self.authorization().unwrap_or_default();
+            let header = self.authorization(None).unwrap_or_default();
             [password.clone(), header.trim_start_matches("Basic ").to_owned()]
         });
         let headers = self.headers.iter().flat_map(|(_, value)| {
@@ -89,7 +94,7 @@ mod tests {
     #[test]
     fn each_form_of_a_credential_is_hidden() {
         let basic = Settings { basic: Some(("anna".to_owned(), "s3cret".to_owned())), ..Settings::default() };
-        assert_eq!(basic.authorization().as_deref(), Some("Basic YW5uYTpzM2NyZXQ="));
+        assert_eq!(basic.authorization(None).as_deref(), Some("Basic YW5uYTpzM2NyZXQ="));
         assert_eq!(basic.secrets(), ["YW5uYTpzM2NyZXQ=", "s3cret"]);
         let header = ("authorization".to_owned(), "Token 12345".to_owned());
         let header = Settings { headers: vec![header, ("x-n".to_owned(), "1".to_owned())], ..Settings::default() };

@@ -9,6 +9,7 @@ const WIDTH: usize = 7;
 pub(super) fn render(report: &Report) -> String {
     let name = if report.profile == "rfc" { "SCIM 2.0".to_owned() } else { format!("SCIM: {}", report.profile) };
     let (result, colour) = match (report.count(Verdict::Fail), report.count(Verdict::Error)) {
+        (0, 0) if report.count(Verdict::Pass) == 0 => ("not tested".to_owned(), "#666"),
         (0, 0) => (format!("{} passed", report.count(Verdict::Pass)), "#1f7a3d"),
         (0, errors) => (format!("{errors} could not be run"), "#7b3fa0"),
         (failures, _) => (format!("{failures} of {} failed", report.findings.len()), "#c0262d"),
@@ -42,5 +43,7 @@ mod tests {
         assert!(good.contains("<title>SCIM 2.0: 1 passed</title>") && good.contains("#1f7a3d"), "{good}");
         let bad = render(&report(vec![finding("a", Verdict::Pass, ""), finding("b", Verdict::Fail, "x")]));
         assert!(bad.contains("SCIM 2.0: 1 of 2 failed"), "{bad}");
+        let nothing = render(&report(vec![finding("a", Verdict::Skip, "x")]));
+        assert!(nothing.contains("SCIM 2.0: not tested"), "{nothing}");
     }
 }

@@ -44,10 +44,7 @@ pub async fn connect(url: &str, settings: &Settings, run: &str) -> Result<Arc<Se
 
 /// The same for a server with a manner of its own.
 pub async fn connect_as(url: &str, settings: &Settings, run: &str, manner: Manner) -> Result<Arc<Server>, CannotRun> {
-    let base = url.trim_end_matches('/');
-    if !base.starts_with("http://") && !base.starts_with("https://") {
-        return Err(CannotRun(format!("--url must begin with https:// or http://, and \"{url}\" does not.")));
-    }
+    let base = base_of(url)?;
     let client = Client::new(base, settings)?;
     let config = get(&client, base, "/ServiceProviderConfig").await?;
     let types = get(&client, base, "/ResourceTypes").await?;
@@ -79,6 +76,28 @@ pub async fn connect_as(url: &str, settings: &Settings, run: &str, manner: Manne
     }
     let server = Server::new(base, client, discovery, run).with_tokens(manner.tokens).settling(manner.settle);
     Ok(Arc::new(server))
+}
+
+/// The base URL without a slash at its end. What cannot be one would find a server on which no case applies.
+fn base_of(url: &str) -> Result<&str, CannotRun> {
+    let base = url.trim_end_matches('/');
+    let Some(rest) = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://")) else {
+        return Err(CannotRun(format!("--url must begin with https:// or http://, and \"{url}\" does not.")));
+    };
+    if base.contains(['?', '#']) || base.contains(char::is_whitespace) {
+        return Err(CannotRun(format!(
+            "--url must be the base URL, to which /Users is added: \"{url}\" has a ?, a # or a space."
+        )));
+    }
+    // The password is not repeated: it would be in a log.
+    if rest.split('/').next().unwrap_or_default().contains('@') {
+        return Err(CannotRun(
+            "--url holds a name or a password, which a report would show. Write NAME:PASSWORD into a file, and give it \
+             with --basic-file."
+                .to_owned(),
+        ));
+    }
+    Ok(base)
 }
 
 async fn get(client: &Client, base: &str, path: &str) -> Result<Answer, NotSent> {

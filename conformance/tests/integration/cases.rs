@@ -10,7 +10,7 @@ use std::{
 
 use conformance::{
     Area, Assumed, Case, Finding, Level, Manner, Server, Settings, Tokens, Verdict, cases, connect_as, examine,
-    remove_all,
+    measure, remove_all,
 };
 use futures_util::{StreamExt, stream};
 use serde_json::json;
@@ -142,6 +142,42 @@ async fn a_bad_moment_is_told_as_one() {
     let finding = examine(&server, &case, 1, |_| {}).await.pop().expect("a finding");
     assert_eq!(finding.verdict, Verdict::Warn);
     assert!(finding.reason.is_some_and(|why| why.starts_with("Flaky: ")));
+}
+
+/// A date in `Retry-After` is waited for as seconds are: one that is too far away is not, and no case is run before it.
+#[tokio::test]
+async fn a_date_to_come_again_is_believed() {
+    let broken = BrokenServer::start().await;
+    let server = reach(&broken).await;
+    let first = AtomicBool::new(true);
+    broken.break_with(on("POST /Users").gives(move |_, answer| {
+        if first.swap(false, Ordering::Relaxed) {
+            *answer = Answer::empty(429)
+                .header("date", "Sun, 06 Nov 1994 08:49:37 GMT")
+                .header("retry-after", "Sun, 06 Nov 1994 09:49:37 GMT");
+        }
+    }));
+    let case: Vec<_> = cases().filter(|(_, case)| case.id == "create-status").collect();
+    let finding = examine(&server, &case, 1, |_| {}).await.pop().expect("a finding");
+    assert_eq!(finding.verdict, Verdict::Error);
+    assert!(finding.reason.is_some_and(|why| why.contains("answers 429")));
+}
+
+/// Figures are figures: where they cannot be had, that is said, and nothing fails.
+#[tokio::test]
+async fn groups_are_measured() {
+    let broken = BrokenServer::start().await;
+    let server = reach(&broken).await;
+    let figures = measure(&server, &[12, 3]).await;
+    assert_eq!(figures.len(), 2, "{figures:?}");
+    assert!(figures[0].starts_with("A group of 3 members: one more is added in "), "{figures:?}");
+    assert!(figures[1].starts_with("A group of 12 members: one more is added in "), "{figures:?}");
+    broken.break_with(on("PATCH /Groups/*").refuses(413));
+    let figures = measure(&server, &[3, 12]).await;
+    assert_eq!(figures.len(), 1, "{figures:?}");
+    assert!(figures[0].starts_with("A group of 3 members could not be measured. Expected PATCH"), "{figures:?}");
+    assert_eq!(remove_all(&server).await, Vec::<String>::new());
+    assert!(broken.service.is_empty(), "something stays on the server");
 }
 
 /// A server that takes one email of a user breaks one requirement, and not a hundred.

@@ -16,6 +16,7 @@ mod docs;
 mod faults;
 mod identity_center;
 mod odd;
+mod peculiar;
 mod privacy;
 mod profiles;
 mod program;

@@ -80,6 +80,10 @@ fn words_that_choose_nothing_are_errors() {
     check(&run(&["--profile", "okta", "--only", "modify-add-appends"]), 2, &["modify-add-appends"]);
     check(&run(&["--only", "okta-users-put", "--profile", "okta", "--skip", "okta-*"]), 2, &["No case is left"]);
     check(&run(&["--concurrency", "0"]), 2, &["--concurrency"]);
+    // Before the run, and not after it.
+    check(&run(&["--out", "/nowhere/report.html"]), 2, &["there is no directory /nowhere"]);
+    check(&run(&["--out", "/"]), 2, &["it is a directory"]);
+    check(&run(&["--transcript", "/dev/null/x"]), 2, &["/dev/null/x cannot be made"]);
 }
 
 #[test]
@@ -108,6 +112,15 @@ fn a_run_is_narrowed_and_compared() {
     check(&["compare", &file("worse.json"), &file("one.json")], 0, &["fail → pass"]);
     check(&["compare", &file("one.json"), &file("nothing.json")], 2, &["cannot be read"]);
     check(&["compare", &file("one.json"), &server.token_file().display().to_string()], 2, &["is no report"]);
+}
+
+#[test]
+fn figures_of_groups_are_notes() {
+    let server = ScimServer::start("rfc");
+    let report = server.report(&["--only", "create-status", "--measure-groups", "3,12"]);
+    let about = |size: u32| report.notes.iter().any(|note| note.starts_with(&format!("A group of {size} members: ")));
+    assert!(about(3) && about(12) && report.notes.len() == 2, "{:?}", report.notes);
+    assert!(!leftovers(&server));
 }
 
 #[test]

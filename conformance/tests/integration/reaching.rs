@@ -133,6 +133,63 @@ fn client_credentials_with_a_secret() {
     assert_eq!(run(&server.url, &both).status.code(), Some(2), "two kinds of credentials are none");
 }
 
+/// Where a token is good for so many requests.
+const USES: usize = 20;
+
+/// A gate in front of the server, with a token endpoint whose tokens are soon over. Gives its address, and how many
+/// tokens were given.
+fn short_lived(server: &ScimServer) -> (SocketAddr, Arc<Mutex<[usize; 2]>>) {
+    let (origin, token) = (origin(server), token(server));
+    // How many tokens were given, and how often the last one was used.
+    let counts = Arc::new(Mutex::new([0, 0]));
+    let shared = Arc::clone(&counts);
+    let gate = listen(move |mut stream| {
+        let Some(asked) = request(&mut stream) else { return };
+        let asked = String::from_utf8_lossy(&asked).into_owned();
+        let mut counts = shared.lock().expect("no panic");
+        let known = format!("authorization: Bearer short-lived-{}", counts[0]);
+        let answer = if asked.starts_with("POST /token ") {
+            *counts = [counts[0] + 1, 0];
+            let body =
+                json!({"access_token": format!("short-lived-{}", counts[0]), "token_type": "Bearer"}).to_string();
+            let length = body.len();
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}").into_bytes()
+        } else if asked.contains(&known) && counts[1] < USES {
+            counts[1] += 1;
+            drop(counts);
+            forwarded(origin, asked.replacen(&known, &format!("authorization: Bearer {token}"), 1).as_bytes())
+        } else {
+            b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_vec()
+        };
+        let _ = stream.write_all(&answer);
+    });
+    (gate, counts)
+}
+
+/// An access token that is over in the middle of a run is got anew, and no report has one of them.
+#[test]
+fn an_access_token_is_renewed() {
+    let (server, files) = (ScimServer::start("rfc"), Files::new());
+    let (gate, counts) = short_lived(&server);
+    let url = server.url.replace(&origin(&server).to_string(), &gate.to_string());
+    let token_url = format!("http://{gate}/token");
+    let secret = files.write("secret", "a-secret-of-the-tests");
+    let with = ["--token-url", &token_url, "--client-id", "judge", "--client-secret-file", &secret];
+    passes(&run(&url, &with));
+    assert!(counts.lock().expect("no panic")[0] > 1, "one token was enough");
+    let output = run(&url, &[&with[..], &["--report", "json"]].concat());
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("short-lived-"), "a report has a token");
+    assert!(!leftovers(&server, &files));
+}
+
+/// Whether a run left something.
+fn leftovers(server: &ScimServer, files: &Files) -> bool {
+    let file = files.write("token", &token(server));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_scim-conformance"));
+    let output = command.args(["clean", "--url", &server.url, "--token-file", &file]).output();
+    !String::from_utf8_lossy(&output.expect("scim-conformance runs").stdout).starts_with("0 removed, 0 left.")
+}
+
 /// A client that signs assertions, with its key in a file.
 pub struct AssertionClient {
     pair: KeyPair,

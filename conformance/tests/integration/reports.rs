@@ -57,7 +57,7 @@ async fn a_server_that_changes_nothing_has_one_cause() {
 
 #[tokio::test]
 async fn a_server_without_filters_has_one_cause() {
-    told_shortly(&report(on("GET **").having("filter=").refuses(501)).await, "GET /Users?filter is answered 501", 70);
+    told_shortly(&report(on("GET **").having("filter=").refuses(400)).await, "GET /Users?filter is answered 400", 70);
 }
 
 /// A server that says deleted and keeps it: that is told, and not believed.

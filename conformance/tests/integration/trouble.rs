@@ -72,6 +72,12 @@ fn nobody_listens() {
     check(&run("http://nowhere.invalid/scim", &[]), &["http://nowhere.invalid/scim", "host name"]);
     check(&run("ftp://example.com", &[]), &["must begin with https:// or http://"]);
     check(&run("http://", &[]), &["http://"]);
+    // What no server is behind would be a server on which no case applies.
+    check(&run("http://127.0.0.1:1/v2?x=1", &[]), &["has a ?, a # or a space"]);
+    check(&run("http://127.0.0.1:1/v2#x", &[]), &["has a ?, a # or a space"]);
+    let with_password = run("http://anna:s3cret@127.0.0.1:1/v2", &[]);
+    check(&with_password, &["--basic-file"]);
+    assert!(!String::from_utf8_lossy(&with_password.stderr).contains("s3cret"));
 }
 
 #[test]

@@ -10,8 +10,11 @@ class Bearer:
         self.get_response = get_response
 
     def __call__(self, request):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        given = [scheme.lower(), token]
+
         class Caller:
-            is_authenticated = request.headers.get("Authorization", "") == f"Bearer {settings.PEER_TOKEN}"
+            is_authenticated = given == ["bearer", settings.PEER_TOKEN]
 
         request.user = Caller()
         return self.get_response(request)

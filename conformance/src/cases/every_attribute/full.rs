@@ -32,8 +32,8 @@ async fn made_of<'a>(scim: &'a Context, resource_type: &str) -> Vec<&'a Resource
 async fn make(scim: &Context) -> Vec<(String, Resource)> {
     let mut all = Vec::new();
     for name in scim.discovery().type_names() {
-        for (variant, word) in WORDS.into_iter().enumerate() {
-            if let Ok(resource) = one(scim, name, variant, word).await {
+        for variant in 0..WORDS.len() {
+            if let Ok(resource) = one(scim, name, variant).await {
                 all.push((name.to_owned(), resource));
             }
         }
@@ -41,9 +41,14 @@ async fn make(scim: &Context) -> Vec<(String, Resource)> {
     all
 }
 
-async fn one(scim: &Context, resource_type: &str, variant: usize, word: &str) -> Result<Resource, Stop> {
+/// The word in the values of one of the two.
+pub(super) fn word(scim: &Context, variant: usize) -> String {
+    format!("{}-{}", scim.run_mark(), WORDS.get(variant).unwrap_or(&""))
+}
+
+async fn one(scim: &Context, resource_type: &str, variant: usize) -> Result<Resource, Stop> {
     let subjects = writable(scim.discovery()).into_iter().filter(|one| one.resource_type == resource_type);
-    let word = format!("{}-{word}", scim.run_mark());
+    let word = word(scim, variant);
     // It stays to the end of the run, so it is made apart from the case that comes first.
     let kept = scim.apart(None, &word);
     let mut parts = Vec::new();

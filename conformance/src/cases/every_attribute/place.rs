@@ -63,6 +63,19 @@ impl<'a> Place<'a> {
         Ok(if self.is_multi_valued() { json!([one]) } else { one })
     }
 
+    /// What [`Self::sample`] gives first, or its part that the case is about. Nothing where that is made anew each time.
+    pub fn generated(&self, scim: &Context) -> Option<Value> {
+        let is_name = self.name == "userName" || (self.name == "displayName" && self.resource_type == "Group");
+        if refers(self.attribute) || is_name || !is_open(self.attribute) || !self.sub.is_none_or(is_open) {
+            return None;
+        }
+        let value = draft::value(self.attribute, "", scim.own_word(), 0);
+        match self.sub.and_then(|sub| sub["name"].as_str()) {
+            Some(name) => value.get(name).cloned(),
+            None => Some(value),
+        }
+    }
+
     /// A draft of the resource type with this value.
     pub fn draft<'s>(&self, scim: &'s Context, value: &Value) -> Draft<'s> {
         scim.draft(self.resource_type).with(self.holding(value))
@@ -75,7 +88,8 @@ fn refers(attribute: &Value) -> bool {
         let kinds = reference["referenceTypes"].as_array();
         kinds.is_none_or(|kinds| kinds.iter().any(|kind| kind != "external" && kind != "uri"))
     });
-    to_resource && named(&attribute["subAttributes"], "value").is_some()
+    let is_known = ["members", "manager"].iter().any(|name| attribute["name"] == *name);
+    (to_resource || is_known) && named(&attribute["subAttributes"], "value").is_some()
 }
 
 /// All attributes that clients write and read, with the path of each.
@@ -146,27 +160,40 @@ pub(super) fn changeable(attribute: &Value) -> Option<&Value> {
 
 /// What a filter can compare: attributes without parts, and the parts of the others.
 pub(super) fn leaves(discovery: &Discovery) -> Vec<Subject> {
-    leaves_that(discovery, |_| true)
+    leaves_that(discovery, |_, _| true)
+}
+
+/// Those of them that are texts of any content.
+pub(super) fn texts(discovery: &Discovery) -> Vec<Subject> {
+    leaves_that(discovery, |attribute, leaf| {
+        let is_text = leaf["type"].is_null() || leaf["type"] == "string";
+        is_text && !refers(attribute) && leaf["canonicalValues"].as_array().is_none_or(Vec::is_empty)
+    })
 }
 
 /// Those of them whose values have an order, and more than one value.
 pub(super) fn ordered(discovery: &Discovery) -> Vec<Subject> {
-    leaves_that(discovery, |leaf| {
+    leaves_that(discovery, |_, leaf| {
         let kinds = ["string", "integer", "decimal", "dateTime"];
         let is_ordered = leaf["type"].is_null() || leaf["type"].as_str().is_some_and(|kind| kinds.contains(&kind));
         is_ordered && leaf["canonicalValues"].as_array().is_none_or(|all| all.len() != 1)
     })
 }
 
-fn leaves_that(discovery: &Discovery, fits: impl Fn(&Value) -> bool) -> Vec<Subject> {
+fn leaves_that(discovery: &Discovery, fits: impl Fn(&Value, &Value) -> bool) -> Vec<Subject> {
     let mut found = Vec::new();
     for (subject, attribute) in all(discovery) {
         if attribute["type"] != "complex" {
-            found.extend(fits(attribute).then_some(subject));
+            found.extend(fits(attribute, attribute).then_some(subject));
             continue;
         }
         let value = draft::value(attribute, "", "", 0);
-        for sub in attribute["subAttributes"].as_array().into_iter().flatten().filter(|sub| is_open(sub) && fits(sub)) {
+        for sub in attribute["subAttributes"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|sub| is_open(sub) && fits(attribute, sub))
+        {
             if let Some(name) = sub["name"].as_str().filter(|name| value.get(*name).is_some()) {
                 let path = format!("{}.{name}", subject.path);
                 found.push(Subject { resource_type: subject.resource_type.clone(), path });

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
+    full,
     place::{Place, changeable},
     same::{is_all, keeps},
 };
 use crate::{
+    cases::robustness::INJECTION,
     context::{Context, Resource},
     draft, ensure,
     exchange::Answer,
@@ -69,6 +71,31 @@ async fn patch(scim: &Context, resource: &Resource, place: &Place<'_>, operation
         answer.success()?;
     }
     refused
+}
+
+/// Demands that a text is kept as it is whatever it means to a database or a shell, or that it is refused.
+pub(super) async fn injected(scim: &Context) -> Outcome {
+    let place = Place::of(scim)?;
+    let text = json!(format!("{}{INJECTION}", scim.own_word()));
+    let mut value = place.sample(scim, 0).await?;
+    let one = if place.is_multi_valued() { &mut value[0] } else { &mut value };
+    match place.sub.and_then(|sub| sub["name"].as_str()) {
+        Some(name) => one[name] = text.clone(),
+        None => *one = text.clone(),
+    }
+    let draft = place.draft(scim, &value);
+    let answer = draft.post().await?;
+    if (400..500).contains(&answer.status) {
+        return Ok(());
+    }
+    answer.success()?;
+    let resource = draft.made(&answer)?;
+    let resource = Resource { body: scim.read(&resource).await?, ..resource };
+    let subject = scim.subject()?;
+    let kept = full::value(&place, subject, &resource)?;
+    let fits = matches!((kept.as_str(), text.as_str()), (Some(kept), Some(text)) if kept.eq_ignore_ascii_case(text));
+    ensure!(fits, "Expected {subject} to be {text}; it is {}.", brief(kept));
+    Ok(())
 }
 
 pub(super) async fn created(scim: &Context) -> Outcome {

@@ -86,6 +86,8 @@ pub(super) const LINES: &[Line] = &[
             "robust-query-not-utf8",
             "robust-large-body",
             "robust-duplicate-keys",
+            "robust-body-not-utf8",
+            "robust-odd-id",
             "robust-nul",
             "robust-error-internals",
         ],

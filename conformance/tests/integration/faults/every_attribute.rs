@@ -24,6 +24,11 @@ fn drops(on: On, name: &'static str) -> Fault {
 pub fn faults() -> Faults {
     vec![
         ("each-create", drops(on("POST /Users"), "phoneNumbers"), "Expected phoneNumbers to be"),
+        (
+            "each-injection",
+            on("POST /Users").having("costCenter").reads("DROP TABLE", ""),
+            "costCenter to be \"a'; DROP TABLE",
+        ),
         ("each-put", drops(on("PUT /Users/*"), "locale"), "Expected locale to be \"de-DE\""),
         ("each-add", patch().having("roles").pretends(), "Expected roles to be"),
         ("each-add-without-path", patch().having("manager").pretends(), "manager to be"),

@@ -52,6 +52,11 @@ pub fn faults() -> Faults {
         ("auth-any-token-write", takes_any_token(), "with a token of nobody to be refused; got 201"),
         ("auth-second-reads", mistakes(SECOND_TOKEN), "another tenant not to read the user; got 200"),
         ("auth-second-finds", mistakes(SECOND_TOKEN), "another tenant not to find the user; it does"),
+        (
+            "auth-second-cursor",
+            mistakes(SECOND_TOKEN),
+            "the cursor to show another tenant nobody of this tenant; it does",
+        ),
         ("auth-second-writes", mistakes(SECOND_TOKEN), "of another tenant to be refused; got 200"),
         (
             "auth-second-members",

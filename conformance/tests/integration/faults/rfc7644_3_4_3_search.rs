@@ -11,7 +11,7 @@ fn search() -> On {
 
 pub fn faults() -> Faults {
     vec![
-        ("search-offered", search().refuses(501), "Expected status 200 to POST"),
+        ("search-offered", search().refuses(404), "Expected status 200 to POST"),
         ("search-list", search().says("/schemas", json!([])), "ListResponse among schemas"),
         ("search-filter", search().reads(" eq ", " ne "), "Expected the search to find Ada; it finds Bert"),
         ("search-attributes", search().reads("\"attributes\"", "\"x\""), "name to be unassigned"),

@@ -1,16 +1,10 @@
 //! Faults in text.
 
-use serde_json::json;
-
 use super::Faults;
 use crate::broken::fault::{On, on};
 
 fn post() -> On {
     on("POST /Users")
-}
-
-fn get() -> On {
-    on("GET /Users/*")
 }
 
 fn users() -> On {
@@ -20,10 +14,10 @@ fn users() -> On {
 pub fn faults() -> Faults {
     let finds_nobody = || users().asks("filter", "nickName", "title");
     vec![
-        ("text-right-to-left", get().says("/nickName", json!("??????")), "nickName to be \"مريم"),
+        ("text-right-to-left", post().reads("مريم", "????"), "nickName to be \"مريم"),
         ("text-supplementary", post().reads("𝒜", "\u{fffd}"), "nickName to be \"𝒜da"),
         ("text-escaped", post().reads("\\ud83d\\ude42", "??"), "nickName to be \"é 🙂\""),
-        ("text-quotes", get().says("/nickName", json!("a &quot;b&quot;")), "nickName to be \"a \\\"b"),
+        ("text-quotes", post().reads("<c>", "&lt;c&gt;"), "nickName to be \"a \\\"b"),
         ("text-patch", on("PATCH /Users/*").reads("曹操", "??"), "nickName to be \"Žofie 曹操\""),
         ("text-group", on("POST /Groups").reads("ü", "u"), "displayName to be"),
         ("text-filter", finds_nobody(), "to find the user; it finds 0"),

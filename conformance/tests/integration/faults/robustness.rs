@@ -16,10 +16,20 @@ pub fn faults() -> Faults {
         ("robust-filter-injection", users().having("'1'='1'").ignores("filter"), "to find nobody; it finds 4"),
         ("robust-query-not-utf8", users().having("sortBy=").status(500), broke),
         ("robust-deep-body", post().having("[[[[").status(500), broke),
+        ("robust-body-not-utf8", post().having("\u{fffd}").status(500), broke),
         ("robust-large-body", post().having("xxxxxxxx").status(500), broke),
         ("robust-duplicate-keys", post().status(500), broke),
         ("robust-nul", post().having("\\u0000").status(500), broke),
         ("robust-injection", post().reads("DROP TABLE", ""), "Expected nickName to be"),
+        (
+            "robust-odd-id",
+            on("GET /Users/*").gives(|asked, answer| {
+                if asked.path.contains('\u{0}') {
+                    answer.status = 500;
+                }
+            }),
+            broke,
+        ),
         (
             "robust-error-internals",
             users().having("eq eq").gives(|_, answer| {

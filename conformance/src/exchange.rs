@@ -129,6 +129,14 @@ impl Answer {
         Err(Stop::Skip(format!("The server answers 501 to a {method}: it does not support that request.")))
     }
 
+    /// Demands that the request is supported at all: for the cases about what every server has to support, or declares.
+    pub fn offered(&self) -> Result<&Self, Stop> {
+        if self.status != 501 {
+            return Ok(self);
+        }
+        Err(Stop::Unmet(format!("Expected {} to be supported; it is answered 501.", self.asked())))
+    }
+
     /// Demands a JSON object and gives it.
     pub fn object(&self) -> Result<&Value, Stop> {
         match &self.json {

@@ -11,6 +11,16 @@ pub struct Subject {
     pub path: String,
 }
 
+impl Subject {
+    /// The attribute that it is, or is a part of, with its resource type before it.
+    pub fn attribute(&self) -> String {
+        let (urn, path) = self.path.rsplit_once(':').map_or(("", self.path.as_str()), |(urn, path)| (urn, path));
+        let name = path.split('.').next().unwrap_or(path);
+        let separator = if urn.is_empty() { "" } else { ":" };
+        format!("{}:{urn}{separator}{name}", self.resource_type)
+    }
+}
+
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.resource_type)?;

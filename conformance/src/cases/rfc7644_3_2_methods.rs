@@ -98,7 +98,7 @@ async fn put_collection(scim: &Context) -> Outcome {
 async fn put(scim: &Context) -> Outcome {
     let draft = scim.user();
     let user = draft.create().await?;
-    scim.put(&user.path, draft.body()).await?.success()?;
+    scim.put(&user.path, draft.body()).await?.offered()?.success()?;
     Ok(())
 }
 

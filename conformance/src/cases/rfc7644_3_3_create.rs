@@ -185,7 +185,7 @@ const CASES: &[Case] = &[
 ];
 
 async fn status(scim: &Context) -> Outcome {
-    scim.user().post().await?.status(201)?;
+    scim.user().post().await?.offered()?.status(201)?;
     Ok(())
 }
 

@@ -148,7 +148,7 @@ async fn finds(scim: &Context, text: &str, filter: &str) -> Outcome {
     let n = format!(" {}", scim.fresh_name());
     let user = scim.user().with(json!({"nickName": format!("{text}{n}")})).create().await?;
     let filter = filter.replace("{n}", &n);
-    let found = scim.filtered(&scim.users(), &filter).await?;
+    let found = scim.filtered_near(&user, &filter).await?;
     let ids: Vec<_> = found.iter().map(|one| &one["id"]).collect();
     ensure!(ids == [&json!(user.id)], "Expected the filter {filter} to find the user; it finds {}.", ids.len());
     Ok(())

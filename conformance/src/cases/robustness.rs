@@ -271,7 +271,7 @@ const CLIENTS: usize = 8;
 async fn at_once(scim: &Context) -> Outcome {
     let first = scim.user().create().await?;
     let group = scim.group().with(json!({"members": [{"value": first.id}]})).create().await?;
-    shows_members(&scim.read(&group).await?)?;
+    shows_members(&scim.read(&group).await?, &first.id)?;
     let mut users = Vec::new();
     for _ in 0..CLIENTS {
         users.push(scim.user().create().await?.id);

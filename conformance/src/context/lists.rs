@@ -76,6 +76,16 @@ impl Context {
         })
     }
 
+    /// All resources that a condition finds. It is joined with the userName of the one that is looked for, where the
+    /// server takes that: so a large server need not look at everybody.
+    pub async fn filtered_near(&self, user: &Resource, condition: &str) -> Result<Vec<Value>, Stop> {
+        let name = &user.body["userName"];
+        match self.filtered(&self.users(), &format!("userName eq {name} and {condition}")).await {
+            Err(Stop::Skip(_)) => self.filtered(&self.users(), condition).await,
+            found => found,
+        }
+    }
+
     /// A query for one resource alone: by its id, else by its name. `more` adds to the query. Gives the whole list.
     pub async fn listed<'a>(
         &'a self,

@@ -50,18 +50,10 @@ const DEVIATIONS: &[Deviation] = &[
         constraint: "The members of a group are added and removed by name, and not all at once",
         cases: &[(Fail, "each-replace:Group:members"), (Fail, "each-remove:Group:members")],
     },
-    Deviation { constraint: "Queries by POST are not offered", cases: &[(Warn, "search-offered")] },
-    Deviation {
-        constraint: "Groups are not replaced by PUT",
-        cases: &[(Fail, "replace-members"), (Fail, "group-put-name")],
-    },
+    Deviation { constraint: "Groups are not replaced by PUT", cases: &[(Fail, "group-put-name")] },
     Deviation {
         constraint: "active is true or false, and is not removed",
         cases: &[(Fail, "each-remove:User:active")],
-    },
-    Deviation {
-        constraint: "A name with givenName and familyName is required",
-        cases: &[(Fail, "modify-remove-sub-attribute"), (Fail, "modify-remove-complex")],
     },
 ];
 

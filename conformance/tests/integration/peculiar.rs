@@ -78,6 +78,19 @@ async fn a_server_that_drops_an_attribute() {
     accuses_only(drops, ALL, &[":User:nickName"]).await;
 }
 
+/// A member that is not told by its id is told so once.
+#[tokio::test]
+async fn a_server_that_shows_members_by_name() {
+    let by_name = on("* **").gives(|asked, answer| {
+        let members = answer.body.as_mut().and_then(|body| body["members"].as_array_mut());
+        for one in members.into_iter().flatten().filter(|_| asked.path.starts_with("/Groups")) {
+            one["value"] = json!("somebody@example.com");
+        }
+    });
+    let allowed = ["create-group-members", "each-create:Group:members", "replace-members"];
+    accuses_only(by_name, &["group-", "robust-", "create-", "each-create", "replace-"], &allowed).await;
+}
+
 /// A tag may be made of a time in whole seconds, if it is weak (RFC 7232 §2.1): here of every second version.
 #[tokio::test]
 async fn a_server_with_coarse_versions() {

@@ -42,7 +42,7 @@ async fn make(scim: &Context) -> Vec<(String, Resource)> {
 }
 
 /// The word in the values of one of the two.
-pub(super) fn word(scim: &Context, variant: usize) -> String {
+fn word(scim: &Context, variant: usize) -> String {
     format!("{}-{}", scim.run_mark(), WORDS.get(variant).unwrap_or(&""))
 }
 

@@ -63,17 +63,12 @@ impl<'a> Place<'a> {
         Ok(if self.is_multi_valued() { json!([one]) } else { one })
     }
 
-    /// What [`Self::sample`] gives first, or its part that the case is about. Nothing where that is made anew each time.
-    pub fn generated(&self, scim: &Context) -> Option<Value> {
-        let is_name = self.name == "userName" || (self.name == "displayName" && self.resource_type == "Group");
-        if refers(self.attribute) || is_name || !is_open(self.attribute) || !self.sub.is_none_or(is_open) {
-            return None;
-        }
-        let value = draft::value(self.attribute, "", scim.own_word(), 0);
-        match self.sub.and_then(|sub| sub["name"].as_str()) {
-            Some(name) => value.get(name).cloned(),
-            None => Some(value),
-        }
+    /// Whether clients may write it and then read it.
+    pub fn is_open(&self) -> bool {
+        let is_shown = |sub: &Value| {
+            sub["mutability"] != "readOnly" && sub["mutability"] != "writeOnly" && sub["returned"] != "never"
+        };
+        is_open(self.attribute) && self.sub.is_none_or(is_shown)
     }
 
     /// A draft of the resource type with this value.

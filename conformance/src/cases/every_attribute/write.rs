@@ -93,6 +93,10 @@ pub(super) async fn injected(scim: &Context) -> Outcome {
     let resource = Resource { body: scim.read(&resource).await?, ..resource };
     let subject = scim.subject()?;
     let kept = full::value(&place, subject, &resource)?;
+    // What is made of other attributes is no trace of this one.
+    if !kept.as_str().is_some_and(|kept| kept.contains(scim.own_word())) {
+        return Err(Stop::Skip(format!("{subject} is not kept, which each-create is about.")));
+    }
     let fits = matches!((kept.as_str(), text.as_str()), (Some(kept), Some(text)) if kept.eq_ignore_ascii_case(text));
     ensure!(fits, "Expected {subject} to be {text}; it is {}.", brief(kept));
     Ok(())

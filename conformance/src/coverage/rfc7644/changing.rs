@@ -4,7 +4,7 @@ use super::super::{Line, may, must, should};
 
 pub(super) const LINES: &[Line] = &[
     must("§3.5", "PUT is supported.", &["replace-status", "method-put"]),
-    should("§3.5", "PATCH is supported.", &["discovery-config-features", "modify-status"]),
+    should("§3.5", "PATCH is supported.", &["discovery-config-features", "modify-status", "modify-offered"]),
     must("§3.5.1", "PUT does not create.", &["replace-unknown"]),
     must(
         "§3.5.1",

@@ -9,7 +9,7 @@ pub fn faults() -> Faults {
     let me = || on("GET /Me").gives(|_, answer| *answer = Answer::new(200, json!({"id": "1"})));
     vec![
         ("method-put-collection", on("PUT /Users").status(201), "Expected a PUT at /Users to be refused"),
-        ("method-put", on("PUT /Users/*").refuses(405), "to succeed; got 405"),
+        ("method-put", on("PUT /Users/*").refuses(501), "to be supported; it is answered 501"),
         ("method-post-resource", on("POST /Users/*").status(201), "405 or 501 to POST"),
         ("method-post-config", on("POST /ServiceProviderConfig").refuses(200), "405 or 501 to POST"),
         ("method-put-config", on("PUT /ServiceProviderConfig").refuses(200), "405 or 501 to PUT"),

@@ -167,11 +167,7 @@ pub fn faults() -> Faults {
         ),
         ("modify-attributes", patch().ignores("attributes"), "title to be unassigned"),
         ("modify-unknown-resource", patch().status(400), "Expected status 404 to PATCH"),
-        (
-            "modify-offered",
-            on("PATCH /Users/*").refuses(501),
-            "a PATCH to be supported, since patch is declared; it is answered 501",
-        ),
+        ("modify-offered", on("PATCH /Users/*").refuses(501), "to be supported; it is answered 501"),
         (
             "modify-last-modified",
             on("GET /Users/*").gives(|_, answer| {

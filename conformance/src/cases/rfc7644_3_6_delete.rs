@@ -49,7 +49,8 @@ const CASES: &[Case] = &[
         "A deleted user is a member of no group.",
         run!(leaves_groups),
     )
-    .needs(&[Attribute("Group", "members.value"), Type("User")]),
+    .needs(&[Attribute("Group", "members.value"), Type("User")])
+    .about_keeping(),
 ];
 
 async fn status(scim: &Context) -> Outcome {

@@ -188,7 +188,8 @@ const CASES: &[Case] = &[
         "excludedAttributes=members returns a group without its members.",
         run!(members),
     )
-    .needs(&[Attribute("Group", "members.value"), Type("User")]),
+    .needs(&[Attribute("Group", "members.value"), Type("User")])
+    .about_keeping(),
 ];
 
 /// What the user of these cases has.

@@ -87,7 +87,7 @@ async fn a_server_that_shows_members_by_name() {
             one["value"] = json!("somebody@example.com");
         }
     });
-    let allowed = ["create-group-members", "each-create:Group:members", "replace-members"];
+    let allowed = ["create-group-members", "each-create:Group:members"];
     accuses_only(by_name, &["group-", "robust-", "create-", "each-create", "replace-"], &allowed).await;
 }
 

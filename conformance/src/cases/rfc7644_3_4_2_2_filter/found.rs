@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::super::time::time_at;
 use crate::{
-    context::{Context, PEOPLE, as_error, supported},
+    context::{Context, PEOPLE, as_error},
     ensure,
     verdict::{Outcome, Stop},
 };

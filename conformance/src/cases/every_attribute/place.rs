@@ -166,12 +166,12 @@ pub(super) fn texts(discovery: &Discovery) -> Vec<Subject> {
     })
 }
 
-/// Those of them whose values have an order, and more than one value.
+/// Those of them whose values have an order, and more than one value. Ids are made by the server, in any order.
 pub(super) fn ordered(discovery: &Discovery) -> Vec<Subject> {
-    leaves_that(discovery, |_, leaf| {
+    leaves_that(discovery, |attribute, leaf| {
         let kinds = ["string", "integer", "decimal", "dateTime"];
         let is_ordered = leaf["type"].is_null() || leaf["type"].as_str().is_some_and(|kind| kinds.contains(&kind));
-        is_ordered && leaf["canonicalValues"].as_array().is_none_or(|all| all.len() != 1)
+        is_ordered && !refers(attribute) && leaf["canonicalValues"].as_array().is_none_or(|all| all.len() != 1)
     })
 }
 

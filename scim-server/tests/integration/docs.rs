@@ -1,6 +1,7 @@
 //! What the documentation says is so: links lead somewhere, commands and settings exist, examples
 //! work as far as that can be told without running them.
 
+mod changelog;
 mod map;
 
 use std::{

@@ -53,7 +53,7 @@ test: python node postgresql chromium systemd directories nats ## Run every test
 	$(CARGO) test --workspace $(FEATURES) --locked
 	TEST_STORE=postgres $(CARGO) test $(FEATURES) --locked -p scim-server --test integration
 
-packaging-test: python packagers ## Check dashboards, alerts and manifests; make packages of unoptimised programs, and install them in a chroot
+packaging-test: python packagers ## Check dashboards, alerts, manifests and chart; make packages of unoptimised programs, and install them in a chroot
 	$(CARGO) build --workspace $(FEATURES) --locked
 	packaging/check.sh $(or $(CARGO_TARGET_DIR),target)/debug
 

@@ -61,7 +61,8 @@ for program in scim-server sync-agent; do
     packaging/image.py "$target/dist/$program" "$version" "$BUILD_COMMIT" "dist/$program-image"
 done
 
-say "Dashboards, alerts, manifests"
+say "Dashboards, alerts, manifests, chart"
+tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -C packaging/helm -c scim-server | gzip -9n >"dist/scim-server-$version.tgz"
 cp -r packaging/observability packaging/kubernetes packaging/compose.yaml dist/
 rm dist/*/check.sh dist/observability/dashboards.py
 

@@ -8,6 +8,7 @@ trap 'rm -rf "$work"' EXIT
 
 packaging/observability/check.sh
 packaging/kubernetes/check.sh "$directory/scim-server"
+.tools/kubernetes/bin/python -c "import helm_python, sys; print(helm_python.Chart.load(sys.argv[1]).name)" "dist/scim-server-$version.tgz"
 
 echo "-- the same programs give the same packages and images"
 DIST=$work packaging/packages.sh "$directory" deb rpm

@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
-# Checks the manifests against the schemas of Kubernetes, which the package kubernetes-validate (PyPI) has with it, and the
-# settings in them with the program: check.sh PROGRAM.
+# Checks the manifests, and what the chart gives, against the schemas of Kubernetes, which the package kubernetes-validate
+# (PyPI) has with it, and the settings in them with the program: check.sh PROGRAM. The chart is rendered by Helm's own engine,
+# which helm-python-sdk (PyPI) has with it.
 set -euo pipefail
 program=$1
 here=packaging/kubernetes
-venv=.tools/kubernetes-validate
-[ -x "$venv/bin/kubernetes-validate" ] || {
-    "${PYTHON:-python3}" -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check kubernetes-validate==1.37.0
+venv=.tools/kubernetes
+packages="kubernetes-validate==1.37.0 helm-python-sdk==0.2.2"
+[ "$(cat "$venv/installed" 2>/dev/null)" = "$packages" ] || {
+    "${PYTHON:-python3}" -m venv --clear "$venv"
+    # shellcheck disable=SC2086
+    "$venv/bin/pip" install --quiet --disable-pip-version-check $packages
+    echo "$packages" >"$venv/installed"
 }
-"$venv/bin/kubernetes-validate" --strict "$here"/*.yaml
-
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+mkdir "$work/rendered"
+"$venv/bin/python" packaging/helm/check.py "$work/rendered"
+"$venv/bin/kubernetes-validate" --strict "$here"/*.yaml "$work"/rendered/*.yaml
+
 # kubernetes-validate brings a reader of YAML.
-"$venv/bin/python" - "$work" "$here"/*.yaml <<'PYTHON'
+"$venv/bin/python" - "$work" "$here"/*.yaml "$work"/rendered/*.yaml <<'PYTHON'
 import pathlib, sys, yaml
 for path in map(pathlib.Path, sys.argv[2:]):
     for document in yaml.safe_load_all(path.read_text()):

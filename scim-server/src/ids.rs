@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 /// A tenant's identifier: the first segment of its base URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct TenantId(pub Uuid);
+pub struct TenantId(#[cfg_attr(test, schemars(with = "String"))] pub Uuid);
 
 impl TenantId {
     /// The reserved tenant whose resources are the tenants and tokens themselves. No caller can be
@@ -26,8 +27,9 @@ impl fmt::Display for TenantId {
 /// A resource's identifier: a UUIDv7, unique in the whole store and never used twice, so that the
 /// order of ids is the order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(transparent)]
-pub struct ResourceId(pub Uuid);
+pub struct ResourceId(#[cfg_attr(test, schemars(with = "String"))] pub Uuid);
 
 impl ResourceId {
     /// From what a client wrote: only the canonical form (lower case, hyphens) names a resource.

@@ -20,6 +20,8 @@ mod consumer;
 mod cursor;
 mod deferred;
 mod deleted;
+#[cfg(test)]
+mod described;
 mod directory;
 mod event;
 mod http;

@@ -11,6 +11,8 @@ mod push;
 mod token;
 mod transmitter;
 
+#[cfg(test)]
+pub use self::key::KeyView;
 pub use self::{
     key::{Algorithm, MOST_KEYS, SigningKeys},
     poll::Poll,

@@ -203,6 +203,7 @@ impl Item {
 
 /// What `check` found to disagree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     /// A stable word for the kind of fault: `index-missing`, `edge-one-way`, `count-wrong` …
     pub kind: String,

@@ -6,7 +6,7 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{AdminContext, AdminError, Output, Role, lifetime};
+use super::{AdminContext, AdminError, Output, Role, lifetime, tenants::Previous};
 use crate::{
     administrator::{AdminToken, AdminTokens, Issued},
     token::{Status, reminder, secret::ADMIN_PREFIX},
@@ -61,7 +61,8 @@ impl AdminTokenRequest {
 
 /// A token as it is shown. Its text is shown once, when it is issued.
 #[derive(Serialize)]
-struct View<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "AdminToken"))]
+pub(super) struct View<'a> {
     token_id: String,
     name: &'a str,
     role: Role,
@@ -77,13 +78,6 @@ struct View<'a> {
     last_used: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<Previous>,
-}
-
-/// The token that the new one takes the place of.
-#[derive(Serialize)]
-struct Previous {
-    token_id: String,
-    expires: String,
 }
 
 impl<'a> View<'a> {

@@ -54,7 +54,8 @@ impl BrakeRequest {
 
 /// How a brake stands.
 #[derive(Debug, Serialize)]
-struct View<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "BrakeState"))]
+pub(super) struct View<'a> {
     tenant: &'a str,
     /// `off`, `ready`, `approved` or `tripped`.
     state: &'static str,

@@ -124,7 +124,8 @@ impl ClientRequest {
 
 /// A client as it is shown: never a secret's text.
 #[derive(Serialize)]
-struct ClientView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Client"))]
+pub(super) struct ClientView<'a> {
     client_id: String,
     name: &'a str,
     tenant_id: String,
@@ -139,6 +140,7 @@ struct ClientView<'a> {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ClientSecret"))]
 struct SecretView {
     secret_id: String,
     status: Status,
@@ -149,6 +151,7 @@ struct SecretView {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ClientTrust"))]
 struct TrustView<'a> {
     trust_id: String,
     issuer: &'a str,
@@ -163,7 +166,8 @@ struct TrustView<'a> {
 /// A client whose secret was just issued, with what its identity provider must be told. This is the only time at
 /// which the secret is shown.
 #[derive(Serialize)]
-struct IssuedView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "IssuedClient"))]
+pub(super) struct IssuedView<'a> {
     client_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_secret: Option<&'a str>,
@@ -183,6 +187,7 @@ struct IssuedView<'a> {
 
 /// The secret that the new one takes the place of.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PreviousSecret"))]
 struct Previous {
     secret_id: String,
     expires: String,
@@ -190,7 +195,8 @@ struct Previous {
 
 /// A refusal as it is shown.
 #[derive(Serialize)]
-struct TracedView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "ClientRefusal"))]
+pub(super) struct TracedView<'a> {
     client: &'a str,
     time: String,
     count: u64,

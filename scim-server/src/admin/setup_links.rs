@@ -70,7 +70,8 @@ impl SetupLinkRequest {
 
 /// A link that was just made: the only time at which its URL is shown.
 #[derive(Serialize)]
-struct CreatedView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "CreatedSetupLink"))]
+pub(super) struct CreatedView<'a> {
     url: String,
     expires: String,
     setup_link_id: String,
@@ -82,7 +83,8 @@ struct CreatedView<'a> {
 
 /// A link as it is shown: never its code.
 #[derive(Serialize)]
-struct LinkView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "SetupLink"))]
+pub(super) struct LinkView<'a> {
     setup_link_id: String,
     name: &'a str,
     tenant_id: String,

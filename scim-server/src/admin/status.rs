@@ -25,7 +25,8 @@ const EVENTS: u64 = 1000;
 
 /// One tenant.
 #[derive(Serialize)]
-struct Status {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TenantStatus"))]
+pub(super) struct Status {
     tenant: String,
     tenant_id: String,
     state: State,
@@ -43,6 +44,7 @@ struct Status {
 
 /// What it comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TenantState"))]
 #[serde(rename_all = "lowercase")]
 enum State {
     /// Nothing is wrong.
@@ -57,6 +59,7 @@ enum State {
 
 /// What is wrong, and what to do.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TenantProblem"))]
 struct Problem {
     code: &'static str,
     detail: String,

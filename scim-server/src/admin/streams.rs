@@ -16,7 +16,8 @@ use crate::{
 
 /// A stream as it is shown. What lets the server in at the receiver is not.
 #[derive(Serialize)]
-struct StreamView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Stream"))]
+pub(super) struct StreamView<'a> {
     stream_id: String,
     tenant: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -33,7 +33,8 @@ const TELL: Duration = Duration::from_millis(200);
 
 /// A tenant as it is shown.
 #[derive(Serialize)]
-struct TenantView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Tenant"))]
+pub(super) struct TenantView<'a> {
     tenant_id: String,
     tenant: &'a str,
     path: String,
@@ -65,7 +66,8 @@ struct TenantView<'a> {
 
 /// A token as it is shown: never its text.
 #[derive(Serialize)]
-struct TokenView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Token"))]
+pub(super) struct TokenView<'a> {
     token_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
@@ -82,7 +84,8 @@ struct TokenView<'a> {
 /// A token that was just issued, with everything that an identity provider must be told. This is
 /// the only time at which its text is shown.
 #[derive(Serialize)]
-struct IssuedView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "IssuedToken"))]
+pub(super) struct IssuedView<'a> {
     tenant_id: String,
     tenant: &'a str,
     path: String,
@@ -101,9 +104,10 @@ struct IssuedView<'a> {
 
 /// The token that the new one takes the place of.
 #[derive(Serialize)]
-struct Previous {
-    token_id: String,
-    expires: String,
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "PreviousToken"))]
+pub(super) struct Previous {
+    pub token_id: String,
+    pub expires: String,
 }
 
 impl<'a> IssuedView<'a> {

@@ -17,7 +17,8 @@ use crate::{
 
 /// A webhook as it is shown. Its secret is shown once, when it is made.
 #[derive(Serialize)]
-struct WebhookView<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Webhook"))]
+pub(super) struct WebhookView<'a> {
     webhook_id: String,
     url: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,6 +39,7 @@ struct WebhookView<'a> {
 
 /// How far a webhook is with a tenant.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "WebhookDelivery"))]
 struct DeliveryView {
     tenant: String,
     position: u64,

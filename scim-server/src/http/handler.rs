@@ -4,6 +4,7 @@ mod authorization;
 mod deferred;
 mod feed;
 mod notes;
+mod openapi;
 mod pages;
 mod permission;
 mod shape;
@@ -205,6 +206,10 @@ impl Service {
             notes.aim(&target, &parts.method, None);
             return Box::pin(self.published(published, tenant, parts, arrival)).await;
         }
+        if let Ok(Target::Description) = target {
+            notes.aim(&target, &parts.method, None);
+            return self.description(parts, address);
+        }
         if let Ok(Target::Setup(path)) = target {
             notes.aim(&target, &parts.method, None);
             Target::Setup(path).require(parts.method.as_str())?;
@@ -233,7 +238,7 @@ impl Service {
         let endpoint = match target {
             Target::Discovery(discovery) => return self.discover(parts, &discovery, caller.tenant(), &base),
             Target::Endpoint(endpoint) => endpoint,
-            Target::Authorization(_) | Target::Published(_) | Target::Setup(_) => {
+            Target::Authorization(_) | Target::Description | Target::Published(_) | Target::Setup(_) => {
                 return Err(Error::internal("a request that needs no token has come here"));
             }
         };

@@ -12,6 +12,8 @@ pub enum Target<'a> {
     Authorization(Authorization),
     /// What a transmitter of security event tokens publishes. It needs no token.
     Published(Published),
+    /// `/openapi.json`: what describes all of this. It needs no token.
+    Description,
     /// Discovery (§4). It may be read without a token.
     Discovery(Discovery<'a>),
     /// A page of the setup of a provider, `/setup` and below: the path behind it. It needs a session of its own.
@@ -117,7 +119,7 @@ impl Target<'_> {
         match self {
             Self::Authorization(authorization) => authorization.methods(),
             Self::Published(_) => Published::METHODS,
-            Self::Discovery(_) => Discovery::METHODS,
+            Self::Description | Self::Discovery(_) => Discovery::METHODS,
             Self::Setup(_) => SETUP_METHODS,
             Self::Endpoint(endpoint) => endpoint.methods(),
         }
@@ -239,6 +241,9 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
     if let Some(rest) = setup(path) {
         return Ok(Route { tenant: SETUP, target: Ok(Target::Setup(rest)) });
     }
+    if path.strip_prefix('/') == Some(DESCRIPTION) {
+        return Ok(Route { tenant: DESCRIPTION, target: Ok(Target::Description) });
+    }
     let mut segments = path.strip_prefix('/').unwrap_or(path).splitn(3, '/');
     let (Some(tenant), Some(service), Some(rest)) = (segments.next(), segments.next(), segments.next()) else {
         return Err(not_found());
@@ -271,6 +276,9 @@ pub fn route(path: &str) -> Result<Route<'_>, Error> {
     };
     Ok(Route { tenant, target })
 }
+
+/// Where the API is described; no tenant has such an id.
+const DESCRIPTION: &str = "openapi.json";
 
 /// The first part of the paths of the setup; no tenant has such an id.
 const SETUP: &str = "setup";

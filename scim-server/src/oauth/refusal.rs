@@ -39,6 +39,7 @@ impl Code {
 
 /// One check that failed. No secret is ever part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "FailedCheck"))]
 pub struct Check {
     /// What was looked at: `audience`, `signature`, `secret` …
     #[serde(rename = "check")]

@@ -70,7 +70,8 @@ impl AccessQuery {
 
 /// What an application may know of a user.
 #[derive(Debug, Serialize)]
-struct Shown<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "UserAccess"))]
+pub struct Shown<'a> {
     id: String,
     active: bool,
     /// As in the user's `meta.version`.
@@ -87,7 +88,8 @@ struct Shown<'a> {
 
 /// Many of them.
 #[derive(Debug, Serialize)]
-struct ShownPage<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "UserAccessPage"))]
+pub struct ShownPage<'a> {
     users: Vec<Shown<'a>>,
     /// The `after` of the next page; absent on the last.
     #[serde(skip_serializing_if = "Option::is_none")]

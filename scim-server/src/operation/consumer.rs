@@ -54,7 +54,8 @@ pub struct Batch {
 
 /// A batch as a worker sees it.
 #[derive(Debug, Serialize)]
-struct ShownBatch<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Batch"))]
+pub struct ShownBatch<'a> {
     #[serde(flatten)]
     page: ShownPage<'a>,
     /// Whether it is a part of the state.
@@ -82,6 +83,7 @@ pub struct NewConsumer {
 
 /// A consumer as it is shown.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Consumer"))]
 pub struct ConsumerView {
     consumer_id: String,
     name: String,
@@ -104,6 +106,7 @@ pub struct ConsumerView {
 
 /// What a consumer does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 enum ConsumerState {
     /// It is given the state that it begins with.

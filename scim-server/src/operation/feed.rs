@@ -136,7 +136,8 @@ impl FeedPage {
 
 /// A page as readers see it.
 #[derive(Debug, Serialize)]
-pub(super) struct ShownPage<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "EventPage"))]
+pub struct ShownPage<'a> {
     events: Vec<Shown<'a>>,
     next: u64,
     oldest: u64,

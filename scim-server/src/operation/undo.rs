@@ -19,6 +19,8 @@ use futures_util::future::join_all;
 use scim_protocol::{Error, ErrorKind, Resource, message::Query, schema::ResourceType};
 use tokio::sync::mpsc;
 
+#[cfg(test)]
+pub use self::outcome::{Refused, Undone};
 pub use self::{history::Range, outcome::Piece};
 use self::{
     history::{ACTIVE, History, Step},

@@ -64,6 +64,7 @@ pub struct Session {
 
 /// How far a link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "SetupLinkState"))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// No browser has opened it.

@@ -69,6 +69,7 @@ enum Pair {
 
 /// What is shown of a key to an administrator.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "SigningKey"))]
 pub struct KeyView {
     key_id: String,
     algorithm: Algorithm,

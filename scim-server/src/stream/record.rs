@@ -15,6 +15,7 @@ use crate::store::{
 
 /// What is sent over a stream (SSF 1.0 §8.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "StreamStatus"))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Everything.

@@ -53,6 +53,7 @@ pub struct Rule {
 
 /// That a user has a role, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Grant<'a> {
     pub role: &'a str,
     /// The name of the rule.

@@ -54,6 +54,7 @@ pub struct Token {
 
 /// How near a token is to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "TokenStatus"))]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It no longer lets anybody in.

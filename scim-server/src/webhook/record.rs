@@ -88,6 +88,7 @@ impl Webhook {
 
 /// Why an endpoint gets nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "WebhookDisabled"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// It has taken nothing for five days.

@@ -348,6 +348,7 @@ fn kind(target: &Target<'_>) -> &'static str {
         Target::Discovery(Discovery::Schemas(_)) => "schemas",
         Target::Endpoint(Endpoint::Search(_)) => "search",
         Target::Discovery(Discovery::ServiceProviderConfig) => "service provider config",
+        Target::Description => "description",
         Target::Setup(_) => "setup",
     }
 }
@@ -361,14 +362,15 @@ fn endpoints_are_as_the_reference_lists_them() {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
         let [_, path, methods, ..] = cells.as_slice() else { panic!("not a row: {line}") };
         let path = path.trim_matches('`').replace(['{', '}'], "");
-        let is_beside_scim = ["/tenant_id/", "/.well-known/", "/setup"].iter().any(|begin| path.starts_with(begin));
+        let is_beside_scim =
+            ["/tenant_id/", "/.well-known/", "/setup", "/openapi.json"].iter().any(|begin| path.starts_with(begin));
         let url = if is_beside_scim { path.clone() } else { format!("/t/scim/v2{path}") };
         let target = route(&url).ok().and_then(|route| route.target.ok());
         let target = target.unwrap_or_else(|| panic!("nothing is served at {path}"));
         assert_eq!(target.methods(), *methods, "{path}");
         kinds.insert(kind(&target));
     }
-    assert_eq!(kinds.len(), 19, "the page leaves something out: {kinds:?}");
+    assert_eq!(kinds.len(), 20, "the page leaves something out: {kinds:?}");
 }
 
 #[test]

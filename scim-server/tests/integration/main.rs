@@ -45,6 +45,7 @@ mod migrations;
 #[cfg(feature = "nats")]
 mod nats;
 mod oauth;
+mod openapi;
 mod pitfalls;
 mod protect;
 mod queries;

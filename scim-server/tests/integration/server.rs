@@ -4,6 +4,7 @@
 //! line that people read, and stops it with the signals that people send.
 
 mod client;
+mod described;
 
 use std::{
     ffi::OsString,
@@ -18,7 +19,10 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use self::client::{Client, ENTERPRISE, GROUP, Response, USER, patch_body};
+pub use self::{
+    client::{Client, ENTERPRISE, GROUP, Response, USER, patch_body},
+    described::check_message,
+};
 use crate::database;
 
 /// How long a start or a stop may take before the test gives up on it.

@@ -2,12 +2,13 @@
 //! that is served and the reference as this makes it.
 
 mod leaf;
+mod rows;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use self::leaf::Leaf;
+use self::{leaf::Leaf, rows::Rows};
 use super::{
     call,
     table::{Answer, Kind, ROUTES, Route},
@@ -38,12 +39,17 @@ fn template(route: &Route) -> Value {
 /// The whole description.
 fn description() -> Value {
     let leaves = leaf::all();
-    let mut paths = Map::new();
+    let (mut paths, mut rows, mut alone) = (Map::new(), Rows::new(), BTreeSet::new());
     for route in routes() {
         let template = template(route);
         let leaf = leaves.iter().find(|leaf| leaf.fits(&template)).expect("a command");
         let methods = paths.entry(route.path).or_insert_with(|| json!({}));
-        methods[route.method.to_lowercase()] = operation(route, leaf, &template);
+        let row = if route.lines { Value::Null } else { rows.of_command(&leaf.name) };
+        if route.answer != Answer::List {
+            let some = row["anyOf"].as_array().map_or(std::slice::from_ref(&row), Vec::as_slice);
+            alone.extend(some.iter().filter_map(|row| Some(row["$ref"].as_str()?.to_owned())));
+        }
+        methods[route.method.to_lowercase()] = operation(route, leaf, &template, row);
     }
     paths.insert("/commands".to_owned(), json!({"post": commands()}));
     json!({
@@ -57,31 +63,26 @@ fn description() -> Value {
         "servers": [{"url": "/admin/v1"}],
         "security": [{"token": []}],
         "paths": paths,
-        "components": components(),
+        "components": components(rows.named(), &alone),
     })
 }
 
-fn components() -> Value {
+/// What paths share. Those schemas of which one object is an answer are `alone`.
+fn components(mut schemas: Map<String, Value>, alone: &BTreeSet<String>) -> Value {
     let text = json!({"type": "string"});
+    let problem = json!({
+        "description": "Why something was not done, and what to do (RFC 9457).",
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {"type": text, "title": text, "status": {"type": "integer"}, "detail": text},
+    });
+    schemas.insert("Problem".to_owned(), problem);
+    let is_alone = |name: &str| alone.contains(&format!("#/components/schemas/{name}"));
+    schemas.iter_mut().filter(|(name, _)| is_alone(name)).for_each(|(_, schema)| with_notes(schema));
+    schemas.sort_keys();
     json!({
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-        "schemas": {
-            "Problem": {
-                "description": "Why something was not done, and what to do (RFC 9457).",
-                "type": "object",
-                "required": ["type", "title", "status", "detail"],
-                "properties": {"type": text, "title": text, "status": {"type": "integer"}, "detail": text},
-            },
-            "List": {
-                "type": "object",
-                "required": ["items", "more"],
-                "properties": {
-                    "items": {"type": "array", "items": {"type": "object"}},
-                    "more": {"type": "integer", "description": "How many there are beyond these."},
-                    "notes": {"type": "array", "items": text, "description": "What else is to be known."},
-                },
-            },
-        },
+        "schemas": schemas,
         "parameters": {
             "IdempotencyKey": {
                 "name": "Idempotency-Key",
@@ -92,6 +93,20 @@ fn components() -> Value {
             },
         },
     })
+}
+
+/// Lets what a command answers have notes. They stand beside the members of the one object that there is.
+fn with_notes(schema: &mut Value) {
+    if let Some(Value::Array(some)) = schema.get_mut("anyOf") {
+        return some.iter_mut().for_each(with_notes);
+    }
+    if schema["type"] == "object" && schema["properties"].is_object() {
+        schema["properties"]["notes"] = notes();
+    }
+}
+
+fn notes() -> Value {
+    json!({"type": "array", "items": {"type": "string"}, "description": "What else is to be known."})
 }
 
 /// The path of the command line itself.
@@ -105,7 +120,7 @@ fn commands() -> Value {
     })
 }
 
-fn operation(route: &Route, leaf: &Leaf, template: &Value) -> Value {
+fn operation(route: &Route, leaf: &Leaf, template: &Value, row: Value) -> Value {
     let mut parameters: Vec<Value> = names(route)
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
@@ -132,7 +147,7 @@ fn operation(route: &Route, leaf: &Leaf, template: &Value) -> Value {
     if let Some(body) = body(route, rest) {
         operation["requestBody"] = body;
     }
-    operation["responses"] = responses(route);
+    operation["responses"] = responses(route, row);
     operation
 }
 
@@ -158,19 +173,42 @@ fn body(route: &Route, rest: Option<(&Value, &Map<String, Value>)>) -> Option<Va
     Some(json!({"required": !required.is_empty(), "content": {"application/json": {"schema": object}}}))
 }
 
-fn responses(route: &Route) -> Value {
+fn responses(route: &Route, mut row: Value) -> Value {
     let problem = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
     let problem = json!({"description": "It was not done.", "content": problem});
     let lines = json!({"schema": {"type": "string"}});
-    let list = json!({"schema": {"$ref": "#/components/schemas/List"}});
-    let (status, content) = match route.answer {
-        _ if route.lines => ("200", json!({"application/x-ndjson": lines})),
-        Answer::List => ("200", json!({"application/json": list, "application/x-ndjson": lines})),
-        Answer::One => ("200", json!({"application/json": {"schema": {"type": "object"}}})),
-        Answer::Made => ("201", json!({"application/json": {"schema": {"type": "object"}}})),
-    };
-    let done = if status == "201" { "It was made." } else { "It was done." };
-    json!({status: {"description": done, "content": content}, "default": problem})
+    let done = |content: Value| json!({"description": "It was done.", "content": content});
+    if route.answer != Answer::List && !route.lines {
+        with_notes(&mut row);
+    }
+    match route.answer {
+        _ if route.lines => json!({"200": done(json!({"application/x-ndjson": lines})), "default": problem}),
+        Answer::List => {
+            let content = json!({"application/json": {"schema": list(&row)}, "application/x-ndjson": lines});
+            json!({"200": done(content), "default": problem})
+        }
+        Answer::One => {
+            let content = json!({"application/json": {"schema": row}, "application/x-ndjson": lines});
+            json!({"200": done(content), "default": problem})
+        }
+        Answer::Made => {
+            let made = json!({"description": "It was made.", "content": {"application/json": {"schema": row}}});
+            json!({"200": done(json!({"application/x-ndjson": lines})), "201": made, "default": problem})
+        }
+    }
+}
+
+/// Rows as a list.
+fn list(row: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["items", "more"],
+        "properties": {
+            "items": {"type": "array", "items": row},
+            "more": {"type": "integer", "description": "How many there are beyond these."},
+            "notes": notes(),
+        },
+    })
 }
 
 /// The parts of a path that have names.

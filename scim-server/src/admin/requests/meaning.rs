@@ -24,7 +24,7 @@ impl Deed {
 }
 
 /// The names of operations that are not about resources of a type.
-const OTHERS: [(&str, &str, &str, &str); 30] = [
+const OTHERS: [(&str, &str, &str, &str); 31] = [
     ("AcknowledgeEvents", "acknowledged", "acknowledge", "events"),
     ("AddStreamSubject", "added", "add", "a subject to the stream"),
     ("CreateConsumer", "created", "create", "a consumer of events"),
@@ -35,6 +35,7 @@ const OTHERS: [(&str, &str, &str, &str); 30] = [
     ("GetAuthorizationServer", "read", "read", "the metadata of the authorization server"),
     ("GetCompletion", "asked", "ask", "what has come of an accepted request"),
     ("GetConsumer", "read", "read", "a consumer of events"),
+    ("GetDescription", "read", "read", "the description of the API"),
     ("GetResourceType", "read", "read", "a resource type"),
     ("GetSchema", "read", "read", "a schema"),
     ("GetStream", "read", "read", "the stream of security events"),

@@ -46,7 +46,7 @@ impl Default for ReceiveBody {
     }
 }
 
-const RECEIVE: Shape = Shape {
+pub(super) const RECEIVE: Shape = Shape {
     members: &[
         may("ack", Kind::Anything),
         may("limit", Kind::Count),
@@ -63,7 +63,7 @@ struct AckBody {
     lease: Option<Uuid>,
 }
 
-const ACKNOWLEDGE: Shape = Shape { members: &[may("lease", Kind::Anything)], closed: true };
+pub(super) const ACKNOWLEDGE: Shape = Shape { members: &[may("lease", Kind::Anything)], closed: true };
 
 /// The lease of a batch, as an answer gave it.
 fn lease_id<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Uuid>, D::Error> {
@@ -85,7 +85,7 @@ struct ConsumerBody {
     after: Option<u64>,
 }
 
-const CONSUMER: Shape = Shape {
+pub(super) const CONSUMER: Shape = Shape {
     members: &[
         must("name", Kind::Text),
         may("types", Kind::Texts),

@@ -98,6 +98,7 @@ impl<'a> Notes<'a> {
                 };
                 (Operation::Discover, CallName::Other(EventName::Feed(event)))
             }
+            Target::Description => (Operation::Discover, CallName::Other(EventName::Feed("GetDescription"))),
             Target::Setup(_) => (Operation::Setup, CallName::Other(EventName::Setup("GetSetupPage"))),
             Target::Discovery(Discovery::ResourceTypes(name)) => {
                 (Operation::Discover, listed(EventName::GetResourceType, EventName::ListResourceTypes, name.is_some()))

@@ -53,6 +53,34 @@ pub(super) struct Shape {
     pub closed: bool,
 }
 
+#[cfg(test)]
+impl Shape {
+    /// The JSON Schema of such a body.
+    pub fn schema(&self) -> Value {
+        object(self.members, self.closed)
+    }
+}
+
+#[cfg(test)]
+fn object(members: &[Member], closed: bool) -> Value {
+    use serde_json::json;
+    let schema = |kind: &Kind| match kind {
+        Kind::Flag => json!({"type": "boolean"}),
+        Kind::Count => json!({"type": "integer", "minimum": 0}),
+        Kind::Text => json!({"type": "string"}),
+        Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::OneOf(words) => json!({"type": "string", "enum": words}),
+        Kind::Object => json!({"type": "object", "additionalProperties": true}),
+        Kind::EachOf(members) => json!({"type": "object", "additionalProperties": object(members, false)}),
+        Kind::Members(members) => object(members, true),
+        Kind::Anything => json!({}),
+    };
+    let properties: Map<String, Value> =
+        members.iter().map(|member| (member.name.to_owned(), schema(&member.kind))).collect();
+    let required: Vec<_> = members.iter().filter(|member| member.required).map(|member| member.name).collect();
+    json!({"type": "object", "required": required, "properties": properties, "additionalProperties": !closed})
+}
+
 /// Checks an object, and takes out of it what is null: that is as if it were not there. In words what is wrong. Other
 /// members than these are refused if the body is `closed`: a misspelt one would be passed over in silence.
 pub(super) fn check(body: &mut Map<String, Value>, members: &[Member], closed: bool) -> Result<(), String> {

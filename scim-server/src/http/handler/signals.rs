@@ -10,6 +10,11 @@ use scim_protocol::{Error, ErrorKind};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+#[cfg(test)]
+pub(super) use self::{
+    management::{STATUS, STREAM, VERIFY},
+    subjects::SUBJECT,
+};
 use super::{
     Arrival, Call, Service,
     shape::{Kind, Shape, may, must},
@@ -47,7 +52,7 @@ struct PollBody {
     errors: BTreeMap<String, Value>,
 }
 
-const POLLED: Shape = Shape {
+pub(super) const POLLED: Shape = Shape {
     members: &[
         may("maxEvents", Kind::Count),
         may("returnImmediately", Kind::Flag),

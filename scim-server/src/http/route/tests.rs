@@ -9,6 +9,7 @@ fn check(path: &str, expect: &str) {
         Ok(Route { tenant, target: Ok(Target::Authorization(target)) }) => format!("{tenant} {target:?}"),
         Ok(Route { tenant, target: Ok(Target::Published(target)) }) => format!("{tenant} {target:?}"),
         Ok(Route { tenant, target: Ok(Target::Discovery(target)) }) => format!("{tenant} {target:?}"),
+        Ok(Route { target: Ok(target @ Target::Description), .. }) => format!("{target:?}"),
         Ok(Route { tenant, target: Ok(Target::Setup(rest)) }) => format!("{tenant} {rest:?}"),
         Ok(Route { tenant, target: Ok(Target::Endpoint(target)) }) => format!("{tenant} {target:?}"),
         Ok(Route { tenant, target: Err(why) }) => format!("{tenant} {why:?}"),
@@ -72,6 +73,9 @@ fn paths_name_their_targets() {
     check("/t/scim/v2/Users/a/b", "t Unknown");
     check("/t/scim/v1/Users", "t Version");
     check("/t/scim/Users", "t Unknown");
+    check("/openapi.json", "Description");
+    check("/openapi.json/", "404");
+    check("/t/openapi.json", "404");
     check("/setup", "setup \"\"");
     check("/setup/", "setup \"/\"");
     check("/setup/scim/v2/Users", "setup \"/scim/v2/Users\"");

@@ -19,6 +19,7 @@ use crate::{
 
 /// An event as readers see it.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Event"))]
 pub struct Shown<'a> {
     /// Absent of what is told as a part of the state.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,7 @@ pub struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     members: Option<Members<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<Map<String, Value>>"))]
     document: Option<&'a Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<Access>,
@@ -65,11 +67,13 @@ pub struct Shown<'a> {
 
 /// The resource that an event is about.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "EventSubject"))]
 struct Subject<'a> {
     #[serde(rename = "type")]
     resource_type: &'a str,
     id: String,
     #[serde(rename = "externalId", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     external_id: Option<&'a Json>,
     /// As in its `meta.version`; absent when it is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,6 +85,7 @@ struct Subject<'a> {
 
 /// Who has come and who has gone.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "EventMembers"))]
 struct Members<'a> {
     /// How many, together.
     count: usize,
@@ -90,6 +95,7 @@ struct Members<'a> {
 
 /// What the application's policies make of the resource as it is afterwards, by the keys that the tenant has now.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "EventAccess"))]
 struct Access {
     #[serde(skip_serializing_if = "Option::is_none")]
     attributes: Option<BTreeMap<String, String>>,

@@ -16,6 +16,7 @@ use crate::{
 
 /// A resource of which something was put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Undone {
     #[serde(rename = "type")]
     pub resource_type: String,
@@ -29,6 +30,7 @@ pub struct Undone {
 
 /// A change that was not put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "NotUndone"))]
 pub struct Refused {
     /// The type of the resource.
     #[serde(rename = "type")]

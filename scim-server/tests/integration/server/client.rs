@@ -9,6 +9,8 @@ use hyper_util::{
 };
 use serde_json::{Value, json};
 
+use super::described;
+
 /// An HTTP client that knows one tenant's base URL and token.
 #[derive(Clone)]
 pub struct Client {
@@ -69,7 +71,9 @@ impl Client {
         let response = self.http.request(request).await.map_err(|error| format!("no answer: {error:?}"))?;
         let (parts, body) = response.into_parts();
         let body = body.collect().await.map_err(|error| format!("no whole body: {error}"))?.to_bytes();
-        Ok(Response::new(parts.status.as_u16(), parts.headers, &body))
+        let response = Response::new(parts.status.as_u16(), parts.headers, &body);
+        described::check(method, &uri, &response);
+        Ok(response)
     }
 
     /// GET.
@@ -150,7 +154,7 @@ pub struct Response {
 }
 
 impl Response {
-    fn new(status: u16, headers: HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn new(status: u16, headers: HeaderMap, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body).into_owned();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
         Self { status, headers, json, text }

@@ -12,6 +12,8 @@ use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, 
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
+use crate::server::check_message;
+
 /// A message as it came.
 #[derive(Debug, Clone)]
 pub struct Received {
@@ -54,9 +56,13 @@ impl Receiver {
         self.state.lock().expect("the state").refuse = Some((text.to_owned(), status));
     }
 
-    /// What was taken, in the order in which it came.
+    /// What was taken, in the order in which it came. Each message of a webhook is as the description of the server says.
     pub fn taken(&self) -> Vec<Received> {
-        self.state.lock().expect("the state").taken.clone()
+        let taken = self.state.lock().expect("the state").taken.clone();
+        let of_webhooks =
+            taken.iter().filter(|one| one.headers.get("content-type").is_some_and(|kind| kind.contains("json")));
+        of_webhooks.for_each(|message| check_message(&message.body));
+        taken
     }
 
     /// What was refused.

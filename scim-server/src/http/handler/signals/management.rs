@@ -48,7 +48,7 @@ struct Delivery {
     authorization_header: Option<String>,
 }
 
-const STREAM: Shape = Shape {
+pub(in crate::http::handler) const STREAM: Shape = Shape {
     members: &[
         may("stream_id", Kind::Text),
         may("iss", Kind::Text),
@@ -75,7 +75,7 @@ struct StatusBody {
     reason: Option<String>,
 }
 
-const STATUS: Shape = Shape {
+pub(in crate::http::handler) const STATUS: Shape = Shape {
     members: &[
         must("stream_id", Kind::Text),
         must("status", Kind::OneOf(&["enabled", "paused", "disabled"])),
@@ -91,7 +91,8 @@ struct VerifyBody {
     state: Option<String>,
 }
 
-const VERIFY: Shape = Shape { members: &[must("stream_id", Kind::Text), may("state", Kind::Text)], closed: true };
+pub(in crate::http::handler) const VERIFY: Shape =
+    Shape { members: &[must("stream_id", Kind::Text), may("state", Kind::Text)], closed: true };
 
 impl Service {
     pub(super) fn shelf(&self) -> Streams {

@@ -19,7 +19,7 @@ struct SubjectBody {
     subject: Value,
 }
 
-const SUBJECT: Shape = Shape {
+pub(in crate::http::handler) const SUBJECT: Shape = Shape {
     members: &[must("stream_id", Kind::Text), must("subject", Kind::Object), may("verified", Kind::Flag)],
     closed: true,
 };

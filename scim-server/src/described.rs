@@ -1,0 +1,44 @@
+//! JSON Schemas of answers, made of the types that they are written from: for the tests that make the descriptions of
+//! the API (OpenAPI).
+
+use schemars::{
+    Schema, SchemaGenerator,
+    generate::SchemaSettings,
+    json_schema,
+    transform::{RecursiveTransform, ReplaceBoolSchemas},
+};
+use serde_json::Value;
+
+/// Makes schemas, and keeps those that have a name as components of a description.
+pub fn generator() -> SchemaGenerator {
+    let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
+        settings.definitions_path = "/components/schemas".into();
+        settings.meta_schema = None;
+    });
+    settings.with_transform(anything()).with_transform(RecursiveTransform(words)).into_generator()
+}
+
+/// What may be anything is `{}`: not every reader of OpenAPI knows `true`.
+pub fn anything() -> ReplaceBoolSchemas {
+    let mut booleans = ReplaceBoolSchemas::default();
+    booleans.skip_additional_properties = true;
+    booleans
+}
+
+/// Words of which one is meant are one list, for there are readers that take only the first of several constants.
+fn words(schema: &mut Schema) {
+    let Some(Value::Array(some)) = schema.get("oneOf") else { return };
+    let (mut words, mut told) = (Vec::new(), Vec::new());
+    told.extend(schema.get("description").and_then(Value::as_str).map(str::to_owned));
+    for one in some {
+        match (one["const"].as_str(), one["enum"].as_array()) {
+            (Some(word), _) => {
+                words.push(Value::from(word));
+                told.extend(one["description"].as_str().map(|about| format!("`{word}`: {about}")));
+            }
+            (None, Some(several)) => words.extend(several.iter().cloned()),
+            (None, None) => return,
+        }
+    }
+    *schema = json_schema!({"type": "string", "enum": words, "description": told.join("\n")});
+}

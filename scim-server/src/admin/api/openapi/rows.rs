@@ -150,6 +150,7 @@ impl Rows {
             "consumer delete" => object("consumer_id name tenant deleted:boolean"),
             "consumer create" | "consumer list" | "consumer release" | "consumer show" => self.of::<ConsumerView>(),
             "events" => self.of::<Shown<'static>>(),
+            "requests count" => object("from calls:integer refused:integer failed:integer"),
             "requests list" => {
                 let end = object("next:string~ complete:boolean searched_to:string~ lost:integer notes:texts");
                 either(&[call(""), json!({"type": "object", "required": ["end"], "properties": {"end": end}})])
@@ -185,7 +186,7 @@ fn either(schemas: &[Value]) -> Value {
 fn call(more: &str) -> Value {
     object(&format!(
         "place id? time tenant? tenant_name? method path operation? status:integer took_ms:number token? \
-         token_name? address? user_agent? resource? resource_name? meaning reason? scim_type? count?:integer last? {more}"
+         token_name? address? user_agent? resource? resource_name? meaning reason? scim_type? refusal? count?:integer last? {more}"
     ))
 }
 

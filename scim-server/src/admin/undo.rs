@@ -60,7 +60,7 @@ pub(super) async fn undo(context: &AdminContext, request: UndoRequest, output: &
     }
     let mut actors = BTreeSet::new();
     if let Some(actor) = &request.actor {
-        actors.insert(actor_of(context, &caller, actor, request.since).await?);
+        actors = actors_of(context, &caller, actor, request.since).await?;
     }
     let range = Range { since: request.since, until, actors, only_losses: false };
     run(context, &caller, &range, request.dry_run, output).await.map(drop)
@@ -95,20 +95,31 @@ pub(super) async fn run(
     tokio::try_join!(work, tell).map(|((), refusals)| refusals)
 }
 
-/// The actor that events name. A token or client that is gone is known by what it did.
-async fn actor_of(context: &AdminContext, caller: &Caller, name: &str, since: u64) -> Result<String, AdminError> {
+/// The actors that events name: a token that replaces another has the name of that one, and both are meant by it. A token
+/// or client that is gone is known by what it did.
+async fn actors_of(
+    context: &AdminContext,
+    caller: &Caller,
+    name: &str,
+    since: u64,
+) -> Result<BTreeSet<String>, AdminError> {
+    let one = |name: String| Ok(BTreeSet::from([name]));
     if name == SERVER || is_administrator(name) {
-        return Ok(name.to_owned());
+        return one(name.to_owned());
     }
     let (directory, tenant) = (context.directory(), caller.tenant());
+    let tokens = directory.ledger().named(tenant.id, name).await?;
+    if !tokens.is_empty() {
+        return Ok(tokens.iter().map(|token| token.id.to_string()).collect());
+    }
     if let Ok(token) = directory.ledger().find(tenant.id, name).await {
-        return Ok(token.id.to_string());
+        return one(token.id.to_string());
     }
     if let Ok(client) = directory.clients().find(tenant.id, name).await {
-        return Ok(client.id.to_string());
+        return one(client.id.to_string());
     }
     if ResourceId::parse(name).is_some() && has_done_something(context, tenant.home, name, since).await? {
-        return Ok(name.to_owned());
+        return one(name.to_owned());
     }
     Err(AdminError::Scim(Error::value(format!(
         "--actor {name:?} is no token or client of this tenant, and has done nothing since event {since}. Name one of them, or give the actor as the events do: `scim-server events` lists them."

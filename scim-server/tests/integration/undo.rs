@@ -306,6 +306,21 @@ async fn a_dry_run_says_what_would_be_in_the_way() {
     assert_eq!(undo(&server, &["--since", &since]), dry);
 }
 
+/// A token that replaces another has its name, and both were the same program.
+#[tokio::test]
+async fn a_name_means_the_token_and_the_one_that_replaced_it() {
+    let server = TestServer::start();
+    let (old, _) = second(&server);
+    let since = newest(&server);
+    let before = old.user("before").await;
+    let new = server.run_json(&["token", "rotate", "--tenant", "test", "second", "--json"]);
+    let new = server.client().with_token(new["token"].as_str().expect("a token"));
+    let mut both = vec![before, new.user("after").await];
+    server.client().user("other").await;
+    both.sort();
+    assert_eq!(ids(&undo(&server, &["--since", &since, "--actor", "second"])["undone"]), both);
+}
+
 #[tokio::test]
 async fn an_actor_whom_nobody_knows_is_told() {
     let server = TestServer::start();

@@ -1,6 +1,6 @@
 //! The description of all that this listener answers (OpenAPI 3.1), for programs that are made of descriptions.
 //!
-//! It is a file of the reference, and a part of the program. [`document`] makes it, of the operations in [`table`], the
+//! It is a file of the reference, and a part of the program. `document` makes it, of the operations in `table`, the
 //! schemas of SCIM and the types of the answers; a test compares the two, and the integration tests hold each answer
 //! that they get against it.
 

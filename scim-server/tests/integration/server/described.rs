@@ -66,7 +66,7 @@ impl Description {
         let segments = |path: &str| path.split('/').map(str::to_owned).collect();
         let paths = document["paths"].as_object().expect("paths");
         let paths = paths.iter().map(|(path, methods)| (segments(path), methods.clone())).collect();
-        let registry = Registry::new().add(name, document).and_then(|registry| registry.prepare());
+        let registry = Registry::new().add(name, document).and_then(jsonschema::RegistryBuilder::prepare);
         Self { name, paths, registry: registry.expect("a description can be used"), validators: Mutex::default() }
     }
 

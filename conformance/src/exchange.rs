@@ -11,6 +11,7 @@ mod oauth;
 mod patience;
 mod privacy;
 mod proxy;
+mod renewal;
 mod settings;
 mod tls;
 
@@ -20,8 +21,9 @@ use bytes::Bytes;
 pub use client::Client;
 use hyper::HeaderMap;
 pub use not_sent::NotSent;
-pub use oauth::{Grant, Proof, Signing, access_token};
+pub use oauth::{Grant, Proof, Signing, access_token, renewal_by};
 pub use privacy::Strangers;
+pub use renewal::Renewal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 pub use settings::Settings;

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::{
     context::Server,
-    exchange::{Grant, Proof, Settings, Signing, access_token},
+    exchange::{Grant, Proof, Settings, Signing, access_token, renewal_by},
     run::{self, Manner},
 };
 
@@ -121,7 +121,7 @@ impl Connection {
         let mut settings = self.settings()?;
         if let Some(grant) = self.oauth.grant()? {
             settings.token = Some(access_token(&grant, &settings).await?);
-            settings.grant = Some(grant);
+            settings.renewal = Some(renewal_by(grant, &settings));
         }
         // Six digits set apart two runs at a time; they are no secret.
         let run = format!("{:06x}", rand::random::<u32>() & 0x00ff_ffff);
@@ -152,7 +152,7 @@ impl Connection {
         }
         Ok(Settings {
             token: self.token_file.as_deref().map(|file| word(file, "the token")).transpose()?,
-            grant: None,
+            renewal: None,
             basic,
             headers,
             timeout: Duration::from_secs(self.timeout),

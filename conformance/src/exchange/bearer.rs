@@ -1,17 +1,13 @@
 //! The bearer token of a run: one that stays, or one that is got anew when the server takes it no more.
 
-use std::{
-    future::Future,
-    pin::Pin,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU32, Ordering},
 };
 
 use tokio::sync::Mutex;
 
-use super::{NotSent, Settings, oauth};
+use super::{NotSent, Settings};
 
 /// The most tokens that a run gets: a server that takes none would be given tokens for ever.
 const MOST: u32 = 100;
@@ -49,7 +45,7 @@ impl Bearer {
 
     /// Gets another token in the place of `used`, unless somebody has. Gives whether there is another one.
     pub async fn renew(&self, used: Option<String>) -> Result<bool, NotSent> {
-        let Some(grant) = &self.settings.grant else { return Ok(false) };
+        let Some(renewal) = &self.settings.renewal else { return Ok(false) };
         let _alone = self.renewing.lock().await;
         if self.token() != used {
             return Ok(true);
@@ -57,19 +53,11 @@ impl Bearer {
         if self.renewed.fetch_add(1, Ordering::Relaxed) >= MOST {
             return Ok(false);
         }
-        let token = fetch(grant, &self.settings).await?;
+        let token = renewal.fetch().await?;
         let mut secrets = self.secrets().to_vec();
         secrets.push(token.clone());
         *self.secrets.write().unwrap_or_else(PoisonError::into_inner) = secrets.into();
         *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
         Ok(true)
     }
-}
-
-/// Boxed, because getting a token sends a request, and sending one may get a token.
-fn fetch<'a>(
-    grant: &'a oauth::Grant,
-    settings: &'a Settings,
-) -> Pin<Box<dyn Future<Output = Result<String, NotSent>> + Send + 'a>> {
-    Box::pin(oauth::access_token(grant, settings))
 }

@@ -15,7 +15,7 @@ use ring::{
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use serde_json::{Value, json};
 
-use super::{Client, NotSent, Request, Settings};
+use super::{Client, NotSent, Renewal, Request, Settings};
 use crate::verdict::shorten;
 
 /// How the client gets its token.
@@ -59,9 +59,18 @@ const LIFETIME: u64 = 300;
 /// The `client_assertion_type` of a JWT (RFC 7523 §2.2).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
+/// How a run gets another access token by this grant.
+pub fn renewal_by(grant: Grant, settings: &Settings) -> Renewal {
+    let both = Arc::new((grant, settings.clone()));
+    Renewal::by(move || {
+        let both = Arc::clone(&both);
+        Box::pin(async move { access_token(&both.0, &both.1).await })
+    })
+}
+
 /// Asks for an access token. Errors: what the endpoint says, and what to look at.
 pub async fn access_token(grant: &Grant, settings: &Settings) -> Result<String, NotSent> {
-    let bare = Settings { token: None, grant: None, basic: None, headers: Vec::new(), ..settings.clone() };
+    let bare = Settings { token: None, renewal: None, basic: None, headers: Vec::new(), ..settings.clone() };
     let client = Client::new(&grant.token_url, &bare)?;
     let mut form = vec![("grant_type", "client_credentials".to_owned())];
     let mut headers = vec![

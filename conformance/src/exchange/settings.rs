@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::Grant;
+use super::Renewal;
 
 /// How long one request may take, unless something else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -15,7 +15,7 @@ pub struct Settings {
     /// A bearer token (RFC 6750).
     pub token: Option<String>,
     /// How another token is got when the server takes this one no more.
-    pub grant: Option<Grant>,
+    pub renewal: Option<Renewal>,
     /// Name and password (RFC 7617), where there is no token.
     pub basic: Option<(String, String)>,
     /// Headers of each request, such as one with an API key.
@@ -37,7 +37,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             token: None,
-            grant: None,
+            renewal: None,
             basic: None,
             headers: Vec::new(),
             timeout: TIMEOUT,

@@ -21,10 +21,13 @@ async fn deviations(profile: &Profile) -> String {
 }
 
 fn told(finding: &Finding) -> String {
-    if finding.verdict == Verdict::Skip {
+    let last = finding.evidence.last();
+    // What is not supported is skipped, too, but it was asked for.
+    let refused = matches!(last, Some(Exchange { answer: Received::Answer { status: 501, .. }, .. }));
+    if finding.verdict == Verdict::Skip && !refused {
         return "cannot be asked: a step before it made nothing".to_owned();
     }
-    let Some(Exchange { answer: Received::Answer { status, body, .. }, .. }) = finding.evidence.last() else {
+    let Some(Exchange { answer: Received::Answer { status, body, .. }, .. }) = last else {
         panic!("{finding:?}");
     };
     if *status >= 400 {

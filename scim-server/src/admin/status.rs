@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{AdminContext, AdminError, Output};
 use crate::{
-    event::Action,
+    event::{Action, Event, SERVER, is_administrator},
     oauth::client::Client,
     silence,
     store::{StoreError, TenantId, TypeName},
@@ -257,13 +257,16 @@ fn of_quota(tenant: &Tenant, rt: &ResourceType, count: u64) -> Option<Problem> {
     })
 }
 
-/// When a user or group was last changed, as far as the newest events say.
+/// When a provider last changed a user or group, as far as the newest events say: what administrators write does not
+/// show that a provider works.
 async fn last_write(context: &AdminContext, home: TenantId) -> Result<Option<Timestamp>, StoreError> {
     let log = context.store.log(home).await?;
     let after = log.newest.saturating_sub(EVENTS).max(log.oldest.saturating_sub(1));
     let events = context.store.events(home, after, usize::try_from(EVENTS).unwrap_or(usize::MAX)).await?;
     let is_write = |action| matches!(action, Action::Create | Action::Replace | Action::Modify | Action::Delete);
-    Ok(events.iter().rev().find(|event| is_write(event.action)).map(crate::event::Event::at))
+    let is_provider = |actor: &str| actor != SERVER && !is_administrator(actor);
+    let mut written = events.iter().rev().filter(|event| is_write(event.action) && is_provider(&event.actor));
+    Ok(written.next().map(Event::at))
 }
 
 #[cfg(test)]

@@ -142,18 +142,28 @@ impl Rewrite {
             Kind::Default if self.value.as_deref() == Some("") => Err("\"value\" is empty.".to_owned()),
             Kind::Default => single(&self.attribute),
             Kind::LowerCase => text(&self.attribute).map(drop),
-            Kind::Rename => match AttributePath::parse(&self.attribute).and_then(|path| path.bind(rt)) {
-                Ok(known) if known.leaf().is_some_and(|leaf| leaf.required) => {
-                    Err(format!("\"{}\" is required, and no write could be without it.", self.attribute))
-                }
-                Ok(known) => may_be_rewritten(&known, &self.attribute).and_then(|()| bind(to).map(drop)),
-                Err(_) => bind(to).map(drop),
-            },
+            Kind::Rename => self.check_rename(rt, &bind(to)?),
             Kind::KeepPrimary => match bind(&self.attribute)? {
                 BoundPath { attribute: Some(attribute), sub_attribute: None, .. } if has_primary(&attribute) => Ok(()),
                 _ => Err(format!("\"{}\" is not a list that has a primary value.", self.attribute)),
             },
         }
+    }
+
+    /// Whether what is called so can be called `to`: else each write that has it would be refused.
+    fn check_rename(&self, rt: &ResourceType, to: &BoundPath) -> Result<(), String> {
+        let (name, new) = (&self.attribute, to.to_string());
+        if to.sub_attribute.is_some() && to.attribute.as_ref().is_some_and(|attribute| attribute.multi_valued) {
+            return Err(format!("\"{new}\" stands in a list of values. Name the whole list, or an attribute with one value."));
+        }
+        // Of what no schema has, nobody knows the type.
+        let Ok(known) = AttributePath::parse(name).and_then(|path| path.bind(rt)) else { return Ok(()) };
+        if known.leaf().is_some_and(|leaf| leaf.required) {
+            return Err(format!("\"{name}\" is required, and no write could be without it."));
+        }
+        may_be_rewritten(&known, name)?;
+        let form = |path: &BoundPath| path.leaf().map(|leaf| (leaf.kind, leaf.multi_valued));
+        if form(&known) == form(to) { Ok(()) } else { Err(format!("\"{name}\" and \"{new}\" have values of different types.")) }
     }
 
     /// Whether something changed.
@@ -446,6 +456,9 @@ mod tests {
             (json!({"rewrite": "lower-case", "attribute": "password"}), "never returned"),
             (json!({"rewrite": "default", "attribute": "password", "value": "x"}), "never returned"),
             (json!({"rewrite": "rename", "attribute": "userName", "to": "title"}), "required"),
+            (json!({"rewrite": "rename", "attribute": "mail", "to": "emails.value"}), "stands in a list"),
+            (json!({"rewrite": "rename", "attribute": "title", "to": "emails"}), "different types"),
+            (json!({"rewrite": "rename", "attribute": "title", "to": "active"}), "different types"),
             (json!({"rewrite": "default", "attribute": "title", "value": ""}), "empty"),
             (json!({"rewrite": "copy", "attribute": "title", "to": "id"}), "the server's own"),
             (json!({"rewrite": "default", "attribute": "meta.version", "value": "x"}), "the server's own"),

@@ -387,10 +387,13 @@ async fn status_says_what_is_wrong_and_what_to_do() {
             .map(|one| one["code"].as_str().expect("a code").to_owned())
             .collect()
     };
+    // What an administrator writes says nothing of the provider.
+    server.run_json(&["group", "create", "--tenant", "test", "--display-name", "staff", "--force", "--json"]);
     let new = status();
     assert!(new.status.success(), "{new:?}");
     let new = row(&new);
     assert_eq!((&new["tenant"], &new["state"], &new["last_call"]), (&json!("test"), &json!("new"), &json!(null)));
+    assert_eq!(new["last_write"], Value::Null, "{new}");
     assert!(codes(&new).is_empty(), "{new}");
 
     let client = server.client();

@@ -16,6 +16,9 @@ use self::{
 };
 use crate::server::{Client, Options, PATIENCE, TestServer};
 
+/// Users that are made while the server sends.
+const WRITES: usize = 900;
+
 /// A server that sends its events there.
 fn server(args: Vec<String>) -> TestServer {
     TestServer::with(Options { args, ..Options::default() })
@@ -125,7 +128,8 @@ async fn what_kafka_does_not_take_is_kept_and_the_log_says_why() {
     // A server that dies while it sends: what is told twice is told so in its number.
     let client = server.client();
     let busy = tokio::spawn(async move {
-        for number in 0.. {
+        // As many as a page of the feed has. Who reads a topic to its end must see one.
+        for number in 0..WRITES {
             let body = json!({"schemas": [crate::server::USER], "userName": format!("user{number}")}).to_string();
             let (authorization, kind) = (client.authorization(), "application/scim+json");
             let headers = [("authorization", authorization.as_str()), ("content-type", kind)];

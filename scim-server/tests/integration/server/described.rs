@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Response;
 
 /// A longer body is not looked at: what is in it is in short ones, too.
-const LONGEST: usize = 1 << 20;
+const LONGEST: usize = 1 << 15;
 /// What the paths of administration begin with; the others are of the public listener.
 const ADMINISTRATION: &str = "/admin/v1";
 

@@ -154,7 +154,9 @@ impl Rewrite {
     fn check_rename(&self, rt: &ResourceType, to: &BoundPath) -> Result<(), String> {
         let (name, new) = (&self.attribute, to.to_string());
         if to.sub_attribute.is_some() && to.attribute.as_ref().is_some_and(|attribute| attribute.multi_valued) {
-            return Err(format!("\"{new}\" stands in a list of values. Name the whole list, or an attribute with one value."));
+            return Err(format!(
+                "\"{new}\" stands in a list of values. Name the whole list, or an attribute with one value."
+            ));
         }
         // Of what no schema has, nobody knows the type.
         let Ok(known) = AttributePath::parse(name).and_then(|path| path.bind(rt)) else { return Ok(()) };
@@ -163,7 +165,11 @@ impl Rewrite {
         }
         may_be_rewritten(&known, name)?;
         let form = |path: &BoundPath| path.leaf().map(|leaf| (leaf.kind, leaf.multi_valued));
-        if form(&known) == form(to) { Ok(()) } else { Err(format!("\"{name}\" and \"{new}\" have values of different types.")) }
+        if form(&known) == form(to) {
+            Ok(())
+        } else {
+            Err(format!("\"{name}\" and \"{new}\" have values of different types."))
+        }
     }
 
     /// Whether something changed.

@@ -21,13 +21,10 @@ async fn deviations(profile: &Profile) -> String {
 }
 
 fn told(finding: &Finding) -> String {
-    let last = finding.evidence.last();
-    // What is not supported is skipped, too, but it was asked for.
-    let refused = matches!(last, Some(Exchange { answer: Received::Answer { status: 501, .. }, .. }));
-    if finding.verdict == Verdict::Skip && !refused {
+    if finding.verdict == Verdict::Skip {
         return "cannot be asked: a step before it made nothing".to_owned();
     }
-    let Some(Exchange { answer: Received::Answer { status, body, .. }, .. }) = last else {
+    let Some(Exchange { answer: Received::Answer { status, body, .. }, .. }) = finding.evidence.last() else {
         panic!("{finding:?}");
     };
     if *status >= 400 {

@@ -4,7 +4,7 @@
 //! code of one implementation would accept its mistakes.
 //!
 //! Reading order: [`mod@case`] (what a case is, and the one table of them in [`mod@cases`]), [`context`]
-//! (what a case is given), [`exchange`] (HTTP, kept as evidence), [`verdict`], [`mod@run`], [`report`].
+//! (what a case is given), [`exchange`] (HTTP, kept as evidence), [`verdict`], [`run`], [`report`].
 //! [`discovery`] is what the server says of itself; [`draft`] makes resources that its schemas
 //! accept; [`ledger`] sees to it that none of them stays. [`mod@profile`] plays what identity
 //! providers send; [`coverage`] lists which requirement is examined by what; [`advice`] says what to change where
@@ -32,7 +32,6 @@ mod subject;
 mod uri;
 mod verdict;
 
-pub(crate) use case::run;
 pub use case::{Area, Case};
 pub use cases::all as cases;
 pub use cli::{

@@ -17,11 +17,9 @@ use order::{paged, sorted, versioned};
 use read::{excluded, filtered, projected};
 use write::{added, added_without_path, appended, created, injected, part, put, removed, replaced};
 
-use crate::{
-    case::{
-        Area, Case,
-        Need::{self, Etag, Filter, IndexPages, Patch, Sort},
-    },
+use crate::case::{
+    Area, Case,
+    Need::{self, Etag, Filter, IndexPages, Patch, Sort},
     run,
 };
 

@@ -6,11 +6,11 @@ use crate::{
     case::{
         Area, Case,
         Need::{Cursor, Type},
+        run,
     },
     context::{Context, as_error},
     ensure,
     exchange::Answer,
-    run,
     verdict::{Outcome, Stop, equals, text},
 };
 

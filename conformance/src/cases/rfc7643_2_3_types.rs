@@ -10,9 +10,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Type},
+        run,
     },
     context::Context,
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, brief},
 };
 

@@ -7,10 +7,11 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Filter, Patch, Type},
+        run,
     },
     context::{Context, Resource, as_error},
     discovery::named,
-    draft, ensure, run,
+    draft, ensure,
     verdict::{Outcome, Stop, brief, equals, unassigned},
 };
 

@@ -7,9 +7,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Etag, Filter, Patch, Type},
+        run,
     },
     context::{Context, Resource, as_error},
-    ensure, run,
+    ensure,
     uri::{Target, locate, segment},
     verdict::{Outcome, Stop, brief, equals, holds},
 };

@@ -6,10 +6,11 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Type},
+        run,
     },
     context::Context,
     discovery::named,
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, text},
 };
 

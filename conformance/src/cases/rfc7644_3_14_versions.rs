@@ -8,9 +8,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Etag, Patch, Type},
+        run,
     },
     context::{Context, Resource, as_error},
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, equals},
 };
 

@@ -9,9 +9,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Type},
+        run,
     },
     context::Context,
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop},
 };
 

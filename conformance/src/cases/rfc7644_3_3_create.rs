@@ -7,10 +7,11 @@ use crate::{
     case::{
         Area, Case,
         Need::{Attribute, Filter, Type},
+        run,
     },
     context::Context,
     discovery::ENTERPRISE,
-    ensure, run,
+    ensure,
     uri::{locate, segment},
     verdict::{Outcome, Stop, equals, holds, text, unassigned},
 };

@@ -7,9 +7,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Type},
+        run,
     },
     context::{Context, Draft},
-    ensure, run,
+    ensure,
     uri::{Target, locate, segment},
     verdict::{Outcome, Stop, equals, holds, text},
 };

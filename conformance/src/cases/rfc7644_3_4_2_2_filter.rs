@@ -6,11 +6,9 @@ use found::{
     by_id, exact, exact_part, finds, finds_alone, finds_any, folded, folded_part, grammar, invalid, offset, refused,
 };
 
-use crate::{
-    case::{
-        Area, Case,
-        Need::{self, Attribute, Filter},
-    },
+use crate::case::{
+    Area, Case,
+    Need::{self, Attribute, Filter},
     run,
 };
 

@@ -7,9 +7,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Filter, Sort},
+        run,
     },
     context::{Context, PeopleQuery, Resource},
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop},
 };
 

@@ -6,9 +6,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, IndexPages, Type},
+        run,
     },
     context::{Context, PeopleQuery},
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, equals},
 };
 

@@ -7,9 +7,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Filter, Type},
+        run,
     },
     context::{Context, LIST, supported},
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, equals, holds},
 };
 

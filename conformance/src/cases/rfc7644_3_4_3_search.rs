@@ -6,9 +6,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Filter, Sort, Type},
+        run,
     },
     context::{Context, LIST, supported},
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, equals, holds},
 };
 

@@ -6,10 +6,11 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Type},
+        run,
     },
     context::{Context, Draft, Resource},
     discovery::ENTERPRISE,
-    ensure, run,
+    ensure,
     verdict::{Outcome, equals, holds},
 };
 

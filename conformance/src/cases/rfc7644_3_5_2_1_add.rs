@@ -6,10 +6,10 @@ use super::rfc7644_3_5_2_modify::{
     DEPARTMENT, EMAILS, ENTERPRISE_USER, NAME, NICK, TITLE, add, changes, home, invalid, work,
 };
 use crate::{
-    case::{Area, Case},
+    case::{Area, Case, run},
     context::Context,
     discovery::ENTERPRISE,
-    ensure, run,
+    ensure,
     verdict::{Outcome, equals, holds},
 };
 

@@ -6,9 +6,8 @@ use super::rfc7644_3_5_2_modify::{
     DEPARTMENT, EMAILS, ENTERPRISE_USER, NAME, NICK, TITLE, changes, home, incompatible, refuses, replace, work,
 };
 use crate::{
-    case::{Area, Case},
+    case::{Area, Case, run},
     discovery::ENTERPRISE,
-    run,
 };
 
 pub const AREA: Area = Area { tag: "modify-replace", title: "PATCH: replace (RFC 7644 §3.5.2.3)", cases: CASES };

@@ -9,9 +9,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Patch},
+        run,
     },
     context::{Context, PATCH_OP},
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, equals, holds},
 };
 

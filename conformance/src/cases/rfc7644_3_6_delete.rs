@@ -6,9 +6,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{Attribute, Filter, Patch, Type},
+        run,
     },
     context::Context,
-    ensure, run,
+    ensure,
     verdict::{Outcome, holds},
 };
 

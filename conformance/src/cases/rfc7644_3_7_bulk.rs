@@ -6,13 +6,13 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Bulk, Etag, Patch, Type},
+        run,
     },
     context::{Context, PATCH_OP},
     discovery::ENTERPRISE,
     ensure,
     exchange::{Answer, ERROR},
     ledger::status_of,
-    run,
     verdict::{Outcome, Stop, brief, equals, holds},
 };
 

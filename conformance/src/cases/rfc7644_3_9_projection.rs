@@ -6,10 +6,11 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Filter, Type},
+        run,
     },
     context::{Context, Resource},
     discovery::ENTERPRISE,
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, brief, equals, holds},
 };
 

@@ -6,9 +6,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Type},
+        run,
     },
     context::Context,
-    ensure, run,
+    ensure,
     uri::{self, Target, segment},
     verdict::{Outcome, Stop, brief, equals, text},
 };

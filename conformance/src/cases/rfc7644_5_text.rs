@@ -6,9 +6,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Filter, Patch, Type},
+        run,
     },
     context::Context,
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, brief, equals, holds},
 };
 

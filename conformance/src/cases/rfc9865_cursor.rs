@@ -7,9 +7,10 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Cursor, Sort, Type},
+        run,
     },
     context::{Call, Context},
-    ensure, run,
+    ensure,
     verdict::{Outcome, Stop, equals, text},
 };
 

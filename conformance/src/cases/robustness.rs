@@ -9,11 +9,11 @@ use crate::{
     case::{
         Area, Case,
         Need::{self, Attribute, Filter, Patch, Type},
+        run,
     },
     context::Context,
     ensure,
     exchange::{Answer, SCIM_JSON},
-    run,
     verdict::{Outcome, Stop, holds, shorten},
 };
 

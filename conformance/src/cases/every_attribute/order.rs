@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
+use super::super::rfc7644_3_14_versions::COARSE;
 use super::{
     full,
     place::{Place, writable},
 };
 use crate::{
-    cases::rfc7644_3_14_versions::COARSE,
     context::{Context, Resource, supported},
     ensure,
     verdict::{Outcome, Stop, equals},

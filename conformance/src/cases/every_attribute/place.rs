@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::super::attributes::{COMMON, Site};
 use crate::{
-    cases::attributes::{COMMON, Site},
     context::{Context, Draft},
     discovery::{Discovery, named},
     draft,

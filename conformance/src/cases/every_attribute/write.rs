@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::super::robustness::INJECTION;
 use super::{
     full,
     place::{Place, changeable},
     same::{is_all, keeps},
 };
 use crate::{
-    cases::robustness::INJECTION,
     context::{Context, Resource},
     draft, ensure,
     exchange::Answer,

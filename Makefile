@@ -46,15 +46,25 @@ build: ## Build the optimised programs: scim-server, sync-agent and scim-conform
 install: ## As root: install the programs that were built, with units, users, configuration, manual pages (PREFIX=/opt/scim)
 	DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" packaging/install.sh $(PROGRAM)
 
-# The features that the program has by choice are built into what is tested, so that it is built once.
-FEATURES := --features scim-server/nats,scim-server/kafka
+# The features that the program has by choice are built into what is tested, so that it is built once, and into what is
+# released. Read by the scripts of packaging too.
+export RELEASED_FEATURES := scim-server/nats,scim-server/kafka
+FEATURES := --features $(RELEASED_FEATURES)
 
+# The two halves wait more than they compute, so they run at the same time; what each prints is printed when it ends.
 test: python node postgresql chromium systemd directories nats ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
+	$(CARGO) test --workspace $(FEATURES) --locked --no-run
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-workspace test-postgresql
+
+.PHONY: test-workspace test-postgresql
+test-workspace:
 	$(CARGO) test --workspace $(FEATURES) --locked
-	TEST_STORE=postgres $(CARGO) test $(FEATURES) --locked -p scim-server --test integration
+
+test-postgresql:
+	scripts/test-postgresql $(RELEASED_FEATURES)
 
 packaging-test: python packagers ## Check dashboards, alerts, manifests and chart; make packages of unoptimised programs, and install them in a chroot
-	$(CARGO) build --workspace $(FEATURES) --locked
+	$(CARGO) test --workspace $(FEATURES) --locked --no-run
 	packaging/check.sh $(or $(CARGO_TARGET_DIR),target)/debug
 
 release: python systemd packagers ## Make and test all that is released, in ./dist; SIGN="minisign -S -m" signs the checksums

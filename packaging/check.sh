@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What `make test` checks of packaging, in minutes: check.sh DIRECTORY, where the programs are (target/debug). Packages are
+# What `make packaging-test` checks, in minutes: check.sh DIRECTORY, where the programs are (target/debug). Packages are
 # made of these programs, and installed, started, upgraded, removed and purged in a system of their own, for which one must
 # be root on Debian; elsewhere that is said and left out. `make release` does the same with released programs, and more.
 set -euo pipefail

@@ -6,6 +6,7 @@ several crates share is printed once.
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import sys
 
 def packages(crate: str) -> list[dict]:
     """The crates of others in the program, by name."""
-    command = ["cargo", "metadata", "--locked", "--format-version=1", "--features", "scim-server/nats"]
+    command = ["cargo", "metadata", "--locked", "--format-version=1", "--features", os.environ["RELEASED_FEATURES"]]
     command += ["--filter-platform", "x86_64-unknown-linux-gnu"]
     metadata = json.loads(subprocess.check_output(command))
     by_id = {package["id"]: package for package in metadata["packages"]}

@@ -27,7 +27,7 @@ cargo_tool cargo-auditable "$CARGO_AUDITABLE"
 if [ -z "${SKIP_BUILD:-}" ]; then
     # Paths of this machine are in no program, so that another machine makes the same one.
     RUSTFLAGS="--remap-path-prefix=$PWD=/source --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
-        cargo auditable build --profile dist --locked --features scim-server/nats,scim-server/kafka \
+        cargo auditable build --profile dist --locked --features "$RELEASED_FEATURES" \
         -p scim-server -p sync-agent -p conformance
 fi
 for program in $programs; do
@@ -69,7 +69,7 @@ rm dist/*/check.sh dist/observability/dashboards.py
 say "Bills of materials"
 cargo_tool cargo-cyclonedx "$CARGO_CYCLONEDX"
 cyclonedx() { cargo cyclonedx --manifest-path "$1/Cargo.toml" --format json --target "$machine" --override-filename bom --quiet "${@:2}"; }
-cyclonedx scim-server --features nats,kafka
+cyclonedx scim-server --features "${RELEASED_FEATURES//scim-server\//}"
 cyclonedx sync-agent
 cyclonedx conformance
 mv scim-server/bom.json "dist/scim-server-$version.cdx.json"

@@ -69,6 +69,7 @@ there /usr/bin/scim-server /usr/bin/sync-agent /usr/bin/scim-conformance
 there /usr/share/man/man1/scim-server-serve.1.gz /usr/share/bash-completion/completions/sync-agent
 there /usr/share/doc/scim-server/copyright
 compgen -G "$root/usr/share/doc/scim-server/licences.txt*" >/dev/null
+zcat -f "$root"/usr/share/doc/scim-server/licences.txt* | grep rskafka >/dev/null
 is /etc/scim-server 750 root scim-server
 is "$config" 640 root scim-server
 is /var/lib/scim-server 700 scim-server scim-server

@@ -76,6 +76,12 @@ mv scim-server/bom.json "dist/scim-server-$version.cdx.json"
 mv sync-agent/bom.json "dist/sync-agent-$version.cdx.json"
 mv conformance/bom.json "dist/scim-conformance-$version.cdx.json"
 rm -f */bom.json
+# Beside each artefact, what is in it.
+for program in $programs; do
+    for artefact in dist/"$program"_*.deb dist/"$program"-*.rpm dist/"$program"-image*.tar; do
+        [ ! -f "$artefact" ] || cp "dist/$program-$version.cdx.json" "$artefact.cdx.json"
+    done
+done
 
 say "Checksums"
 (cd dist && find . -maxdepth 1 -type f -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS)

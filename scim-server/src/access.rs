@@ -53,6 +53,8 @@ struct LiveToken {
     name: Arc<str>,
     /// What people call it.
     label: Option<Arc<str>>,
+    /// As whom it writes.
+    writer: Arc<str>,
     digest: Digest,
     tenant: Arc<Tenant>,
     scopes: Scopes,
@@ -151,6 +153,8 @@ struct Entry<'a> {
     used: &'a Use,
     /// What people call the token or the client.
     label: Option<Arc<str>>,
+    /// As whom it writes.
+    writer: Arc<str>,
 }
 
 impl Access {
@@ -246,7 +250,8 @@ impl Access {
         admit(entry.tenant)?;
         entry.used.note(now);
         let of = if entry.grant.is_some() { Caller::client } else { Caller::bearer };
-        Ok(of(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes).named(entry.label))
+        Ok(of(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes)
+            .named(entry.label, Some(entry.writer)))
     }
 
     fn verify<'a>(
@@ -344,6 +349,7 @@ impl LiveToken {
             id: token.id,
             name: token.id.to_string().into(),
             label: token.name.as_deref().map(Arc::from),
+            writer: token.writer().into(),
             digest: token.digest,
             tenant,
             scopes: token.scopes,
@@ -401,9 +407,9 @@ impl Snapshot {
         if profile::wants_assertions(token.tenant.profile()) {
             return Err(Refusal::NoAssertion(token.id));
         }
-        let LiveToken { tenant, name, label, scopes, expires, used, .. } = token;
-        let (scope, label) = ((*scopes).into(), label.clone());
-        Ok(Entry { tenant, actor: name, scope, expires: *expires, grant: None, used, label })
+        let LiveToken { tenant, name, label, writer, scopes, expires, used, .. } = token;
+        let (scope, label, writer) = ((*scopes).into(), label.clone(), Arc::clone(writer));
+        Ok(Entry { tenant, actor: name, scope, expires: *expires, grant: None, used, label, writer })
     }
 }
 

@@ -14,22 +14,24 @@ pub struct Caller {
     is_client: bool,
     /// What people call the token or the client.
     name: Option<Arc<str>>,
+    /// As whom it writes, where that is not its id.
+    writer: Option<Arc<str>>,
 }
 
 impl Caller {
     /// The bearer of a token. Only [`crate::access`] calls this, having verified the token.
     pub(crate) fn bearer(tenant: Arc<Tenant>, token: Arc<str>, scopes: Scopes) -> Self {
-        Self { tenant, actor: token, scopes, is_client: false, name: None }
+        Self { tenant, actor: token, scopes, is_client: false, name: None, writer: None }
     }
 
     /// An OAuth client. Only [`crate::access`] calls this, having verified its access token or how it authenticated.
     pub(crate) fn client(tenant: Arc<Tenant>, client: Arc<str>, scopes: Scopes) -> Self {
-        Self { tenant, actor: client, scopes, is_client: true, name: None }
+        Self { tenant, actor: client, scopes, is_client: true, name: None, writer: None }
     }
 
     /// An administrator, who may do everything in that tenant. `actor` is what events call them.
     pub fn administrator(tenant: Arc<Tenant>, actor: Arc<str>) -> Self {
-        Self { tenant, actor, scopes: Scopes::ALL, is_client: false, name: None }
+        Self { tenant, actor, scopes: Scopes::ALL, is_client: false, name: None, writer: None }
     }
 
     /// Whether it is an administrator.
@@ -37,10 +39,16 @@ impl Caller {
         event::is_administrator(&self.actor)
     }
 
-    /// The same with what people call the token or the client.
+    /// The same with what people call the token or the client, and as whom it writes.
     #[must_use]
-    pub(crate) fn named(self, name: Option<Arc<str>>) -> Self {
-        Self { name, ..self }
+    pub(crate) fn named(self, name: Option<Arc<str>>, writer: Option<Arc<str>>) -> Self {
+        Self { name, writer, ..self }
+    }
+
+    /// As whom it writes, which a rotation of its token does not change: its name in one case, or for tokens without one
+    /// the id of the first of those that replaced each other.
+    pub fn writer(&self) -> &str {
+        self.writer.as_deref().unwrap_or(&self.actor)
     }
 
     /// What people call the token or the client.

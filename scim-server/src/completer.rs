@@ -13,6 +13,7 @@ use std::{
 use scim_protocol::{
     Error, ErrorKind,
     message::{BulkOperation, BulkRequest, BulkResult, RefusedOperation},
+    value::fold,
 };
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
@@ -248,7 +249,8 @@ impl Completer {
         } else {
             Caller::bearer(tenant, actor, scopes)
         };
-        let caller = caller.named(deferred.name.as_deref().map(Arc::from));
+        let writer = deferred.writer.clone().or_else(|| deferred.name.as_deref().map(fold));
+        let caller = caller.named(deferred.name.as_deref().map(Arc::from), writer.map(Arc::from));
         let (base, request) = (deferred.base.clone(), Some(deferred.id.0));
         Context { caller, base, request, pace, claim: Some(claim) }
     }

@@ -42,6 +42,9 @@ pub struct Deferred {
     /// What people call their token or client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// As whom they write; by their name when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
     pub scopes: Scopes,
     /// Whether that is an OAuth client.
     pub is_client: bool,

@@ -40,6 +40,9 @@ pub struct Deleted {
     pub at: i64,
     /// Who deleted it: a token's id, or `admin`.
     pub actor: String,
+    /// As whom that one writes, where it is not the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    writer: Option<String>,
     /// The request that did it; empty when none came over HTTP.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub request: String,
@@ -75,11 +78,11 @@ pub struct GroupOf {
 }
 
 impl Deleted {
-    /// What is kept of a record.
+    /// What is kept of a record that somebody deletes who has that id, and writes as that.
     pub fn of(
         record: &Record,
         at: Timestamp,
-        actor: &str,
+        (actor, writer): (&str, &str),
         request: String,
         groups: Vec<GroupOf>,
     ) -> Result<Self, StoreError> {
@@ -88,6 +91,7 @@ impl Deleted {
         Ok(Self {
             at: at.as_millis(),
             actor: actor.to_owned(),
+            writer: (writer != actor).then(|| writer.to_owned()),
             request,
             version: record.header.version,
             created: record.header.created.as_millis(),
@@ -109,6 +113,11 @@ impl Deleted {
     pub fn body(&self) -> Result<Body, StoreError> {
         let visible = serde_json::to_vec(self).map_err(corrupt)?;
         Ok(Body { visible: visible.into(), ..Body::default() })
+    }
+
+    /// As whom it was deleted: what stays when a token is rotated.
+    pub fn writer(&self) -> &str {
+        self.writer.as_deref().unwrap_or(&self.actor)
     }
 
     pub fn deleted_at(&self) -> Timestamp {

@@ -196,7 +196,7 @@ impl Directory {
         commit.writes.extend(tenant.entries().into_iter().map(Write::Index));
         let mut first = None;
         if let Some(lifetime) = lifetime {
-            let (issued, token) = self.ledger.prepare(&tenant, None, Scopes::ALL, lifetime).await?;
+            let (issued, token) = self.ledger.prepare(&tenant, None, None, Scopes::ALL, lifetime).await?;
             commit.writes.extend(token.writes);
             first = Some(issued);
         }

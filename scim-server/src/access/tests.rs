@@ -187,6 +187,25 @@ async fn two_administrators_at_once_cannot_issue_a_third_token() {
 }
 
 #[tokio::test]
+async fn a_token_that_has_ended_is_replaced_too() {
+    let world = World::new().await;
+    let ledger = world.access.directory().ledger();
+    world.clock.advance(365 * DAY);
+    let (old, new) = ledger.rotate(&world.tenant, None, LIFETIME, Some(Duration::from_secs(3600))).await.unwrap();
+    assert_eq!((old.id, new.token.writer()), (world.first.token.id, world.first.token.id.to_string()));
+    ledger.issue(&world.tenant, Some("app".to_owned()), Scopes::ALL, LIFETIME).await.unwrap();
+    world.clock.advance(365 * DAY);
+    assert!(matches!(ledger.rotate(&world.tenant, None, LIFETIME, None).await, Err(LedgerError::NothingToRotate)));
+    let (old, new) = ledger.rotate(&world.tenant, Some("app"), LIFETIME, None).await.unwrap();
+    // Its successor is there.
+    assert!(matches!(
+        ledger.rotate(&world.tenant, Some(&old.id.to_string()), LIFETIME, None).await,
+        Err(LedgerError::NameTaken(_) | LedgerError::Unknown(_))
+    ));
+    assert_eq!(new.token.name.as_deref(), Some("app"));
+}
+
+#[tokio::test]
 async fn rotation_overlaps_and_may_end_by_itself() {
     let world = World::new().await;
     let ledger = world.access.directory().ledger();

@@ -94,8 +94,8 @@ impl Grants {
         let scope = grant.scope.within(client.record.scope);
         let expires = Timestamp::from_millis(grant.expires);
         let (tenant, actor) = (&client.tenant, &client.name);
-        let label = Some(Arc::from(client.record.name.as_str()));
-        Ok(Entry { tenant, actor, scope, expires, grant: Some(grant), used, label })
+        let (label, writer) = (Some(Arc::from(client.record.name.as_str())), Arc::from(client.record.writer()));
+        Ok(Entry { tenant, actor, scope, expires, grant: Some(grant), used, label, writer })
     }
 
     fn is_revoked(&self, id: &GrantId) -> bool {

@@ -64,6 +64,7 @@ impl Place {
             log: self.tenant.home,
             actor: self.token.clone(),
             name: None,
+            writer: None,
             scopes: Scopes::ALL,
             is_client: false,
             base: "https://x/t/scim/v2".to_owned(),

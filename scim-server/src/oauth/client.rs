@@ -132,6 +132,11 @@ impl Client {
         keys.map(|key| IndexEntry { key, id: self.id, unique: true }).collect()
     }
 
+    /// As whom it writes: its name in one case.
+    pub fn writer(&self) -> String {
+        fold(&self.name)
+    }
+
     /// Whether that secret or trust of it lets somebody in now.
     pub fn admits(&self, credential: ResourceId, now: Timestamp) -> bool {
         let by_secret = self.secrets.iter().any(|secret| secret.id == credential && secret.is_live(now));

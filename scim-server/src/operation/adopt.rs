@@ -128,17 +128,20 @@ impl Operations {
                 text(&found.document, EXTERNAL_ID).zip(external_id).is_none_or(|(theirs, ours)| theirs == ours)
             });
         }
-        let is_ours = |by: &Option<source::Sent>| by.as_ref().is_some_and(|sent| *sent.by == **context.caller.actor());
-        Ok(found.filter(|found| !is_ours(&found.by)).map(|found| (found.id, found.version)))
+        let Some(found) = found else { return Ok(None) };
+        let is_ours = match &found.by {
+            Some(sent) => self.is_from_caller(context, sent).await?,
+            None => false,
+        };
+        Ok((!is_ours).then_some((found.id, found.version)))
     }
 
     /// The error of a POST whose value somebody has: with what an administrator can do, where another source has made
     /// that one and no rule lets a POST take it over.
     pub(super) async fn has_it(&self, context: &Context, entry: IndexEntry) -> Error {
-        let actor = context.caller.actor();
         let is_by_rule = context.caller.tenant().settings.adopt.is_some_and(|by| by != SameBy::None);
         let is_of_another =
-            !is_by_rule && !context.caller.is_administrator() && self.is_of_another(actor, &entry).await;
+            !is_by_rule && !context.caller.is_administrator() && self.is_of_another(context, &entry).await;
         let error = Error::from(StoreError::Taken(entry));
         if !is_of_another {
             return error;
@@ -147,13 +150,16 @@ impl Operations {
         error.with_detail(detail)
     }
 
-    /// Whether somebody else than the actor has sent the resource with that entry last.
-    async fn is_of_another(&self, actor: &str, entry: &IndexEntry) -> bool {
+    /// Whether somebody else than the caller has sent the resource with that entry last.
+    async fn is_of_another(&self, context: &Context, entry: &IndexEntry) -> bool {
         let Ok(Some(id)) = self.store.lookup(&entry.key).await else { return false };
         let IndexKey { tenant, resource_type, .. } = &entry.key;
         let key = ResourceKey { tenant: *tenant, resource_type: resource_type.clone(), id };
         let Ok(Some(record)) = self.store.get(&key).await else { return false };
-        source::of(&record).ok().flatten().is_some_and(|sent| *sent.by != *actor)
+        match source::of(&record) {
+            Ok(Some(sent)) => self.is_from_caller(context, &sent).await.is_ok_and(|is_ours| !is_ours),
+            _ => false,
+        }
     }
 
     /// The only resource with a value.

@@ -27,8 +27,8 @@ use crate::{
 const MEANWHILE: Duration = Duration::from_millis(50);
 
 impl Operations {
-    /// Creates a resource with a new id from the body of a POST; or restores a deleted one with the same `externalId`
-    /// under its old id, with the values of the body and its former groups; or takes one over from another source.
+    /// Creates a resource with a new id from the body of a POST; or restores a deleted one of the caller with the same
+    /// `externalId` under its old id, with the values of the body and its former groups; or takes one over from another source.
     pub async fn create(
         &self,
         context: &Context,
@@ -66,12 +66,14 @@ impl Operations {
             let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
             disable::keep(&mut form.body, aside.as_ref())?;
             self.limits.check_entries(&form, 0)?;
-            source::stamp(&mut form.body, None, context.caller.actor(), self.clock.now())?;
+            source::stamp(&mut form.body, None, &context.caller, self.clock.now())?;
             let event = context.event(Action::Create, &key, attributes.clone());
             let values = if tenant.settings.tells_values() { told::whole(&form.body) } else { None };
             let (external_id, restored) = (told::external_id(resource.document()), kept.is_some());
             let mapping = applied.clone();
-            let mut commit = Commit::new(key.clone(), Event { external_id, values, mapping, restored, ..event });
+            let adopted = namesake.is_anothers;
+            let event = Event { external_id, values, mapping, restored, adopted, ..event };
+            let mut commit = Commit::new(key.clone(), event);
             commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name.clone(), quota)));
             commit.expect.extend(namesake.expect);
             let mut groups = FormerGroups::default();

@@ -88,7 +88,8 @@ impl Operations {
         commit.expect.push(Expect::Groups(key.clone(), groups.iter().map(of).collect()));
         let groups = groups.into_iter().map(|group| GroupOf { resource_type: group.resource_type, id: group.id });
         let (at, request) = (self.clock.now(), context.request_id());
-        let mut deleted = Deleted::of(record, at, context.caller.actor(), request, groups.collect())?;
+        let by = (&**context.caller.actor(), context.caller.writer());
+        let mut deleted = Deleted::of(record, at, by, request, groups.collect())?;
         let writes = &mut commit.writes;
         if record.header.members > 0 {
             for part in self.members_in_parts(context, key).await? {

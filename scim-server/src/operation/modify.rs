@@ -200,7 +200,9 @@ impl Operations {
             let prepare = || -> Result<_, Error> {
                 let mut form = StoredForm::new(key, &new, rt, specs)?;
                 disable::keep(&mut form.body, aside.as_ref())?;
-                source::stamp(&mut form.body, Some(&record), context.caller.actor(), self.clock.now())?;
+                // Who takes it over is its maker from then on.
+                let before = (!change.adopts).then_some(&record);
+                source::stamp(&mut form.body, before, &context.caller, self.clock.now())?;
                 let before: BTreeSet<_> = index::entries(key, old.document(), specs);
                 self.limits.check_entries(&form, before.len())?;
                 let changes: Vec<_> = index::difference(&before, &form.entries).collect();

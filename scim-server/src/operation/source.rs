@@ -4,6 +4,8 @@
 //! resource of a provider leaves it the provider's. A write that changes nothing is noted beside the resource, once a
 //! day, if the tenant wants to know who is not sent any more.
 
+mod writer;
+
 use bytes::Bytes;
 use scim_protocol::{Error, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,6 +13,7 @@ use serde_json::{Map, Value};
 
 use super::{Context, Operations};
 use crate::{
+    caller::Caller,
     event::is_administrator,
     render::SOURCE,
     sent,
@@ -30,6 +33,31 @@ pub struct Sent {
     pub by: String,
     /// When it was sent last, in milliseconds since the epoch.
     pub at: i64,
+    /// As whom that one writes ([`Caller::writer`]), where it is not the id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
+    /// As whom another one wrote, who had made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maker: Option<String>,
+}
+
+impl Sent {
+    /// Now, by the caller. `before` is from whom it was.
+    fn now(caller: &Caller, before: Option<Self>, now: Timestamp) -> Self {
+        let (by, writer) = (caller.actor().to_string(), caller.writer());
+        let maker = before.filter(|before| !is_administrator(&before.by)).map(Self::into_maker);
+        let maker = maker.filter(|maker| maker != writer);
+        Self { at: now.as_millis(), writer: (*by != *writer).then(|| writer.to_owned()), by, maker }
+    }
+
+    /// As whom it was sent.
+    pub(super) fn writer(&self) -> &str {
+        self.writer.as_deref().unwrap_or(&self.by)
+    }
+
+    fn into_maker(self) -> String {
+        self.maker.or(self.writer).unwrap_or(self.by)
+    }
 }
 
 /// Some resources that were not sent for a while.
@@ -51,16 +79,18 @@ pub fn of(record: &Record) -> Result<Option<Sent>, StoreError> {
 }
 
 /// Keeps in a new body from whom it is: from the caller, or from whom it was if an administrator changes it.
-pub(super) fn stamp(body: &mut Body, before: Option<&Record>, actor: &str, now: Timestamp) -> Result<(), StoreError> {
-    let known = match before {
-        Some(before) if is_administrator(actor) => of(before)?,
-        _ => None,
-    };
-    let sent = match (known, before) {
-        (Some(known), _) => known,
+pub(super) fn stamp(
+    body: &mut Body,
+    before: Option<&Record>,
+    caller: &Caller,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let known = before.map(of).transpose()?.flatten();
+    let sent = match known {
+        Some(known) if caller.is_administrator() => known,
         // An older server has written it, and nobody knows from whom it is.
-        (None, Some(_)) if is_administrator(actor) => return Ok(()),
-        _ => Sent { by: actor.to_owned(), at: now.as_millis() },
+        None if caller.is_administrator() && before.is_some() => return Ok(()),
+        known => Sent::now(caller, known, now),
     };
     let mut hidden = if body.hidden.is_empty() { Map::new() } else { parse(&body.hidden)? };
     hidden.insert(SOURCE.to_owned(), serde_json::to_value(sent).map_err(corrupt)?);
@@ -80,7 +110,8 @@ impl Operations {
         {
             return Ok(());
         }
-        let body = serde_json::to_vec(&Sent { by: actor.to_string(), at: now }).map_err(corrupt)?;
+        let sent = Sent { by: actor.to_string(), at: now, writer: None, maker: None };
+        let body = serde_json::to_vec(&sent).map_err(corrupt)?;
         let target = sent::key(key);
         let body = Body { visible: body.into(), ..Body::default() };
         let writes = vec![Write::Put(target.clone(), body)];
@@ -146,7 +177,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        caller::Caller,
         clock::{Clock, ManualClock},
         event::{Action, Event},
         operation::pace::Pace,
@@ -169,7 +199,7 @@ mod tests {
             Context { caller, base: String::new(), request: None, pace: Pace::new(&operations.lanes, id), claim: None };
         let key = ResourceKey { tenant: id, resource_type: "User".into(), id: operations.fresh_id() };
         let mut body = Body { visible: "{}".into(), ..Body::default() };
-        stamp(&mut body, None, "token", clock.now()).unwrap();
+        stamp(&mut body, None, &context.caller, clock.now()).unwrap();
         let mut commit = Commit::new(key.clone(), Event::new(Action::Create, "token", "User", key.id));
         commit.writes.push(Write::Put(key.clone(), body));
         store.commit(commit).await.unwrap();

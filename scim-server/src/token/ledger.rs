@@ -56,7 +56,7 @@ pub enum LedgerError {
         "a tenant under an ipsie profile takes no static tokens: make it with `tenant create`, and a client with `client create --no-secret`"
     )]
     NoTokens,
-    /// There is no token to rotate.
+    /// There is no token to rotate: none lives, and not exactly one has ended.
     #[error("the tenant has no live token to rotate; issue one with `token create`")]
     NothingToRotate,
     /// Another administrator changed the tokens at the same moment.
@@ -153,14 +153,14 @@ impl Ledger {
                 return Err(LedgerError::NameTaken(name.clone()));
             }
         }
-        let (issued, commit) = self.prepare(tenant, name, scopes, lifetime).await?;
+        let (issued, commit) = self.prepare(tenant, name, None, scopes, lifetime).await?;
         self.commit(commit).await?;
         Ok(issued)
     }
 
     /// Issues a token with the name and the scopes of another. The other stays valid until it is deleted or, with an
     /// `overlap`, until that time has passed. Both changes are one commit. `which` is the other's name or id; without
-    /// it the tenant must have exactly one live token.
+    /// it the tenant must have exactly one live token, or none and exactly one that has ended.
     pub async fn rotate(
         &self,
         tenant: &TenantRecord,
@@ -168,21 +168,9 @@ impl Ledger {
         lifetime: Duration,
         overlap: Option<Duration>,
     ) -> Result<(Token, Issued), LedgerError> {
-        let live = self.live(tenant.id).await?;
-        let mut old = match which {
-            Some(which) => one(&live, which)?,
-            None => match &live[..] {
-                [] => return Err(LedgerError::NothingToRotate),
-                [only] => only.clone(),
-                some if some.len() >= tenant.settings.live_tokens() => return Err(LedgerError::Full(some.len())),
-                _ => return Err(LedgerError::Ambiguous),
-            },
-        };
-        if let Some(name) = &old.name {
-            // A name has only one successor at a time, also if the token is named by its id.
-            one(&live, name)?;
-        }
-        let (issued, mut commit) = self.prepare(tenant, old.name.clone(), old.scopes, lifetime).await?;
+        let mut old = self.replaced(tenant, which).await?;
+        let (name, line) = (old.name.clone(), Some(old.line.unwrap_or(old.id)));
+        let (issued, mut commit) = self.prepare(tenant, name, line, old.scopes, lifetime).await?;
         if let Some(overlap) = overlap {
             let version = self.version(&old).await?;
             let end = after(self.clock.now(), overlap);
@@ -194,6 +182,30 @@ impl Ledger {
         }
         self.commit(commit).await?;
         Ok((old, issued))
+    }
+
+    /// The token that a rotation replaces: a live one, or else one that has ended.
+    async fn replaced(&self, tenant: &TenantRecord, which: Option<&str>) -> Result<Token, LedgerError> {
+        let now = self.clock.now();
+        let (live, ended): (Vec<_>, Vec<_>) =
+            self.list(tenant.id).await?.into_iter().partition(|token| token.is_live(now));
+        let old = match which {
+            Some(which) => one(&live, which).or_else(|error| newest(&ended, which).ok_or(error))?,
+            None => match (&live[..], &ended[..]) {
+                ([only], _) | ([], [only]) => only.clone(),
+                ([], _) => return Err(LedgerError::NothingToRotate),
+                (some, _) if some.len() >= tenant.settings.live_tokens() => {
+                    return Err(LedgerError::Full(some.len()));
+                }
+                _ => return Err(LedgerError::Ambiguous),
+            },
+        };
+        // A name has only one successor at a time, also if the token is named by its id.
+        match &old.name {
+            Some(name) if old.is_live(now) => one(&live, name).map(|_| old),
+            Some(name) if live.iter().any(|token| is_named(token, name)) => Err(LedgerError::NameTaken(name.clone())),
+            _ => Ok(old),
+        }
     }
 
     /// The token of a tenant with that name or id, even if it has expired.
@@ -267,6 +279,7 @@ impl Ledger {
         &self,
         tenant: &TenantRecord,
         name: Option<String>,
+        line: Option<ResourceId>,
         scopes: Scopes,
         lifetime: Duration,
     ) -> Result<(Issued, Commit), LedgerError> {
@@ -292,6 +305,7 @@ impl Ledger {
             tenant: tenant.id,
             digest,
             name,
+            line,
             slot,
             scopes,
             expires,
@@ -368,6 +382,13 @@ fn one(tokens: &[Token], which: &str) -> Result<Token, LedgerError> {
             Err(LedgerError::Several(which.to_owned(), ids.join(", ")))
         }
     }
+}
+
+/// The newest of these tokens with that name or id.
+fn newest(tokens: &[Token], which: &str) -> Option<Token> {
+    let id = ResourceId::parse(which);
+    let is_meant = |token: &&Token| id.map_or_else(|| is_named(token, which), |id| token.id == id);
+    tokens.iter().rfind(is_meant).cloned()
 }
 
 /// The writes that remove a token's record and its index entries.

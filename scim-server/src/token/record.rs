@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scim_protocol::Timestamp;
+use scim_protocol::{Timestamp, value::fold};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -34,6 +34,9 @@ pub struct Token {
     /// Its name, such as that of its user. A token that replaces another has the same name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The first of the tokens that replaced each other up to this one; itself when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<ResourceId>,
     /// Its place among the tenant's tokens. The store has a unique index entry for each place, so that even two
     /// administrators at once cannot issue too many tokens.
     pub slot: u8,
@@ -111,6 +114,12 @@ impl Token {
             .collect()
     }
 
+    /// As whom it writes, which a rotation does not change: its name in one case, or the id of the first of the tokens
+    /// without a name that replaced each other.
+    pub fn writer(&self) -> String {
+        self.name.as_deref().map_or_else(|| self.line.unwrap_or(self.id).to_string(), fold)
+    }
+
     /// When it ends.
     pub fn expires(&self) -> Timestamp {
         Timestamp::from_millis(self.expires)
@@ -186,6 +195,7 @@ mod tests {
             tenant: TenantId(Uuid::from_u128(1)),
             digest: *b"0123456789abcdef\x00\x01\xfe\xffghijklmnopqr",
             name: None,
+            line: None,
             slot: 1,
             scopes: Scopes::ALL,
             expires: 1_000 * DAY,
@@ -218,5 +228,14 @@ mod tests {
         let record = Record { body: token.body().unwrap(), ..Record::default() };
         assert_eq!(Token::from_record(token.id, &record).unwrap(), token);
         assert_eq!(token.id.0.get_version_num(), 7);
+    }
+
+    #[test]
+    fn a_token_writes_as_those_that_it_replaces() {
+        let first = token();
+        let second = Token { id: new_id(Timestamp::default(), [8; 32]), line: Some(first.id), ..token() };
+        assert_eq!(second.writer(), first.id.to_string());
+        assert_eq!(first.writer(), second.writer());
+        assert_eq!(Token { name: Some("Okta".to_owned()), ..second }.writer(), "okta");
     }
 }

@@ -65,6 +65,7 @@ mod source;
 mod spread;
 mod statements;
 mod storm;
+mod takeover;
 mod transfer;
 mod undo;
 mod upgrade;

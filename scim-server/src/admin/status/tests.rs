@@ -78,6 +78,7 @@ async fn requests_that_wait_for_long_are_told() {
         log: place.record.home(),
         actor: "t".to_owned(),
         name: None,
+        writer: None,
         scopes: Scopes::ALL,
         is_client: false,
         base: "https://x/t/scim/v2".to_owned(),

@@ -103,6 +103,7 @@ impl Service {
             log: tenant.home,
             actor: context.caller.actor().to_string(),
             name: context.caller.name().map(str::to_owned),
+            writer: Some(context.caller.writer().to_owned()),
             scopes: context.caller.scopes(),
             is_client: context.caller.is_client(),
             base: context.base.clone(),

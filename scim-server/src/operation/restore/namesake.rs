@@ -18,6 +18,8 @@ const NAMESAKES: usize = 16;
 pub(in super::super) struct Namesake {
     /// Who is to return.
     pub kept: Option<Kept>,
+    /// Whether that one is of another source, and is taken over.
+    pub is_anothers: bool,
     /// The last one who had the `userName`, as it was.
     pub last: Option<Record>,
     /// That nobody of these names is deleted meanwhile: a DELETE at the same time comes before the POST or after it.
@@ -28,8 +30,9 @@ pub(in super::super) struct Namesake {
 type Found = (Vec<Kept>, Option<Expect>);
 
 impl Operations {
-    /// The deleted resource that a POST brings back: one that had its `externalId`, or its `userName` if the tenant
-    /// says so. Of several it is the one of the same name, else the one that was deleted last.
+    /// The deleted resource that a POST brings back: one of the caller's own that had its `externalId`, or its `userName`
+    /// if the tenant says so. Of several it is the one of the same name, else the one that was deleted last. One of another
+    /// source only where the tenant's rule would let the POST adopt it.
     pub(in super::super) async fn namesake(
         &self,
         context: &Context,
@@ -38,16 +41,18 @@ impl Operations {
     ) -> Result<Namesake, Error> {
         let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let (external_id, user_name) = (text("externalId"), text("userName"));
-        let by = context.caller.tenant().settings.restore_by;
+        let settings = &context.caller.tenant().settings;
+        let (by, adopt) = (settings.restore_by, settings.adopt.unwrap_or(SameBy::None));
         let external_id = external_id.filter(|_| by != SameBy::None);
-        let (mut same_id, same_name) = tokio::try_join!(
+        let (mut same_id, mut same_name) = tokio::try_join!(
             self.kept_with(context, rt, By::ExternalId, external_id),
             self.kept_with(context, rt, By::UserName, user_name),
         )?;
         let mut namesake = Namesake::default();
-        namesake.expect.extend([same_id.1.take(), same_name.1].into_iter().flatten());
+        namesake.expect.extend([same_id.1.take(), same_name.1.take()].into_iter().flatten());
         namesake.last = same_name.0.iter().max_by_key(|kept| kept.deleted.at).map(|kept| kept.deleted.record());
         let is_called_so = |kept: &Kept| Ok::<_, StoreError>(is_called(&kept.deleted.names()?, document));
+        namesake.is_anothers = self.leave_own(context, &mut same_id.0, adopt != SameBy::None).await?;
         namesake.kept = best(same_id.0, is_called_so)?;
         if namesake.kept.is_none() && by == SameBy::UserName {
             // Who has another externalId is somebody else, whatever the name.
@@ -61,9 +66,22 @@ impl Operations {
                     candidates.push(kept);
                 }
             }
+            namesake.is_anothers = self.leave_own(context, &mut candidates, adopt == SameBy::UserName).await?;
             namesake.kept = best(candidates, is_called_so)?;
         }
         Ok(namesake)
+    }
+
+    /// Leaves those of the caller's own; where none is, those of others if it `adopts`. True if these are others'.
+    async fn leave_own(&self, context: &Context, all: &mut Vec<Kept>, adopts: bool) -> Result<bool, StoreError> {
+        let (mut own, mut others) = (Vec::new(), Vec::new());
+        for kept in all.drain(..) {
+            let is_own = self.was_callers(context, &kept.deleted).await?;
+            if is_own { own.push(kept) } else { others.push(kept) }
+        }
+        let takes_over = own.is_empty() && adopts && !others.is_empty();
+        *all = if takes_over { others } else { own };
+        Ok(takes_over)
     }
 
     async fn kept_with(

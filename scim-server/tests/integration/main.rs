@@ -36,6 +36,7 @@ mod identity_center;
 mod install;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod kept;
 mod lease;
 mod lifecycle;
 mod limits;

@@ -246,7 +246,8 @@ impl Service {
         let within = self.settings.load().request_timeout;
         let pace = Pace::of_client(&self.operations.lanes, caller.tenant().id, notes.client.clone(), within);
         notes.pace = Some(Arc::clone(&pace));
-        let context = Context { caller, base, request: Some(id), pace, claim: None };
+        let rewritten = notes.rewritten.clone();
+        let context = Context { caller, base, request: Some(id), pace, claim: None, rewritten };
         let answer = self.now_or_later(&context, &endpoint, Call { parts, incoming, notes }).await;
         let answer = answer.map_err(|error| profile::phrase(context.caller.tenant().profile(), error))?;
         if notes.id.is_none() {

@@ -24,7 +24,7 @@ use crate::{
     },
     metrics::Operation,
     oauth::refusal,
-    operation::pace::Pace,
+    operation::{Rewritten, pace::Pace},
     profile,
     profile::Profile,
     request_log::{self, Call},
@@ -42,6 +42,8 @@ pub(super) struct Notes<'a> {
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) body: Bytes,
+    /// Which of the tenant's rewrites changed the body.
+    pub(super) rewritten: Rewritten,
     /// How its work shares the processors with other requests, as soon as its tenant is known.
     pub(super) pace: Option<Arc<Pace>>,
     /// The memory that the body takes, for as long as the call lasts.
@@ -63,9 +65,9 @@ impl<'a> Notes<'a> {
     pub(super) fn new(client: Option<Weak<()>>) -> Self {
         let event = CallName::Other(EventName::Unknown);
         let (body, operation) = (Bytes::new(), Operation::Unknown);
-        let (waited, began) = (Duration::ZERO, Instant::now());
+        let (waited, began, rewritten) = (Duration::ZERO, Instant::now(), Rewritten::default());
         let (segment, caller, id, pace, share) = (None, None, None, None, None);
-        Self { operation, event, segment, caller, id, body, pace, share, client, waited, began }
+        Self { operation, event, segment, caller, id, body, rewritten, pace, share, client, waited, began }
     }
 
     /// How long it has taken, without the time that it was asked to wait.
@@ -200,6 +202,7 @@ impl Service {
         }
         let settings = self.settings.load();
         let refused = error.and_then(refusal::of).map(ToString::to_string);
+        let mapping = notes.rewritten.names();
         let record = AuditRecord {
             at: arrival.at,
             event,
@@ -213,6 +216,7 @@ impl Service {
             body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
             response: made(notes, response, error),
             error,
+            mapping: &mapping,
             explanation: error.and_then(profile::explanation).or(refused.as_deref()),
             request: arrival.id,
             event_id: request_id(arrival.at),

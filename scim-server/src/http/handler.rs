@@ -3,6 +3,7 @@
 mod authorization;
 mod deferred;
 mod feed;
+mod health;
 mod notes;
 mod openapi;
 mod pages;
@@ -180,6 +181,7 @@ impl Service {
         name(&mut response, arrival.id);
         self.record(&parts, &arrival, &notes, &response, error.as_ref()).await;
         tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
+        self.count_for_tenant(&notes, arrival.at, response.status().as_u16());
         self.metrics.requests.observe(notes.operation, response.status().as_u16(), notes.took());
         response
     }
@@ -232,6 +234,7 @@ impl Service {
         peer.introduce();
         notes.aim(&target, &parts.method, Some(caller.tenant()));
         notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
+        notes.may_write = caller.scopes().write;
         self.turn(&caller, at).await?;
         let target = target?;
         let base = self.base(parts, peer, tenant)?;

@@ -31,6 +31,7 @@ mod dialogue;
 mod docs;
 mod events;
 mod hand;
+mod health;
 mod http;
 mod identity_center;
 mod install;

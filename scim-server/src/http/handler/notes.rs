@@ -40,6 +40,8 @@ pub(super) struct Notes<'a> {
     pub(super) segment: Option<Cow<'a, str>>,
     /// Whose token it is; `None` without a good one.
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
+    /// Whether that may write, as providers do.
+    pub(super) may_write: bool,
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) body: Bytes,
     /// Which of the tenant's rewrites changed the body.
@@ -66,8 +68,8 @@ impl<'a> Notes<'a> {
         let event = CallName::Other(EventName::Unknown);
         let (body, operation) = (Bytes::new(), Operation::Unknown);
         let (waited, began, rewritten) = (Duration::ZERO, Instant::now(), Rewritten::default());
-        let (segment, caller, id, pace, share) = (None, None, None, None, None);
-        Self { operation, event, segment, caller, id, body, rewritten, pace, share, client, waited, began }
+        let (segment, caller, may_write, id, pace, share) = (None, None, false, None, None, None);
+        Self { operation, event, segment, caller, may_write, id, body, rewritten, pace, share, client, waited, began }
     }
 
     /// How long it has taken, without the time that it was asked to wait.

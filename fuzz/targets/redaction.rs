@@ -36,6 +36,7 @@ fuzz_target!(|input: &[u8]| {
                 body: Document::Bytes(text.as_bytes()),
                 response,
                 error: None,
+                mapping: &[],
                 explanation: None,
                 request: Uuid::from_u128(1),
                 event_id: Uuid::from_u128(2),

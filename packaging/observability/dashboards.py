@@ -113,6 +113,37 @@ SERVER = {
             (rate("scim_oauth_jwks_failures_total"), "failed fetches of keys"),
         ),
     ],
+    "Tenants": [
+        graph(
+            "Without a good call for", "s",
+            (f"topk(10, time() - {level('scim_tenant_last_call_timestamp_seconds', 'max by (tenant)')})", "{{tenant}}"),
+            about="The ten tenants whose providers have not been served for longest.",
+        ),
+        graph(
+            "Refused", "reqps",
+            (f"topk(10, {rate('scim_tenant_refused_total', 'tenant, kind')})", "{{tenant}} {{kind}}"),
+        ),
+        graph(
+            "Part of the quota that is used", "percentunit",
+            (f"topk(10, {level('scim_tenant_quota_used_ratio', 'max by (tenant, type)')})", "{{tenant}} {{type}}"),
+        ),
+        graph(
+            "Tokens end in", "s",
+            (
+                f"bottomk(10, {level('scim_token_expiry_timestamp_seconds', 'max by (tenant, name, token)')} - time())",
+                "{{tenant}} {{name}} {{token}}",
+            ),
+            width=12,
+        ),
+        graph(
+            "Client secrets end in", "s",
+            (
+                f"bottomk(10, {level('scim_client_secret_expiry_timestamp_seconds', 'max by (tenant, client, secret)')} - time())",
+                "{{tenant}} {{client}}",
+            ),
+            width=12,
+        ),
+    ],
     "Store": [
         graph(
             "Commits", "ops",

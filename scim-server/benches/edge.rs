@@ -134,6 +134,7 @@ fn record(body: Document<'_>) -> AuditRecord<'_> {
         body,
         response: Document::None,
         error: None,
+        mapping: &[],
         explanation: None,
         request: Uuid::from_u128(1 << 100),
         event_id: Uuid::from_u128(2 << 100),

@@ -92,6 +92,7 @@ impl World {
             body: body.map_or(Document::None, |body| Document::Bytes(body.as_bytes())),
             response: Document::None,
             error,
+            mapping: &[],
             explanation: None,
             request: made_at(n / 10, 4, n),
             event_id: made_at(n / 10, 5, n),

@@ -7,6 +7,7 @@
 mod assertion;
 mod barred;
 mod clients;
+mod health;
 mod last_use;
 mod tokens;
 
@@ -19,6 +20,7 @@ use subtle::ConstantTimeEq as _;
 pub use self::{
     barred::Barred,
     clients::{Authenticated, Credentials},
+    health::Served,
     tokens::{Granted, Grants, Known},
 };
 use self::{
@@ -30,6 +32,7 @@ use crate::{
     clock::Clock,
     directory::Directory,
     event::{Action, Deed, Event, SERVER},
+    metrics::Health,
     oauth::{Scope, grant},
     profile,
     store::{ResourceId, Store, StoreError, TenantId},
@@ -69,6 +72,8 @@ struct Snapshot {
     homes: HashMap<TenantId, Arc<Tenant>>,
     tokens: HashMap<Digest, LiveToken>,
     clients: LiveClients,
+    /// What this process has answered to each tenant's calls.
+    health: HashMap<TenantId, Arc<Health>>,
     /// Tokens that were revoked while this process ran, so that the log can say so; the newest of them.
     revoked: HashMap<Digest, ResourceId>,
 }
@@ -187,6 +192,7 @@ impl Access {
                 && let Some(tenant) = build(&record, &old)
             {
                 next.homes.insert(record.home(), Arc::clone(&tenant));
+                next.health.insert(record.id, old.health.get(&record.id).cloned().unwrap_or_default());
                 next.tenants.insert(record.id, tenant);
             }
         }
@@ -269,8 +275,9 @@ impl Access {
         snapshot.enter(segment, text, now)
     }
 
-    /// Stores when tokens were last used, if that is not stored yet. Called each minute and when the server stops.
+    /// Stores when tokens were last used and providers last served, if that is not stored yet. Called each minute and when the server stops.
     pub async fn flush_last_used(&self) -> Result<(), StoreError> {
+        self.flush_served().await?;
         let snapshot = self.snapshot.load_full();
         for token in snapshot.tokens.values() {
             if let Some(last) = token.used.unwritten() {

@@ -24,7 +24,7 @@ use crate::{
     caller::Caller,
     deferred::{Deferrals, Deferred, MOST_WAITING},
     operation::{
-        Answer, Context, Operations,
+        Answer, Context, Operations, Rewritten,
         deferred::{Claim, Ended, Executed},
         pace::Pace,
     },
@@ -252,7 +252,7 @@ impl Completer {
         let writer = deferred.writer.clone().or_else(|| deferred.name.as_deref().map(fold));
         let caller = caller.named(deferred.name.as_deref().map(Arc::from), writer.map(Arc::from));
         let (base, request) = (deferred.base.clone(), Some(deferred.id.0));
-        Context { caller, base, request, pace, claim: Some(claim) }
+        Context { caller, base, request, pace, claim: Some(claim), rewritten: Rewritten::default() }
     }
 
     /// The result of each operation, and the answer that who waits is given.

@@ -174,6 +174,8 @@ pub struct Config {
     pub audit_log: Option<Destination>,
     /// The `awsRegion` of audit records.
     pub audit_region: String,
+    /// Of how many tenants the metrics show how they stand.
+    pub metrics_tenants: usize,
     /// How much the log of requests keeps, if there is one.
     pub request_log: Option<Limits>,
     /// The filter of the log.
@@ -279,6 +281,7 @@ impl Config {
             patch_body_members: layers.required("patch_body_members", number)?,
             audit_log: audit_log(layers)?,
             audit_region: layers.required("audit_region", region)?,
+            metrics_tenants: layers.required("metrics_tenants", number)?,
             request_log: request_log::limits(layers)?,
             log: layers.required("log", log_filter)?,
             log_format: layers.required("log_format", log_format)?,

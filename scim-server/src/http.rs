@@ -55,6 +55,8 @@ pub struct Reloadable {
     pub body_timeout: Duration,
     /// How long a query may be worked on.
     pub request_timeout: Duration,
+    /// Of how many tenants the metrics show how they stand.
+    pub metrics_tenants: usize,
     /// What `awsRegion` says in the audit records of `identity-center` tenants.
     pub audit_region: Arc<str>,
 }

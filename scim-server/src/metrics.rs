@@ -5,10 +5,12 @@
 
 mod certificate;
 mod events;
+mod health;
 mod histogram;
 mod oauth;
 mod request_log;
 mod requests;
+mod tenants;
 
 use std::sync::{
     Arc,
@@ -23,10 +25,12 @@ use prometheus_client::{
 use scim_protocol::Timestamp;
 
 pub use events::{EventMetrics, Lags};
+pub use health::{Health, Refused};
 pub use histogram::Histogram;
 pub use oauth::OAuthMetrics;
 pub use request_log::RequestLogMetrics;
 pub use requests::{Operation, Requests};
+pub use tenants::{Ends, TenantHealth, TenantMetrics};
 
 /// All counters of one server.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ pub struct Metrics {
     pub store: Arc<StoreMetrics>,
     /// Events on their way to applications.
     pub events: Arc<EventMetrics>,
+    /// How each tenant stands.
+    pub tenants: TenantMetrics,
     registry: Registry,
 }
 
@@ -150,6 +156,7 @@ impl Metrics {
             request_log: Arc::default(),
             store,
             events: Arc::default(),
+            tenants: TenantMetrics::default(),
             registry: Registry::default(),
         };
         metrics.register(start);
@@ -189,9 +196,11 @@ impl Metrics {
             request_log,
             store,
             events,
+            tenants,
             registry,
         } = self;
         events.register(registry);
+        tenants.register(registry);
         register_process(registry, start);
         oauth.register(registry.sub_registry_with_prefix("scim_oauth"));
         audit.register(registry.sub_registry_with_prefix("scim_audit"));

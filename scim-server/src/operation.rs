@@ -47,6 +47,7 @@ use scim_protocol::{Error, ErrorKind, message::Query, path::BoundPath, projectio
 use uuid::{ContextV7, Uuid};
 
 pub use answer::{Answer, Content, Outcome};
+pub use mapped::Rewritten;
 use pace::{Lanes, Pace};
 
 use crate::{
@@ -154,6 +155,8 @@ pub struct Context {
     pub pace: Arc<Pace>,
     /// What its commits expect, if it was accepted and is completed later.
     pub claim: Option<deferred::Claim>,
+    /// Which rewrites changed what it says.
+    pub rewritten: Rewritten,
 }
 
 impl Context {

@@ -19,7 +19,7 @@ mod tests;
 mod writer;
 
 pub use self::{
-    counts::{Counts, Step},
+    counts::{Counted, Counts, Refusals, Step},
     queue::{MAX_QUEUED as QUEUED, RequestLog},
     reader::{Direction, Effort, Page, Reader},
     row::{Call, Method, Place, Row},

@@ -379,6 +379,7 @@ fn settings(config: &Config) -> Reloadable {
         bulk_max_body: config.bulk_max_body,
         body_timeout: config.body_timeout,
         request_timeout: config.request_timeout,
+        metrics_tenants: config.metrics_tenants,
         audit_region: config.audit_region.as_str().into(),
     }
 }

@@ -6,7 +6,7 @@
 
 mod cycle;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -144,6 +144,11 @@ async fn tell(store: &dyn Store, tenant: &Tenant, deed: Deed, note: Write) -> Re
         Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(()),
         done => done.map(drop),
     }
+}
+
+/// The tenants whose providers have fallen silent and have not called since.
+pub async fn silent(store: &dyn Store) -> Result<HashSet<TenantId>, StoreError> {
+    Ok(told(store).await?.into_keys().collect())
 }
 
 /// The tenants that were told to be silent.

@@ -145,6 +145,11 @@ impl LiveClients {
         Some((client, client.record.trusts.get(*at)?))
     }
 
+    /// All of all tenants.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<LiveClient>> {
+        self.clients.values()
+    }
+
     /// All of a tenant.
     pub fn of_tenant(&self, tenant: TenantId) -> impl Iterator<Item = &Arc<LiveClient>> {
         self.clients.values().filter(move |client| client.record.tenant == tenant)

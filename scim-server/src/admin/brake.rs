@@ -263,3 +263,6 @@ fn no_brake(tenant: &str) -> AdminError {
         json!({"brake": {"users": 50}})
     ))
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     caller::Caller,
     event::ADMIN,
-    operation::{Answer, Asked, Content, Context, Operations, Preconditions, pace::Pace, restore::Kept},
+    operation::{Answer, Asked, Content, Context, Operations, Preconditions, Rewritten, pace::Pace, restore::Kept},
     store::ResourceId,
     tenant::{Tenant, record::base_path},
 };
@@ -280,6 +280,7 @@ pub(super) fn context(operations: &Operations, caller: &Caller) -> Context {
     let tenant = caller.tenant().id;
     Context {
         claim: None,
+        rewritten: Rewritten::default(),
         caller: caller.clone(),
         base: base_path(tenant),
         request: None,

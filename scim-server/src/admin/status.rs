@@ -1,26 +1,28 @@
 //! How provisioning stands, tenant by tenant: what is wrong, and what to do about it.
 
+mod numbers;
 mod readers;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use scim_protocol::{Timestamp, schema::ResourceType};
+use scim_protocol::Timestamp;
 use serde::Serialize;
 
+use self::numbers::{Credential, Day, Quota};
 use super::{AdminContext, AdminError, Output};
 use crate::{
     event::{Action, Event, SERVER, is_administrator},
     oauth::client::Client,
     silence,
     store::{StoreError, TenantId, TypeName},
-    tenant::{SourceKind, Tenant, TenantRecord},
+    tenant::{SourceKind, TenantRecord},
     token::{Token, reminder},
     units,
 };
 
 /// Days before its end from which on a token is a problem: time enough for whoever has to ask somebody else.
 const SOON: i64 = 30;
-/// Events that are looked through for the last write of a provider.
+/// Events that are looked through for the last write of a provider, where no server has noted it yet.
 const EVENTS: u64 = 1000;
 
 /// One tenant.
@@ -30,10 +32,23 @@ pub(super) struct Status {
     tenant: String,
     tenant_id: String,
     state: State,
-    /// When a token was last used; `null` when none ever was.
+    /// When a provider was last served: a call that was not refused, or asked for somebody who is not there; `null` when
+    /// none was.
     last_call: Option<String>,
-    /// When a user or group was last changed; `null` when nothing of that is kept.
+    /// When a provider last wrote; `null` when nothing of that is known.
     last_write: Option<String>,
+    /// When a provider was last let in, whatever the answer; `null` when none ever was.
+    last_attempt: Option<String>,
+    /// How many calls of the last 24 hours were refused, by kind: `conflict` (409, 412), `failed` (5xx), `forbidden`
+    /// (403), `invalid` (400 and other statuses), `not_found` (404), `rate_limited` (429), `unauthenticated` (401). Those
+    /// of this server; `null` where it keeps no log of requests.
+    refused: Option<BTreeMap<&'static str, u64>>,
+    /// How many of these were refused for their rate.
+    rate_limited: Option<u64>,
+    /// Each token, and each secret of an OAuth client.
+    tokens: Vec<Credential>,
+    /// How many of each resource type there are, and may be.
+    quotas: BTreeMap<String, Quota>,
     /// `null` where the database is away.
     users: Option<u64>,
     groups: Option<u64>,
@@ -97,6 +112,11 @@ fn away(record: &TenantRecord) -> Status {
         state: State::Failing,
         last_call: None,
         last_write: None,
+        last_attempt: None,
+        refused: None,
+        rate_limited: None,
+        tokens: Vec::new(),
+        quotas: BTreeMap::new(),
         users: None,
         groups: None,
         waiting_requests: 0,
@@ -112,10 +132,60 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
     let mut tokens = context.directory().ledger().list(record.id).await?;
     let mut clients = context.directory().clients().list(record.id).await?;
     let used = silence::last_call(&context.access, &tokens, &clients);
+    let credentials = numbers::credentials(&tokens, &clients, now);
     // An application that reads events with a token of its own is no provider.
     tokens.retain(|token| token.scopes.write);
     clients.retain(|client| client.scope.scopes.write);
-    let written = last_write(context, record.home()).await?;
+    let served = context.access.served(record.id).await?;
+    let written = match served.last_write {
+        Some(at) => Some(Timestamp::from_millis(at)),
+        None => last_write(context, record.home()).await?,
+    };
+    // What an older server has served is known by what it wrote.
+    let called = served.last_call.map(Timestamp::from_millis).max(written);
+    let day = Day::of(context, record, now).await;
+    let mut problems = of_service(context, record).await?;
+    problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
+    problems.extend(of_source(record, &tokens, &clients, now));
+    problems.extend(clients.iter().filter_map(|client| of_secrets(client, now)));
+    problems.extend(of_silence(context, record, used, now).await?);
+    problems.extend(of_brake(context, record).await?);
+    let count = async |kind: &str| context.store.count(record.home(), &TypeName::from(kind)).await;
+    problems.extend(day.iter().flat_map(|day| day.problems(&record.name, used, now)));
+    let (mut waiting_requests, mut quotas) = (0, BTreeMap::new());
+    if let Some(tenant) = context.access.tenant_of(record.id) {
+        problems.extend(readers::problems(context, &tenant).await?);
+        let (number, late) = readers::waiting(context, &tenant).await?;
+        waiting_requests = number;
+        problems.extend(late);
+        for rt in tenant.registry.resource_types() {
+            let quota = Quota::of(&tenant, rt, count(&rt.name).await?);
+            problems.extend(quota.problem(rt));
+            quotas.insert(rt.name.clone(), quota);
+        }
+    }
+    let worst = problems.iter().map(|problem| problem.state).max();
+    let state = worst.unwrap_or(if used.is_none() { State::New } else { State::Ok });
+    Ok(Status {
+        tenant: record.name.clone(),
+        tenant_id: record.id.to_string(),
+        state,
+        last_call: called.map(|at| at.to_string()),
+        last_write: written.map(|at| at.to_string()),
+        last_attempt: used.map(|at| at.to_string()),
+        refused: day.as_ref().map(Day::refused),
+        rate_limited: day.as_ref().map(Day::rate_limited),
+        tokens: credentials,
+        quotas,
+        users: Some(count("User").await?),
+        groups: Some(count("Group").await?),
+        waiting_requests,
+        problems,
+    })
+}
+
+/// Whether the tenant is served at all.
+async fn of_service(context: &AdminContext, record: &TenantRecord) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
     if !readers::is_served(context).await? {
         let detail =
@@ -130,49 +200,32 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         let detail = "An import into the tenant was cut off: it answers 503. Run the same `import` again.".to_owned();
         problems.push(Problem::new(State::Failing, "ImportUnfinished", detail));
     }
-    problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
-    problems.extend(of_source(record, &tokens, &clients, now));
-    problems.extend(clients.iter().filter_map(|client| of_secrets(client, now)));
+    Ok(problems)
+}
+
+/// A provider that has not called for too long.
+async fn of_silence(
+    context: &AdminContext,
+    record: &TenantRecord,
+    used: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<Option<Problem>, StoreError> {
     let limit = silence::limit(&*context.store, record.id, &record.settings, now).await?;
-    if let (Some(millis), Some(used)) = (limit, used)
-        && silence::is_longer(limit, used, now)
-    {
-        let after = units::display(Duration::from_millis(millis.unsigned_abs()));
-        let detail = format!("Nobody has called since {used}, longer than {after}. Look at the provider's own log.");
-        problems.push(Problem::new(State::Failing, "Silent", detail));
-    }
-    if let Some(trip) = context.operations.brake_state(record.home()).await?.value.trip {
-        let detail = format!(
-            "The brake on mass deprovisioning has tripped: {}. `brake show --tenant {name}` says more; then `brake approve`, or `brake undo` to put it back.",
-            trip.reason,
-            name = record.name
-        );
-        problems.push(Problem::new(State::Failing, "BrakeTripped", detail));
-    }
-    let count = async |kind: &str| context.store.count(record.home(), &TypeName::from(kind)).await;
-    let mut waiting_requests = 0;
-    if let Some(tenant) = context.access.tenant_of(record.id) {
-        problems.extend(readers::problems(context, &tenant).await?);
-        let (number, late) = readers::waiting(context, &tenant).await?;
-        waiting_requests = number;
-        problems.extend(late);
-        for rt in tenant.registry.resource_types() {
-            problems.extend(of_quota(&tenant, rt, count(&rt.name).await?));
-        }
-    }
-    let worst = problems.iter().map(|problem| problem.state).max();
-    let state = worst.unwrap_or(if used.is_none() { State::New } else { State::Ok });
-    Ok(Status {
-        tenant: record.name.clone(),
-        tenant_id: record.id.to_string(),
-        state,
-        last_call: used.map(|at| at.to_string()),
-        last_write: written.map(|at| at.to_string()),
-        users: Some(count("User").await?),
-        groups: Some(count("Group").await?),
-        waiting_requests,
-        problems,
-    })
+    let (Some(millis), Some(used)) = (limit, used) else { return Ok(None) };
+    let after = units::display(Duration::from_millis(millis.unsigned_abs()));
+    let detail = format!("Nobody has called since {used}, longer than {after}. Look at the provider's own log.");
+    Ok(silence::is_longer(limit, used, now).then(|| Problem::new(State::Failing, "Silent", detail)))
+}
+
+/// A brake that has tripped.
+async fn of_brake(context: &AdminContext, record: &TenantRecord) -> Result<Option<Problem>, AdminError> {
+    let Some(trip) = context.operations.brake_state(record.home()).await?.value.trip else { return Ok(None) };
+    let detail = format!(
+        "The brake on mass deprovisioning has tripped: {}. `brake show --tenant {name}` says more; then `brake approve`, or `brake undo` to put it back.",
+        trip.reason,
+        name = record.name
+    );
+    Ok(Some(Problem::new(State::Failing, "BrakeTripped", detail)))
 }
 
 /// A tenant that nobody can get into, and tokens that end soon or have ended.
@@ -238,22 +291,6 @@ fn of_secrets(client: &Client, now: Timestamp) -> Option<Problem> {
         let detail =
             format!("The secret of the client {name} ends in {days} day(s). `client rotate` makes the next one.");
         Problem::new(State::Warning, "SecretExpires", detail)
-    })
-}
-
-/// A quota that is used up, or nearly.
-fn of_quota(tenant: &Tenant, rt: &ResourceType, count: u64) -> Option<Problem> {
-    let quota = tenant.quota(rt)?;
-    let name = &rt.name;
-    if count >= quota {
-        let detail = format!(
-            "All {quota} of the quota for {name} are used: creations are refused with 403. Raise quotas.{name} with `tenant set`."
-        );
-        return Some(Problem::new(State::Failing, "QuotaUsedUp", detail));
-    }
-    (count >= quota - quota / 10).then(|| {
-        let detail = format!("{count} of {quota} of the quota for {name} are used. Raise quotas.{name} in time.");
-        Problem::new(State::Warning, "QuotaNearlyUsedUp", detail)
     })
 }
 

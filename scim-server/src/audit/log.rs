@@ -288,6 +288,7 @@ mod tests {
             body: Document::None,
             response: Document::None,
             error: None,
+            mapping: &[],
             explanation: None,
             request: Uuid::from_u128(number),
             event_id: Uuid::nil(),

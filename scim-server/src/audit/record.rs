@@ -40,6 +40,8 @@ pub struct AuditRecord<'a> {
     pub error: Option<&'a Error>,
     /// What the error says in addition to the text for the client.
     pub explanation: Option<&'a str>,
+    /// The names of the tenant's rewrites that changed the body before it was used.
+    pub mapping: &'a [String],
     /// The id of the request, which the client was told.
     pub request: Uuid,
     /// An id of this line.
@@ -327,10 +329,29 @@ impl AuditRecord<'_> {
             line.string(host);
         }
         line.raw("}");
+        self.additional(line);
+        line.raw("}");
+    }
+
+    fn additional(&self, line: &mut LineWriter<'_>) {
+        if self.explanation.is_none() && self.mapping.is_empty() {
+            return;
+        }
+        line.raw(r#","additionalEventData":{"#);
         if let Some(explanation) = self.explanation {
-            line.raw(r#","additionalEventData":{"explanation":"#);
+            line.raw(r#""explanation":"#);
             line.escaped(&Message(explanation));
-            line.raw("}");
+        }
+        for (place, name) in self.mapping.iter().enumerate() {
+            line.raw(match (place, self.explanation) {
+                (0, None) => r#""mapping":["#,
+                (0, Some(_)) => r#","mapping":["#,
+                _ => ",",
+            });
+            line.string(name);
+        }
+        if !self.mapping.is_empty() {
+            line.raw("]");
         }
         line.raw("}");
     }

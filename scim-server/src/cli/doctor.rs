@@ -124,6 +124,11 @@ fn disk(data: &Path) -> Check {
         Ok(found) => found.f_bavail.saturating_mul(found.f_frsize),
         Err(error) => return Check::failing("disk", format!("cannot look at {}: {error}", data.display())),
     };
+    room(free, data)
+}
+
+/// Whether so many free bytes are enough.
+fn room(free: u64, data: &Path) -> Check {
     let detail = format!("{} MiB are free for {}", free >> 20, data.display());
     match free {
         ..TOO_LITTLE => Check::failing("disk", format!("{detail}: make room; writes fail when none is left")),
@@ -184,5 +189,20 @@ fn clock(data: &Path, date: Option<Timestamp>, now: Timestamp) -> Check {
         }
         Some(_) => Check::ok("clock", format!("it is {now}, here and where the public URL leads")),
         None => Check::ok("clock", format!("it is {now}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fills_up_is_told_in_time() {
+        let state = |free| room(free, Path::new("/data")).state;
+        assert_eq!([u64::MAX, LITTLE].map(state), [State::Ok; 2]);
+        assert_eq!([LITTLE - 1, TOO_LITTLE].map(state), [State::Warning; 2]);
+        assert_eq!([TOO_LITTLE - 1, 0].map(state), [State::Failing; 2]);
+        assert!(room(5 << 20, Path::new("/data")).detail.starts_with("5 MiB are free for /data: make room"));
+        assert_eq!(disk(Path::new("/nowhere/at/all")).state, State::Failing);
     }
 }

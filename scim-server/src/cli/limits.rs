@@ -241,6 +241,11 @@ fn stored() -> Vec<Row> {
         words("members of a group", "none", "", ""),
         words("tenants", "none", "", "the server holds all of them in memory, some kilobytes each"),
         setting("age of events", "event_retention", "deleted"),
+        setting(
+            "tenants of which the metrics show how they stand",
+            "metrics_tenants",
+            "those that want attention come first",
+        ),
         setting("age of calls in the log of requests", "request_log_retention", "deleted"),
         setting("log of requests on the disk", "request_log_size", "the oldest calls are deleted"),
         Row {

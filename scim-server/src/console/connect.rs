@@ -82,7 +82,7 @@ fn steps() -> Section {
 
 /// Whether somebody has called, and who is there.
 fn calls(tenant: &str, status: &Value) -> Section {
-    let last = status.pointer("/last_call").and_then(Value::as_str);
+    let last = status.pointer("/last_attempt").and_then(Value::as_str);
     let (every, first) = match last {
         None => {
             let waits = "Waiting for the first call of the provider. This page notices it by itself.";

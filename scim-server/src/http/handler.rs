@@ -3,6 +3,7 @@
 mod authorization;
 mod deferred;
 mod feed;
+mod health;
 mod notes;
 mod openapi;
 mod pages;
@@ -180,6 +181,7 @@ impl Service {
         name(&mut response, arrival.id);
         self.record(&parts, &arrival, &notes, &response, error.as_ref()).await;
         tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
+        self.count_for_tenant(&notes, arrival.at, response.status().as_u16());
         self.metrics.requests.observe(notes.operation, response.status().as_u16(), notes.took());
         response
     }
@@ -232,6 +234,7 @@ impl Service {
         peer.introduce();
         notes.aim(&target, &parts.method, Some(caller.tenant()));
         notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
+        notes.may_write = caller.scopes().write;
         self.turn(&caller, at).await?;
         let target = target?;
         let base = self.base(parts, peer, tenant)?;
@@ -246,7 +249,8 @@ impl Service {
         let within = self.settings.load().request_timeout;
         let pace = Pace::of_client(&self.operations.lanes, caller.tenant().id, notes.client.clone(), within);
         notes.pace = Some(Arc::clone(&pace));
-        let context = Context { caller, base, request: Some(id), pace, claim: None };
+        let rewritten = notes.rewritten.clone();
+        let context = Context { caller, base, request: Some(id), pace, claim: None, rewritten };
         let answer = self.now_or_later(&context, &endpoint, Call { parts, incoming, notes }).await;
         let answer = answer.map_err(|error| profile::phrase(context.caller.tenant().profile(), error))?;
         if notes.id.is_none() {

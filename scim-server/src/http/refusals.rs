@@ -246,6 +246,7 @@ mod tests {
             body: Document::None,
             response: Document::None,
             error: Some(error),
+            mapping: &[],
             explanation: None,
             request: Uuid::from_u128(1),
             event_id: Uuid::from_u128(2),

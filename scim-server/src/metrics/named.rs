@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 use scim_protocol::Timestamp;
 
-use super::{Metrics, Operation};
+use super::{Ends, Metrics, Operation, Refused, TenantHealth};
 
 fn repository(file: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(file)
@@ -20,6 +20,17 @@ fn exposed() -> BTreeSet<String> {
     for lags in [&events.consumers, &events.webhooks, &events.streams, &events.sinks] {
         lags.get_or_create(&vec![("tenant", "acme".to_owned())]).set(1);
     }
+    let ends = |is_secret| Ends { name: "okta".to_owned(), id: "1".to_owned(), is_secret, at: 0 };
+    let tenant = TenantHealth {
+        tenant: "acme".to_owned(),
+        last_call: Some(0),
+        last_write: Some(0),
+        refused: vec![(Refused::Forbidden, 1)],
+        silent: Some(true),
+        ends: vec![ends(false), ends(true)],
+        quotas: vec![("User".to_owned(), 0.5)],
+    };
+    metrics.tenants.show(vec![tenant], 1);
     let text = metrics.encode();
     let series = text.lines().filter(|line| !line.starts_with('#'));
     series.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned).collect()

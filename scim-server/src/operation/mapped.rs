@@ -1,5 +1,10 @@
 //! The tenant's rewrites of what a provider sends, applied to a request.
 
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use scim_protocol::{Error, Resource, schema::ResourceType};
 use serde_json::Value;
 
@@ -12,27 +17,52 @@ pub(super) type Applied = Vec<String>;
 /// A resource, and the rewrites that made it what it is.
 pub(super) type Mapped = Result<(Resource, Applied), Error>;
 
+/// The names of the rewrites that changed something in the course of one request, for the audit log.
+#[derive(Debug, Clone, Default)]
+pub struct Rewritten(Arc<Mutex<BTreeSet<String>>>);
+
+impl Rewritten {
+    fn note(&self, applied: &[String]) {
+        if !applied.is_empty() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(applied.iter().cloned());
+        }
+    }
+
+    /// All of them.
+    pub fn names(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
 impl Context {
     /// The rewrites that count for the caller: none for what an administrator does.
-    pub(super) fn rewrites(&self) -> &[Rewrite] {
-        if self.caller.is_administrator() { &[] } else { &self.caller.tenant().settings.mapping }
+    pub(super) fn rewrites(&self) -> impl Iterator<Item = &Rewrite> {
+        let all = if self.caller.is_administrator() { &[] } else { &*self.caller.tenant().settings.mapping };
+        all.iter().filter(|rewrite| rewrite.is_of(self.caller.name()))
+    }
+
+    /// Notes which of them changed something.
+    fn rewritten(&self, names: Vec<&str>) -> Applied {
+        let applied: Applied = names.into_iter().map(str::to_owned).collect();
+        self.rewritten.note(&applied);
+        applied
     }
 
     /// Rewrites the body of a POST or PUT.
     pub(super) fn map_body(&self, rt: &ResourceType, body: &mut Value) -> Applied {
         match body.as_object_mut() {
-            Some(body) => owned(mapping::apply(self.rewrites(), rt, body)),
+            Some(body) => self.rewritten(mapping::apply(self.rewrites(), rt, body)),
             None => Applied::new(),
         }
     }
 
     /// Rewrites what a PATCH has made, which is validated anew.
     pub(super) fn map_patched(&self, rt: &ResourceType, patched: Resource) -> Mapped {
-        if self.rewrites().is_empty() {
+        if self.rewrites().next().is_none() {
             return Ok((patched, Applied::new()));
         }
         let mut document = patched.into_document();
-        let applied = owned(mapping::apply(self.rewrites(), rt, &mut document));
+        let applied = self.rewritten(mapping::apply(self.rewrites(), rt, &mut document));
         if applied.is_empty() {
             return Ok((Resource::from_stored(document), applied));
         }
@@ -40,8 +70,4 @@ impl Context {
         document.shift_remove("schemas");
         Ok((Resource::create(document.into(), rt)?, applied))
     }
-}
-
-fn owned(names: Vec<&str>) -> Applied {
-    names.into_iter().map(str::to_owned).collect()
 }

@@ -179,7 +179,7 @@ mod tests {
     use crate::{
         clock::{Clock, ManualClock},
         event::{Action, Event},
-        operation::pace::Pace,
+        operation::{Rewritten, pace::Pace},
         store::{Store, sled::SledStore},
         tenant::{Settings, Tenant, TenantRecord},
         token::Scopes,
@@ -195,8 +195,9 @@ mod tests {
         let id = TenantId::random([7; 16]);
         let tenant = Tenant::build(&TenantRecord::new(id, "test", settings, clock.now())).unwrap();
         let caller = Caller::bearer(tenant, Arc::from("token"), Scopes::ALL);
-        let context =
-            Context { caller, base: String::new(), request: None, pace: Pace::new(&operations.lanes, id), claim: None };
+        let pace = Pace::new(&operations.lanes, id);
+        let rewritten = Rewritten::default();
+        let context = Context { caller, base: String::new(), request: None, pace, claim: None, rewritten };
         let key = ResourceKey { tenant: id, resource_type: "User".into(), id: operations.fresh_id() };
         let mut body = Body { visible: "{}".into(), ..Body::default() };
         stamp(&mut body, None, &context.caller, clock.now()).unwrap();

@@ -12,7 +12,7 @@ use scim_protocol::Timestamp;
 use uuid::Uuid;
 
 use super::row::Fixed;
-use crate::ids::TenantId;
+use crate::{ids::TenantId, metrics::Refused};
 
 /// What was counted in a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -54,11 +54,19 @@ impl Step {
 /// The steps of one kind, by their number since 1970. Those without calls are not there.
 type Steps = BTreeMap<i64, Counted>;
 
+/// How many calls were refused, in the order of [`Refused::ALL`].
+pub type Refusals = [u64; Refused::NUMBER];
+
+/// The hours of which it is known why calls were refused: a day, and the one that is not over.
+const REFUSAL_HOURS: usize = 25;
+
 /// What one tenant had.
 #[derive(Debug, Default)]
 struct Tenant {
     hours: Steps,
     days: Steps,
+    /// Of the newest hours in which any were refused, by their number since 1970.
+    refusals: BTreeMap<i64, Refusals>,
 }
 
 /// The counts of a log. Calls to no tenant are counted below the nil id.
@@ -77,7 +85,24 @@ impl Counts {
             let tenant = tenants.entry(call.tenant).or_default();
             count(&mut tenant.hours, Step::Hour, &call);
             count(&mut tenant.days, Step::Day, &call);
+            count_refusal(&mut tenant.refusals, &call);
         }
+    }
+
+    /// What a tenant had in the last 24 hours, to the hour: all together, and why calls were refused.
+    pub fn of_a_day(&self, tenant: TenantId, now: Timestamp) -> (Counted, Refusals) {
+        let (mut sum, mut refusals) = (Counted::default(), Refusals::default());
+        let last = now.as_millis().div_euclid(Step::Hour.millis());
+        let first = last - i64::try_from(REFUSAL_HOURS).unwrap_or_default() + 1;
+        if let Some(tenant) = self.tenants().get(&tenant.0) {
+            for counted in tenant.hours.range(first..=last).map(|(_, counted)| counted) {
+                sum = sum.and(*counted);
+            }
+            for counts in tenant.refusals.range(first..=last).map(|(_, counts)| counts) {
+                refusals.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            }
+        }
+        (sum, refusals)
     }
 
     /// What a tenant had, or all together: each step with the time at which it begins, the oldest first; the last is not
@@ -129,6 +154,17 @@ fn count(steps: &mut Steps, step: Step, call: &Fixed) {
     }
 }
 
+fn count_refusal(refusals: &mut BTreeMap<i64, Refusals>, call: &Fixed) {
+    let Some(why) = Refused::of(call.status) else { return };
+    let counts = refusals.entry(call.at.div_euclid(Step::Hour.millis())).or_default();
+    if let Some(count) = counts.get_mut(why as usize) {
+        *count += u64::from(call.count);
+    }
+    if refusals.len() > REFUSAL_HOURS {
+        refusals.pop_first();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +201,24 @@ mod tests {
         assert_eq!(sums(&counts, Some(3), Step::Hour, now), []);
         // What is older than what is kept is not shown.
         assert_eq!(sums(&counts, Some(1), Step::Hour, now + 200 * HOUR), []);
+    }
+
+    #[test]
+    fn of_a_day_it_is_known_why_calls_were_refused() {
+        let counts = Counts::default();
+        let calls = [
+            call(1, BEGIN, 403, 1),
+            call(1, BEGIN + 2 * HOUR, 403, 2),
+            call(1, BEGIN + 25 * HOUR, 429, 1),
+            call(2, BEGIN + 25 * HOUR, 400, 1),
+            call(1, BEGIN + 25 * HOUR, 200, 4),
+        ];
+        counts.add(calls.into_iter());
+        let tenant = TenantId(Uuid::from_u128(1));
+        let (sum, refusals) = counts.of_a_day(tenant, Timestamp::from_millis(BEGIN + 25 * HOUR + 5));
+        assert_eq!((sum.calls, sum.refused), (7, 3));
+        let of = |why: Refused| refusals[why as usize];
+        assert_eq!([Refused::Forbidden, Refused::RateLimited, Refused::Invalid].map(of), [2, 1, 0]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Periodic work of a running server.
 
+mod health;
 mod lag;
 
 use std::{sync::Arc, time::Duration};
@@ -141,6 +142,7 @@ async fn work(service: &Service, event_retention: Option<Duration>) {
         let administrators = AdminTokens::new(Arc::clone(&service.operations.store), Arc::clone(&service.clock));
         tell("reminding of administrators' tokens that end", administrators.remind().await);
         tell("forgetting what has ended", service.access.forget_ended(now).await);
+        tell("forgetting when tenants that are gone were served", service.access.forget_gone().await);
         if let Some(retention) = event_retention {
             let age = i64::try_from(retention.as_millis()).unwrap_or(i64::MAX);
             let before = Timestamp::from_millis(now.as_millis().saturating_sub(age));

@@ -122,7 +122,7 @@ impl Visitor {
         }
         if !self.link.allows.tokens {
             let status = row(&self.context, AdminRequest::Status { tenant: Some(self.which()) }).await?;
-            if status.get("last_call").is_some_and(|last| !last.is_null()) {
+            if status.get("last_attempt").is_some_and(|last| !last.is_null()) {
                 return Ok(Some(format!(
                     "A provider calls already, and this link makes nothing more. Ask {whom} for a link that does if you need another."
                 )));

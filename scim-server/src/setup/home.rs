@@ -52,7 +52,7 @@ impl Visitor {
     pub(super) async fn seen(&self, path: &str) -> Result<Piece, NotDone> {
         let status = row(&self.context, AdminRequest::Status { tenant: Some(self.which()) }).await?;
         let number = |name: &str| Cell::from(status.get(name).and_then(Value::as_u64).unwrap_or_default().to_string());
-        let last = text(&status, "last_call");
+        let last = text(&status, "last_attempt");
         let mut section = Section::new("Calls of your provider");
         let mut every = None;
         if last.is_empty() {

@@ -53,6 +53,10 @@ pub struct Rewrite {
     pub to: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// The name of the only token or OAuth client of whose requests it is; of those of all when absent. A token that
+    /// replaces another has its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<String>,
 }
 
 fn users() -> String {
@@ -74,6 +78,9 @@ pub fn check(rewrites: &[Rewrite], registry: &SchemaRegistry) -> Result<(), Erro
             return Err(wrong("each needs a name of its own.".to_owned()));
         }
         rewrite.check(registry).map_err(wrong)?;
+        if rewrite.writer.as_deref().is_some_and(|writer| writer.trim().is_empty()) {
+            return Err(wrong("\"writer\" is empty; name a token or an OAuth client, or leave it out.".to_owned()));
+        }
         // What is renamed twice would go on with each write.
         let renames = |of: &&Rewrite| of.kind == Kind::Rename && of.resource_type == rewrite.resource_type;
         let follows = |of: &&Rewrite| rewrite.to.as_deref().is_some_and(|to| of.attribute.eq_ignore_ascii_case(to));
@@ -85,9 +92,13 @@ pub fn check(rewrites: &[Rewrite], registry: &SchemaRegistry) -> Result<(), Erro
 }
 
 /// Applies those for a resource type to a body or a document. Gives the names of those that changed something.
-pub fn apply<'a>(rewrites: &'a [Rewrite], rt: &ResourceType, document: &mut Map<String, Value>) -> Vec<&'a str> {
+pub fn apply<'a>(
+    rewrites: impl IntoIterator<Item = &'a Rewrite>,
+    rt: &ResourceType,
+    document: &mut Map<String, Value>,
+) -> Vec<&'a str> {
     let mut applied = Vec::new();
-    for rewrite in rewrites.iter().filter(|rewrite| rewrite.resource_type == rt.name) {
+    for rewrite in rewrites.into_iter().filter(|rewrite| rewrite.resource_type == rt.name) {
         if rewrite.apply(rt, document) {
             applied.push(rewrite.name.as_str());
         }
@@ -96,17 +107,23 @@ pub fn apply<'a>(rewrites: &'a [Rewrite], rt: &ResourceType, document: &mut Map<
 }
 
 /// Renames what the operations of a PATCH name.
-pub fn apply_to_patch(rewrites: &[Rewrite], rt: &ResourceType, body: &mut Value) {
+pub fn apply_to_patch<'a>(rewrites: impl IntoIterator<Item = &'a Rewrite>, rt: &ResourceType, body: &mut Value) {
     let operations = body.get_mut("Operations").and_then(Value::as_array_mut).into_iter().flatten();
     let renames = |rewrite: &&Rewrite| rewrite.kind == Kind::Rename && rewrite.resource_type == rt.name;
+    let renames: Vec<_> = rewrites.into_iter().filter(renames).collect();
     for operation in operations.filter_map(Value::as_object_mut) {
-        for rewrite in rewrites.iter().filter(renames) {
+        for rewrite in &renames {
             rewrite.rename_in(rt, operation);
         }
     }
 }
 
 impl Rewrite {
+    /// Whether it is of what the token or client of that name sends.
+    pub fn is_of(&self, name: Option<&str>) -> bool {
+        self.writer.as_deref().is_none_or(|writer| name.is_some_and(|name| fold(name) == fold(writer)))
+    }
+
     fn check(&self, registry: &SchemaRegistry) -> Result<(), String> {
         let rt = registry
             .resource_type(&self.resource_type)

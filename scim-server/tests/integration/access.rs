@@ -104,6 +104,20 @@ async fn keys_come_and_go_by_command() {
 }
 
 #[tokio::test]
+async fn a_tenant_has_fifty_keys_and_no_more() {
+    let keys = |number: usize| (0..number).map(|n| (format!("Key{n}"), json!("${path:title}"))).collect::<Value>();
+    let server = TestServer::with(Options::settings(json!({"access_attributes": keys(50)})));
+    let set = |key: &str| server.run(&["access", "set", "--tenant", "test", key, "${path:userName}"]);
+    let refused = set("Key50");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(1) && said.contains("50 is the most"), "{said}");
+    // One of the fifty is changed all the same.
+    assert!(set("Key49").status.success());
+    let listed = server.run_json(&["access", "list", "--tenant", "test", "--json"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(50));
+}
+
+#[tokio::test]
 async fn all_users_come_page_by_page_and_each_tenant_sees_its_own() {
     let server = TestServer::with(Options::settings(json!({"access_attributes": {"Name": "${path:userName}"}})));
     let (client, application) = (server.client(), application(&server, "read"));

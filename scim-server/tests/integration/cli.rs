@@ -330,6 +330,24 @@ fn people_are_provisioned_by_hand_only_where_no_identity_provider_is() {
 }
 
 #[test]
+fn under_identity_center_an_email_address_is_that_of_one_user_also_by_hand() {
+    let world = World::new();
+    world.json(&["init", "--tenant", "acme", "--profile", "identity-center"]);
+    let user = |name: &'static str, more: &[&'static str]| {
+        let user =
+            ["user", "create", "--tenant", "acme", "--user-name", name, "--given-name", "A", "--family-name", "B"];
+        [&user[..], &["--display-name", "A B", "--force"], more].concat()
+    };
+    world.json(&user("anna", &["--email", "a@example.org"]));
+    // Whatever its case.
+    world.check(&user("bert", &["--email", "A@example.org"]), 1, "email");
+    world.check(&["user", "show", "--tenant", "acme", "bert"], 1, "There is no User");
+    world.json(&user("carl", &[]));
+    let email = r#"emails=[{"value":"a@example.org","type":"work","primary":true}]"#;
+    world.check(&["user", "update", "--tenant", "acme", "carl", "--set", email, "--force"], 1, "email");
+}
+
+#[test]
 fn under_identity_center_administrators_do_what_its_guide_asks_them_to() {
     let world = World::new();
     world.json(&["init", "--tenant", "acme", "--profile", "identity-center"]);

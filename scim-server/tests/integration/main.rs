@@ -31,11 +31,13 @@ mod dialogue;
 mod docs;
 mod events;
 mod hand;
+mod health;
 mod http;
 mod identity_center;
 mod install;
 #[cfg(feature = "kafka")]
 mod kafka;
+mod kept;
 mod lease;
 mod lifecycle;
 mod limits;

@@ -24,6 +24,46 @@ fn file(server: &TestServer, name: &str, content: &Value) -> String {
     path.to_string_lossy().into_owned()
 }
 
+/// What one provider sends is rewritten, and not what another does; and the audit log says by what.
+#[tokio::test]
+async fn a_rewrite_may_be_for_one_token() {
+    let rewrites = json!([
+        {"name": "kind", "rewrite": "default", "attribute": "userType", "value": "employee", "writer": "Okta"},
+        {"name": "mail", "rewrite": "lower-case", "attribute": "emails.value"},
+    ]);
+    let options = Options::args(&["--audit-log", "-"]);
+    let server = TestServer::with(Options { settings: Some(json!({"mapping": rewrites})), ..options });
+    let client = server.client();
+    let token = |args: &[&str]| {
+        let made = server.run_json(&[&["token"], args, &["--tenant", "test", "--json"]].concat());
+        client.with_token(made["token"].as_str().expect("a token"))
+    };
+    let okta = token(&["create", "--name", "okta"]);
+    let next = token(&["rotate", "okta"]);
+    let user =
+        |name: &str| json!({"schemas": [USER], "userName": name, "emails": [{"value": format!("{name}@EXAMPLE.org")}]});
+    for (who, name, kind) in
+        [(&client, "anna", Value::Null), (&okta, "bert", json!("employee")), (&next, "carl", json!("employee"))]
+    {
+        let made = who.post("/Users", &user(name)).await.expect(201).json;
+        assert_eq!((&made["userType"], &made["emails"][0]["value"]), (&kind, &json!(format!("{name}@example.org"))));
+        // A PATCH is of whoever sends it.
+        let path = format!("/Users/{}", made["id"].as_str().expect("an id"));
+        let title = json!([{"op": "add", "path": "title", "value": "x"}]);
+        assert_eq!(who.patch(&path, &title).await.expect(200).json["userType"], kind);
+    }
+    server.wait_for_log(r#""additionalEventData":{"mapping":["mail"]}"#);
+    server.wait_for_log(r#""additionalEventData":{"mapping":["kind","mail"]}"#);
+    let empty = file(
+        &server,
+        "empty.json",
+        &json!([{"name": "kind", "rewrite": "default", "attribute": "userType",
+        "value": "x", "writer": " "}]),
+    );
+    let refused = server.run(&["mapping", "set", "--tenant", "test", &empty]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("\"writer\" is empty"), "{refused:?}");
+}
+
 #[tokio::test]
 async fn what_is_sent_is_rewritten_and_events_say_so() {
     let server = TestServer::with(Options::settings(json!({"mapping": rewrites()})));

@@ -3,6 +3,7 @@
 mod histories;
 mod killed;
 mod model;
+mod property;
 
 use std::{
     io::{BufRead, BufReader},

@@ -25,6 +25,7 @@ fn record<'a>() -> AuditRecord<'a> {
         body: Document::None,
         response: Document::None,
         error: None,
+        mapping: &[],
         explanation: None,
         request: Uuid::from_u128(1),
         event_id: Uuid::from_u128(2),
@@ -83,6 +84,15 @@ fn a_refused_write_names_its_error_and_hides_its_body() {
     assert_eq!(line["requestParameters"]["httpBody"]["userName"], HIDDEN);
     assert_eq!(line["readOnly"], false);
     assert!(!line.to_string().contains("bjensen"), "{line}");
+}
+
+#[test]
+fn the_rewrites_of_a_body_are_named() {
+    let names = ["mail".to_owned(), "the \"kind\"".to_owned()];
+    let line = written(&AuditRecord { mapping: &names, ..record() });
+    assert_eq!(line["additionalEventData"], json!({"mapping": names}));
+    let line = written(&AuditRecord { mapping: &names[..1], explanation: Some("Nobody."), ..record() });
+    assert_eq!(line["additionalEventData"], json!({"explanation": "Nobody.", "mapping": ["mail"]}));
 }
 
 #[test]

@@ -428,6 +428,13 @@ pub const SETTINGS: &[Setting] = &[
         "10",
         "How many rotated files of audit_log are kept when audit_log_size is set.",
     ),
+    live(
+        LOGS,
+        "metrics_tenants",
+        "N",
+        "1000",
+        "The most tenants of which the metrics show how they stand, some ten series each. Of more, those that want attention come first: nobody calls, a token ends within 30 days, calls were refused. 0 shows none.",
+    ),
     fixed(
         LOGS,
         "request_log_retention",

@@ -24,7 +24,7 @@ use crate::{
     },
     metrics::Operation,
     oauth::refusal,
-    operation::pace::Pace,
+    operation::{Rewritten, pace::Pace},
     profile,
     profile::Profile,
     request_log::{self, Call},
@@ -40,8 +40,12 @@ pub(super) struct Notes<'a> {
     pub(super) segment: Option<Cow<'a, str>>,
     /// Whose token it is; `None` without a good one.
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
+    /// Whether that may write, as providers do.
+    pub(super) may_write: bool,
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) body: Bytes,
+    /// Which of the tenant's rewrites changed the body.
+    pub(super) rewritten: Rewritten,
     /// How its work shares the processors with other requests, as soon as its tenant is known.
     pub(super) pace: Option<Arc<Pace>>,
     /// The memory that the body takes, for as long as the call lasts.
@@ -63,9 +67,9 @@ impl<'a> Notes<'a> {
     pub(super) fn new(client: Option<Weak<()>>) -> Self {
         let event = CallName::Other(EventName::Unknown);
         let (body, operation) = (Bytes::new(), Operation::Unknown);
-        let (waited, began) = (Duration::ZERO, Instant::now());
-        let (segment, caller, id, pace, share) = (None, None, None, None, None);
-        Self { operation, event, segment, caller, id, body, pace, share, client, waited, began }
+        let (waited, began, rewritten) = (Duration::ZERO, Instant::now(), Rewritten::default());
+        let (segment, caller, may_write, id, pace, share) = (None, None, false, None, None, None);
+        Self { operation, event, segment, caller, may_write, id, body, rewritten, pace, share, client, waited, began }
     }
 
     /// How long it has taken, without the time that it was asked to wait.
@@ -200,6 +204,7 @@ impl Service {
         }
         let settings = self.settings.load();
         let refused = error.and_then(refusal::of).map(ToString::to_string);
+        let mapping = notes.rewritten.names();
         let record = AuditRecord {
             at: arrival.at,
             event,
@@ -213,6 +218,7 @@ impl Service {
             body: if notes.body.is_empty() { Document::None } else { Document::Bytes(&notes.body) },
             response: made(notes, response, error),
             error,
+            mapping: &mapping,
             explanation: error.and_then(profile::explanation).or(refused.as_deref()),
             request: arrival.id,
             event_id: request_id(arrival.at),

@@ -82,7 +82,7 @@ mod tests {
     use crate::{
         access::Access,
         clock::{Clock, ManualClock},
-        operation::pace::Pace,
+        operation::{Rewritten, pace::Pace},
         store::{Body, Record, Store, sled::SledStore},
         tenant::Settings,
         token::Scopes,
@@ -110,7 +110,7 @@ mod tests {
             let caller = Caller::bearer(built, token.id.to_string().into(), Scopes::ALL);
             let caller = caller.named(None, Some(token.writer().into()));
             let pace = Pace::new(&operations.lanes, tenant.id);
-            Context { caller, base: String::new(), request: None, pace, claim: None }
+            Context { caller, base: String::new(), request: None, pace, claim: None, rewritten: Rewritten::default() }
         };
         let deleted = |by: &crate::token::Token| {
             let hidden = serde_json::json!({"~source": {"by": first.id.to_string(), "at": 0}}).to_string();

@@ -1,4 +1,4 @@
-//! How far those who read the events are behind.
+//! What is measured now and then: how far those who read the events are behind, and how tenants stand.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::tell;
+use super::{health, tell};
 use crate::{
     http::Service,
     metrics::Lags,
@@ -21,7 +21,8 @@ use crate::{
 /// How often the metrics are told.
 const MEASURE: Duration = Duration::from_secs(10);
 
-/// Now and then: tells the metrics how far consumers, webhooks, streams and the sinks of this process are behind.
+/// Now and then: tells the metrics how far consumers, webhooks, streams and the sinks of this process are behind, and how
+/// each tenant stands.
 pub async fn measure(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
     let mut ticks = interval(MEASURE);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -31,6 +32,7 @@ pub async fn measure(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
             _ = stopped.changed() => return,
         }
         tell("measuring how far readers of events are behind", lags(&service).await);
+        tell("measuring how tenants stand", health::show(&service).await);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What operators stumbled over: messages that name the true cause, and commands that ask before they
 //! overwrite.
 
-use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -320,6 +320,40 @@ async fn doctor_looks_at_the_machine_and_the_way_to_the_server() {
     // The listener of administrators is another program.
     let (code, [_, _, probe, _]) = doctor(&server.admin());
     assert_eq!((code, probe.as_str()), (Some(1), "failing"));
+}
+
+#[test]
+fn doctor_looks_at_the_disk_and_at_the_certificate() {
+    let (world, _) = World::with_tenant("acme");
+    let (cert, key) = (world.file("cert.pem", ""), world.file("key.pem", ""));
+    let certify = |days: u64, has_ended: bool| {
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let mut wanted = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let days = Duration::from_secs(days * 86_400 + 3600);
+        wanted.not_after =
+            rcgen::date_time_ymd(1970, 1, 1) + if has_ended { now.saturating_sub(days) } else { now + days };
+        std::fs::write(&cert, wanted.self_signed(&pair).unwrap().pem()).unwrap();
+        std::fs::write(&key, pair.serialize_pem()).unwrap();
+    };
+    let looked = |name: &str| {
+        let outcome = world.run(&["doctor", "--json", "--tls-cert", &cert, "--tls-key", &key]);
+        let checks: Value = serde_json::from_slice(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome:?}"));
+        let check = checks.as_array().unwrap().iter().find(|check| check["check"] == name).unwrap();
+        (check["state"].as_str().unwrap().to_owned(), check["detail"].as_str().unwrap().to_owned())
+    };
+    for (days, has_ended, state, words) in [
+        (400, false, "ok", "is good for 400 days"),
+        (10, false, "warning", "ends in 10 day(s): renew it"),
+        (1, true, "failing", "renew it, and send SIGHUP"),
+    ] {
+        certify(days, has_ended);
+        let (found, detail) = looked("certificate");
+        assert!(found == state && detail.contains(words), "{found} {detail}");
+    }
+    std::fs::write(&cert, "no certificate").unwrap();
+    assert_eq!(looked("certificate").0, "failing");
+    assert!(looked("disk").1.contains(" MiB are free for "));
 }
 
 #[test]

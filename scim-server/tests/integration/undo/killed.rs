@@ -1,12 +1,15 @@
-//! The server is killed in the middle of what puts many back. The same command, given again, completes it: everything
-//! is then as before the burst.
+//! The server is killed in the middle of a burst, of what puts it back, and of what ends it. The same command, given
+//! again, completes it: everything is then as before the burst.
 
-use std::process::{Command, Output, Stdio};
+use std::{
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
 use super::{BULK, deactivate_all, model::State, newest, people};
-use crate::server::{Client, Options, TestServer, program};
+use crate::server::{Client, Options, PATIENCE, TestServer, program};
 
 /// How many users the burst takes.
 const USERS: usize = 400;
@@ -102,5 +105,102 @@ async fn a_restore_of_many_is_completed_by_the_same_command() {
         assert!(done.status.success() || !middle, "{done:?}");
         assert_eq!(State::read(&server.client()).await, before, "round {round}");
     }
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+/// The burst itself is cut off: what is gone is gone whole, and comes back.
+#[tokio::test]
+async fn a_burst_of_deletions_that_is_cut_off_is_put_back() {
+    let (mut server, client, users) = populated(json!({"brake": {"users": 100, "window": "30d"}})).await;
+    let before = State::read(&client).await;
+    for round in 0..ROUNDS {
+        let (client, since) = (server.client(), newest(&server));
+        let one = |id: &String| json!({"method": "DELETE", "path": format!("/Users/{id}")});
+        let operations: Vec<_> = users.iter().map(one).collect();
+        let body = json!({"schemas": [BULK], "Operations": operations}).to_string();
+        let bulk = server.client();
+        let burst = tokio::spawn(async move {
+            let authorization = bulk.authorization();
+            let headers = [("authorization", authorization.as_str()), ("content-type", "application/scim+json")];
+            // Nobody answers.
+            drop(bulk.try_send("POST", "/Bulk", &headers, Some(body)).await);
+        });
+        let left = USERS - 1 - round * USERS / 8;
+        while active(&client).await > left && !burst.is_finished() {}
+        server.kill();
+        burst.await.expect("the burst ends");
+        server.launch();
+        assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+        let is_tripped = server.run_json(&["brake", "show", "--tenant", "test", "--json"])["state"] == "tripped";
+        let undo = if is_tripped { vec!["brake", "undo"] } else { vec!["undo", "--since", &since] };
+        let done = server.run(&[&undo[..], &["--tenant", "test", "--json"]].concat());
+        assert!(done.status.success(), "{done:?}");
+        assert_eq!(State::read(&server.client()).await, before, "round {round}");
+    }
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+/// Once it is approved everything goes out, and nothing twice.
+#[tokio::test]
+async fn an_approval_is_whole_or_was_not() {
+    let mut server = TestServer::start();
+    let users = people(&server.client(), 3 * ROUNDS).await;
+    let file = server.scratch("brake.json");
+    for (round, gone) in users.chunks(3).enumerate() {
+        // A brake that was changed counts anew.
+        std::fs::write(&file, json!({"brake": {"users": 1, "window": format!("{}d", round + 1)}}).to_string())
+            .expect("the settings");
+        server.run_json(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"]);
+        delete_all(&server.client(), gone).await;
+        let show = |server: &TestServer| server.run_json(&["brake", "show", "--tenant", "test", "--json"]);
+        assert_eq!(show(&server)["state"], "tripped", "round {round}");
+        let mut command = started(&server, &["brake", "approve"]);
+        std::thread::sleep(Duration::from_millis(20 * round as u64));
+        server.kill();
+        drop(command.wait());
+        server.launch();
+        let stands = show(&server);
+        let again = server.run(&["brake", "approve", "--tenant", "test", "--json"]);
+        assert_eq!(again.status.success(), stands["state"] == "tripped", "{stands} {again:?}");
+        let stands = show(&server);
+        assert_eq!((&stands["state"], &stands["held_events"]), (&json!("approved"), &json!(0)), "{stands}");
+    }
+    let told = told(&server, "brake.approved");
+    assert_eq!(told.len(), ROUNDS, "{told:?}");
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+/// The targets of the events of a type.
+fn told(server: &TestServer, name: &str) -> Vec<String> {
+    let told = server.run(&["events", "--tenant", "test", "--types", name, "--json"]).stdout;
+    let told = String::from_utf8(told).expect("text");
+    told.lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an event")["resource"]["id"].to_string())
+        .collect()
+}
+
+/// Whoever is purged is purged once and whole, however often the purge begins anew.
+#[tokio::test]
+async fn a_purge_that_is_killed_goes_on() {
+    let (mut server, client, users) = populated(json!({})).await;
+    delete_all(&client, &users).await;
+    let file = server.scratch("window.json");
+    std::fs::write(&file, json!({"restore_window": "1ms"}).to_string()).expect("the settings");
+    server.run_json(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"]);
+    // It begins with the start of a server.
+    for most in [USERS / 3, USERS] {
+        server.kill();
+        server.launch();
+        let end = Instant::now() + PATIENCE;
+        while told(&server, "user.purged").len() < most {
+            assert!(Instant::now() < end, "nothing is purged: {}", server.log());
+        }
+    }
+    let mut purged = told(&server, "user.purged");
+    purged.sort();
+    purged.dedup();
+    assert_eq!((purged.len(), told(&server, "user.purged").len()), (USERS, USERS));
+    let gone = server.run(&["user", "restore", "--tenant", "test", &users[USERS - 1]]);
+    assert_eq!(gone.status.code(), Some(1), "{gone:?}");
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }

@@ -13,8 +13,8 @@ const LIMIT: usize = 3;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct User {
-    name: String,
-    title: Option<String>,
+    pub name: String,
+    pub title: Option<String>,
     pub active: bool,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct User {
 pub(super) struct State {
     pub users: BTreeMap<String, User>,
     /// The members of each group.
-    groups: BTreeMap<String, BTreeSet<String>>,
+    pub groups: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// What was counted, and how everything was before the first of it.
@@ -35,18 +35,29 @@ struct Tally {
 }
 
 /// The server as it should be.
-#[derive(Default)]
-struct Model {
-    now: State,
+pub(super) struct Model {
+    pub now: State,
     /// Deleted users with the groups that held them, and deleted groups with their members.
-    users: BTreeMap<String, (User, BTreeSet<String>)>,
-    groups: BTreeMap<String, BTreeSet<String>>,
+    pub users: BTreeMap<String, (User, BTreeSet<String>)>,
+    pub groups: BTreeMap<String, BTreeSet<String>>,
     lost: Tally,
     deleted: Tally,
     left: BTreeMap<String, Tally>,
-    /// How it was before the burst, while the brake holds.
-    tripped: Option<State>,
+    /// How it was before the burst, while the brake holds or refuses.
+    pub tripped: Option<State>,
+    /// More users than this, or members of one group, trip the brake.
+    pub limit: usize,
+    /// Whether it refuses, and does not hold.
+    pub refuses: bool,
     made: usize,
+}
+
+impl Model {
+    /// Nobody is there. `refuses` is how the brake stops.
+    pub fn new(refuses: bool) -> Self {
+        let (now, users, groups, lost, deleted, left) = Default::default();
+        Self { now, users, groups, lost, deleted, left, tripped: None, limit: LIMIT, refuses, made: 0 }
+    }
 }
 
 impl State {
@@ -76,18 +87,20 @@ impl State {
 }
 
 impl Model {
-    /// Counts what one write takes away.
-    fn count(&mut self, user: Option<(&str, bool, bool)>, group: Option<(&str, usize)>) {
+    /// Counts what one write takes away. False if it is refused.
+    pub fn count(&mut self, user: Option<(&str, bool, bool)>, group: Option<(&str, usize)>) -> bool {
+        let is_loss = user.is_some_and(|(_, deactivates, deletes)| deactivates || deletes)
+            || group.is_some_and(|(_, leaves)| leaves > 0);
         if self.tripped.is_some() {
-            return;
+            return !(self.refuses && is_loss);
         }
-        let now = self.now.clone();
+        let (now, limit) = (self.now.clone(), self.limit);
         let over = |tally: &mut Tally, who: Option<&str>, leaves: usize| {
             let before = tally.before.get_or_insert(now.clone()).clone();
             let mut counted = tally.clone();
             counted.who.extend(who.map(str::to_owned));
             counted.leaves += leaves;
-            if counted.who.len() > LIMIT || counted.leaves > LIMIT {
+            if counted.who.len() > limit || counted.leaves > limit {
                 return Some(before);
             }
             *tally = counted;
@@ -106,9 +119,23 @@ impl Model {
             trip = trip.or_else(|| over(self.left.entry(id.to_owned()).or_default(), None, leaves));
         }
         self.tripped = trip;
+        !(self.refuses && self.tripped.is_some())
     }
 
-    fn delete_user(&mut self, id: &str) {
+    /// The users of whom something is counted.
+    pub fn counted(&self) -> BTreeSet<String> {
+        let before = self.tripped.iter().flat_map(|before| before.users.keys());
+        let counted = self.lost.who.iter().chain(&self.deleted.who);
+        before.chain(counted).cloned().collect()
+    }
+
+    /// Lets everything go on, and counts anew by another limit.
+    pub fn approve(&mut self) {
+        (self.lost, self.deleted, self.left, self.tripped) = Default::default();
+        self.limit = if self.limit == LIMIT { LIMIT + 1 } else { LIMIT };
+    }
+
+    pub fn delete_user(&mut self, id: &str) {
         let groups = self.now.of_groups(id);
         let Some(user) = self.now.users.remove(id) else { return };
         for group in &groups {
@@ -117,7 +144,7 @@ impl Model {
         self.users.insert(id.to_owned(), (user, groups));
     }
 
-    fn restore_user(&mut self, id: &str) {
+    pub fn restore_user(&mut self, id: &str) {
         let Some((user, groups)) = self.users.remove(id) else { return };
         self.now.users.insert(id.to_owned(), user);
         for group in groups {
@@ -127,7 +154,7 @@ impl Model {
         }
     }
 
-    fn restore_group(&mut self, id: &str) {
+    pub fn restore_group(&mut self, id: &str) {
         let Some(mut members) = self.groups.remove(id) else { return };
         members.retain(|member| {
             if let Some((_, groups)) = self.users.get_mut(member) {
@@ -147,7 +174,7 @@ impl Model {
     }
 
     /// What went since the burst began is there again, and nothing is counted.
-    fn undo_losses(&mut self) {
+    pub fn undo_losses(&mut self) {
         let Some(before) = self.tripped.take() else { return };
         for id in before.users.keys().filter(|id| !self.now.users.contains_key(*id)).cloned().collect::<Vec<_>>() {
             self.restore_user(&id);
@@ -318,7 +345,7 @@ async fn any_history_ends_in_the_state_that_the_model_says() {
         let mut world = World {
             client: server.client(),
             server: &server,
-            model: Model::default(),
+            model: Model::new(false),
             random: StdRng::seed_from_u64(seed),
             recent: BTreeSet::new(),
             begun: None,

@@ -1,0 +1,41 @@
+//! What became of a call counts for its tenant: whether its provider is served, and why not.
+
+use scim_protocol::Timestamp;
+
+use super::Notes;
+use crate::{
+    http::Service,
+    metrics::{Operation, Refused},
+    store::TenantId,
+};
+
+impl Service {
+    /// Counts a call that was answered with that status. Pages for people are no calls of a provider.
+    pub(super) fn count_for_tenant(&self, notes: &Notes<'_>, at: Timestamp, status: u16) {
+        if notes.operation == Operation::Setup {
+            return;
+        }
+        let named = || notes.segment.as_deref().and_then(TenantId::parse);
+        let Some(tenant) = notes.caller.as_ref().map_or_else(named, |(_, tenant)| Some(tenant.id)) else { return };
+        let Some(health) = self.access.health(tenant) else { return };
+        let refused = Refused::of(status);
+        if let Some(why) = refused {
+            health.refuse(why);
+        }
+        // A provider that looks for somebody who is not there is served.
+        let is_served = match refused {
+            None => true,
+            Some(why) => why == Refused::NotFound && notes.operation != Operation::Unknown,
+        };
+        if is_served && notes.may_write {
+            health.serve(at, refused.is_none() && writes(notes.operation));
+        }
+    }
+}
+
+fn writes(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Create | Operation::Replace | Operation::Modify | Operation::Delete | Operation::Bulk
+    )
+}

@@ -8,6 +8,7 @@ mod call;
 mod fill;
 mod lists;
 mod population;
+mod taken;
 mod usual;
 
 use std::{
@@ -19,15 +20,16 @@ use std::{
 };
 
 pub use call::Call;
-pub use lists::{PeopleQuery, supported};
+pub use lists::{PeopleQuery, supported, total_of};
 pub use population::PEOPLE;
 use serde_json::{Value, json};
+pub use taken::about;
 use tokio::sync::{OnceCell, RwLock};
 
 use crate::{
     discovery::Discovery,
     draft,
-    exchange::{Answer, Circumstances, Client, Exchange, Request, Strangers},
+    exchange::{Answer, Circumstances, Client, Exchange, Request, Strangers, redirect},
     ledger::Ledger,
     subject::Subject,
     uri::{self, Target},
@@ -238,6 +240,11 @@ impl Context {
         self.server.client.token()
     }
 
+    /// Whether the server can know the run by its certificate alone.
+    pub fn is_known_by_certificate(&self) -> bool {
+        self.server.client.is_known_by_certificate()
+    }
+
     /// A name that nothing else has, marked as ours.
     pub fn fresh_name(&self) -> String {
         let number = self.server.counter.fetch_add(1, Ordering::Relaxed);
@@ -323,8 +330,18 @@ impl Context {
         format!("{}-people", self.server.mark)
     }
 
-    /// Sends, and keeps what was sent and what came.
+    /// Sends, and follows where the answer leads.
     async fn send(&self, request: Request) -> Result<Answer, Stop> {
+        let mut answer = self.send_once(request).await?;
+        for _ in 0..redirect::MOST {
+            let Some(next) = redirect::followed(self.base(), &answer) else { break };
+            answer = self.send_once(next).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Sends, and keeps what was sent and what came.
+    async fn send_once(&self, request: Request) -> Result<Answer, Stop> {
         let request = Arc::new(request);
         let (server, asked) = (Arc::clone(&self.server), Arc::clone(&request));
         // The lock is taken before the task starts. Otherwise a request that starts just when a run is interrupted
@@ -437,12 +454,23 @@ impl<'a> Draft<'a> {
                 "The server answers 400 to a resource with several {name}, which create-multi-valued is about."
             )));
         }
-        self.made(&answer)
+        self.made(&answer).await
     }
 
-    /// The resource that an answer to [`Self::post`] says was made.
-    pub fn made(&self, answer: &Answer) -> Result<Resource, Stop> {
-        answer.status(201).map_err(as_error)?;
+    /// The resource that an answer to [`Self::post`] says was made. Its body SHOULD have it (RFC 7644 §3.3); otherwise it
+    /// is read where the header says that it is. Whether the status is 201 is for create-status.
+    pub async fn made(&self, answer: &Answer) -> Result<Resource, Stop> {
+        match answer.header("location") {
+            Some(location) if answer.status == 201 && answer.body.trim().is_empty() => {
+                self.shown(&self.scim.follow(location).map_err(as_error)?.await?)
+            }
+            _ => self.shown(answer),
+        }
+    }
+
+    /// The same for an answer with a body.
+    fn shown(&self, answer: &Answer) -> Result<Resource, Stop> {
+        answer.success().map_err(as_error)?;
         let body = answer.object().map_err(as_error)?.clone();
         let Some(id) = body["id"].as_str().map(str::to_owned) else {
             return Err(Stop::Error(format!("The answer to {} has no id.", answer.asked())));

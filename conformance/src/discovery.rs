@@ -28,6 +28,21 @@ pub enum Assumed {
     Sort,
     Bulk,
     Etag,
+    /// schemas, patch and filter: what most servers have that have no discovery
+    Usual,
+    /// All of these
+    All,
+}
+
+impl Assumed {
+    /// What a word stands for, where it stands for several.
+    const fn parts(self) -> Option<&'static [Self]> {
+        match self {
+            Self::Usual => Some(&[Self::Schemas, Self::Patch, Self::Filter]),
+            Self::All => Some(&[Self::Schemas, Self::Patch, Self::Filter, Self::Sort, Self::Bulk, Self::Etag]),
+            _ => None,
+        }
+    }
 }
 
 /// The URN of the User schema (RFC 7643 §4.1).
@@ -66,6 +81,10 @@ impl Discovery {
     #[must_use]
     pub fn assuming(mut self, assumed: &[Assumed]) -> Self {
         for one in assumed {
+            if let Some(parts) = one.parts() {
+                self = self.assuming(parts);
+                continue;
+            }
             let feature = match one {
                 Assumed::Schemas => {
                     self.resource_types = presumed::resource_types();
@@ -77,6 +96,7 @@ impl Discovery {
                 Assumed::Sort => "sort",
                 Assumed::Bulk => "bulk",
                 Assumed::Etag => "etag",
+                Assumed::Usual | Assumed::All => continue,
             };
             if !self.config.is_object() {
                 self.config = json!({});
@@ -116,6 +136,15 @@ impl Discovery {
     pub fn endpoint(&self, name: &str) -> Option<String> {
         let written = self.resource_type(name)?["endpoint"].as_str()?;
         Some(uri::endpoint(&self.base, written))
+    }
+
+    /// A path as the server declares it: the endpoint of a resource type may end with a slash.
+    pub fn as_declared(&self, path: String) -> String {
+        let end = path.find('?').unwrap_or(path.len());
+        let (endpoint, query) = path.split_at(end);
+        let mut written = self.resource_types.iter().filter_map(|one| one["endpoint"].as_str());
+        let has_slash = written.any(|one| one.ends_with('/') && uri::endpoint(&self.base, one) == endpoint);
+        if has_slash { format!("{endpoint}/{query}") } else { path }
     }
 
     /// The names of the resource types.
@@ -213,5 +242,17 @@ mod tests {
         assert!(discovery.attribute("User", &format!("{ENTERPRISE}:department")).is_some());
         assert!(discovery.attribute("User", "name.middleName").is_none());
         assert!(discovery.attribute("Group", "name").is_none());
+    }
+
+    #[test]
+    fn an_endpoint_keeps_its_slash() {
+        let types =
+            json!({"Resources": [{"name": "User", "endpoint": "/Users/"}, {"name": "Group", "endpoint": "Groups"}]});
+        let discovery = Discovery::new(None, Some(&types), None).at("https://example.com/scim");
+        let declared = |path: &str| discovery.as_declared(path.to_owned());
+        assert_eq!(discovery.endpoint("User").as_deref(), Some("/Users"));
+        assert_eq!(declared("/Users?count=1"), "/Users/?count=1");
+        assert_eq!((declared("/Users"), declared("/Users/1")), ("/Users/".to_owned(), "/Users/1".to_owned()));
+        assert_eq!(declared("/Groups"), "/Groups");
     }
 }

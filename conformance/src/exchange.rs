@@ -4,6 +4,7 @@
 //! not JSON is kept as text, since a proxy's error page is evidence too.
 
 mod bearer;
+mod body;
 mod client;
 mod connection;
 mod not_sent;
@@ -11,6 +12,7 @@ mod oauth;
 mod patience;
 mod privacy;
 mod proxy;
+pub mod redirect;
 mod renewal;
 mod settings;
 mod tls;
@@ -44,6 +46,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     pub body: Option<Bytes>,
     pub anonymous: bool,
+    /// Whether 308 is an answer that is looked for, and not followed.
+    pub unfollowed: bool,
 }
 
 impl Request {
@@ -66,7 +70,8 @@ pub struct Answer {
 impl Answer {
     /// From its parts; the body is read as JSON where it is JSON.
     pub fn new(request: Arc<Request>, status: u16, headers: HeaderMap, body: String) -> Self {
-        let json = serde_json::from_str(&body).ok();
+        // A byte order mark is a fault that media-json tells; it hides nothing else (RFC 8259 §8.1).
+        let json = serde_json::from_str(body.strip_prefix('\u{feff}').unwrap_or(&body)).ok();
         Self { status, headers, body, request, json }
     }
 
@@ -122,13 +127,19 @@ impl Answer {
         Err(Stop::Unmet(format!("Expected {} to be refused with a 4xx status; got {}.", self.asked(), self.status)))
     }
 
-    /// Ends the case where the server says that it does not support such a request (RFC 7644 §3.12).
+    /// Ends the case where the server says that it does not support such a request, or that it is to be sent somewhere
+    /// else (RFC 7644 §3.12, table 8), where the token is not sent.
     fn implemented(&self) -> Result<(), Stop> {
-        if self.status != 501 {
-            return Ok(());
-        }
         let method = &self.request.method;
-        Err(Stop::Skip(format!("The server answers 501 to a {method}: it does not support that request.")))
+        match self.status {
+            501 => Err(Stop::Skip(format!("The server answers 501 to a {method}: it does not support that request."))),
+            307 | 308 => Err(Stop::Error(format!(
+                "{} is redirected to {}, where the token is not sent: it is not below --url.",
+                self.asked(),
+                shorten(self.header("location").unwrap_or("nowhere"), 200)
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Demands that the request is supported at all: for the cases about what every server has to support, or declares.
@@ -174,11 +185,18 @@ impl Answer {
     pub fn kind(&self) -> String {
         let start = self.body.trim_start();
         let is_html = start.get(..1) == Some("<") && start.to_ascii_lowercase().contains("<html");
-        match (is_html, start.is_empty()) {
+        let body = match (is_html, start.is_empty()) {
             (true, _) => format!("an HTML page ({}), perhaps of a proxy or of a login form", title(start)),
             (_, true) => format!("an empty body with status {}", self.status),
             _ => format!("status {} and \"{}\"", self.status, shorten(start, 80)),
-        }
+        };
+        body + &self.elsewhere()
+    }
+
+    /// Where a redirection leads, for a sentence.
+    fn elsewhere(&self) -> String {
+        let location = self.header("location").filter(|_| (300..400).contains(&self.status));
+        location.map_or_else(String::new, |location| format!(", and a redirection to {}", shorten(location, 200)))
     }
 
     fn detail(&self) -> String {
@@ -254,7 +272,11 @@ impl Exchange {
         let path = request.path(about.base);
         let hidden = answer.ok().and_then(|answer| strangers.hidden(path, answer.json(), about.is_ours));
         let secrets = about.client.secrets();
-        let hide = |text: &str| shorten(&privacy::without_secrets(&secrets, text), MOST_BODY);
+        let hide = |text: &str| {
+            // What is cut off later is not searched.
+            let text = privacy::without_secrets(&secrets, &shorten(text, 2 * MOST_BODY));
+            shorten(&text, MOST_BODY)
+        };
         let hide_ids = |text: &str| hide(&strangers.without_ids(text));
         let mut headers: BTreeMap<_, _> =
             request.headers.iter().map(|(name, value)| (name.clone(), hide(value))).collect();

@@ -3,7 +3,7 @@
 //! A server may write an endpoint, a location or a `$ref` as an absolute URL, as a path from the root of its host, or
 //! relative to the base URL (RFC 7643 §2.3.7 says that the base URL is what relative URIs are resolved against).
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
 /// What stays as it is in a path segment or a query parameter (RFC 3986 §2.3).
@@ -23,6 +23,19 @@ pub enum Target {
     OtherHost(String),
     /// Nothing below the base URL: the whole URL.
     Outside(String),
+}
+
+/// Whether two references lead to the same place. An id may stand in a path with its `@`, or with `%40`.
+pub fn is_same(one: &Target, other: &Target) -> bool {
+    let decoded = |target: &Target| {
+        let (kind, text) = match target {
+            Target::Here(path) => (0, path),
+            Target::OtherHost(path) => (1, path),
+            Target::Outside(url) => (2, url),
+        };
+        (kind, percent_decode_str(text).collect::<Vec<_>>())
+    };
+    decoded(one) == decoded(other)
 }
 
 /// Resolves a reference that the server gave.
@@ -87,5 +100,10 @@ mod tests {
     fn ids_are_encoded() {
         assert_eq!(segment("a b/c?d"), "a%20b%2Fc%3Fd");
         assert_eq!(segment("2819c223-7f76"), "2819c223-7f76");
+        let at = |written: &str| locate(BASE, written);
+        assert!(is_same(&at("Users/a@b"), &at("https://example.com/scim/v2/Users/a%40b")));
+        assert!(
+            !is_same(&at("Users/a"), &at("Users/b")) && !is_same(&at("Users/a"), &at("http://a.b/scim/v2/Users/a"))
+        );
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     },
     context::Context,
     ensure,
+    exchange::Answer,
     verdict::{Outcome, Stop, brief},
 };
 
@@ -177,6 +178,7 @@ async fn keeps_time(scim: &Context) -> Outcome {
 async fn refuses(scim: &Context, kind: &str, value: Value) -> Outcome {
     let place = of(scim, kind)?;
     let answer = scim.user().with(place.holding(&value)).post().await?;
+    scim.post_refused_or_taken(&answer).await?;
     not_in(&answer, &place.path(), |user| place.value(user).clone(), &value)
 }
 
@@ -185,15 +187,12 @@ async fn not_taken(scim: &Context, name: &str, value: Value) -> Outcome {
     let mut body = scim.user().body().clone();
     body[name] = value.clone();
     let answer = scim.post(scim.users(), &body).await?;
+    scim.post_refused_or_taken(&answer).await?;
     not_in(&answer, name, |user| user[name].clone(), &value)
 }
 
-fn not_in(answer: &crate::exchange::Answer, name: &str, read: impl Fn(&Value) -> Value, value: &Value) -> Outcome {
-    if answer.status >= 400 {
-        answer.refused()?;
-        return Ok(());
-    }
-    let got = read(answer.object()?);
+fn not_in(answer: &Answer, name: &str, read: impl Fn(&Value) -> Value, value: &Value) -> Outcome {
+    let got = if answer.status < 300 { read(answer.json()) } else { Value::Null };
     ensure!(got != *value, "Expected {name} not to be {value}, which is of another type; it is.");
     Ok(())
 }

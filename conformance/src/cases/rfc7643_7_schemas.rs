@@ -20,7 +20,7 @@ const SECTION: &str = "RFC 7643 §7";
 const USERS: &[Need] = &[Type("User")];
 
 const CASES: &[Case] = &[
-    // RFC 7643 §3 asks it of all resources, and the examples of §8.7 do without.
+    // RFC 7643 §3 asks it of all resources; the examples of §8.7 do without, which erratum 8417 corrects for some.
     Case::should("schema-urn", SECTION, "Each schema names the schema Schema.", run!(urn)),
     Case::must("schema-id", SECTION, "Each schema has a URI as its id, and no two have the same.", run!(id)),
     Case::must("schema-attributes", SECTION, "Each schema has a list of attributes.", run!(attributes)),

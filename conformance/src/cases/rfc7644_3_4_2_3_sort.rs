@@ -178,7 +178,7 @@ async fn by_department(scim: &Context) -> Outcome {
 
 /// Demands that users made in this order are found in the order of `expect`, by position.
 async fn in_order(scim: &Context, made: &[Resource], by: &str, expect: &[usize]) -> Outcome {
-    let any: Vec<_> = made.iter().map(|one| format!("id eq \"{}\"", one.id)).collect();
+    let any: Vec<_> = made.iter().map(|one| format!("id eq {}", json!(one.id))).collect();
     let filter = any.join(" or ");
     let found = scim.walk(scim.get(scim.users()).filter(&filter).query("sortBy", by)).await?;
     let position = |one: &Value| made.iter().position(|known| one["id"] == known.id);

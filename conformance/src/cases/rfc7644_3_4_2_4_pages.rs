@@ -8,7 +8,7 @@ use crate::{
         Need::{self, IndexPages, Type},
         run,
     },
-    context::{Context, PeopleQuery},
+    context::{Context, PeopleQuery, total_of},
     ensure,
     verdict::{Outcome, Stop, equals},
 };
@@ -83,16 +83,23 @@ impl Page {
         resources.filter_map(|one| one["id"].as_str()).collect()
     }
 
+    /// Ends the case where the page is the whole result: then it need not say where it stands (RFC 7644 §3.4.2).
+    fn is_part(&self) -> Outcome {
+        let found = u64::try_from(self.ids().len()).unwrap_or(u64::MAX);
+        if total_of(&self.list).is_some_and(|total| total <= found) {
+            let why = "The page is the whole result, which page-count and page-start-counts-from-one are about.";
+            return Err(Stop::Skip(why.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Demands the number of the people in totalResults; where others are found too, at least that.
     fn counts_all(&self) -> Outcome {
+        let (written, total) = (&self.list["totalResults"], total_of(&self.list));
         if self.alone {
-            return equals(&self.list, "/totalResults", 4);
+            ensure!(total == Some(4), "Expected totalResults to be 4; it is {written}.");
         }
-        let total = &self.list["totalResults"];
-        ensure!(
-            total.as_u64().is_some_and(|total| total >= 4),
-            "Expected totalResults to be 4 or more; it is {total}."
-        );
+        ensure!(total.is_some_and(|total| total >= 4), "Expected totalResults to be 4 or more; it is {written}.");
         Ok(())
     }
 }
@@ -110,16 +117,22 @@ async fn count(scim: &Context) -> Outcome {
 }
 
 async fn total(scim: &Context) -> Outcome {
-    page(scim, 1, 2).await?.counts_all()
+    let page = page(scim, 1, 2).await?;
+    let total = &page.list["totalResults"];
+    ensure!(total.is_u64(), "Expected totalResults to be a number (RFC 7644 §3.4.2.4, table 6); it is {total}.");
+    page.counts_all()
 }
 
 async fn items(scim: &Context) -> Outcome {
     let page = page(scim, 1, 2).await?;
+    page.is_part()?;
     equals(&page.list, "/itemsPerPage", page.ids().len())
 }
 
 async fn start(scim: &Context) -> Outcome {
-    equals(&page(scim, 3, 2).await?.list, "/startIndex", 3)
+    let page = page(scim, 3, 2).await?;
+    page.is_part()?;
+    equals(&page.list, "/startIndex", 3)
 }
 
 async fn no_resources(scim: &Context, count: i64) -> Outcome {
@@ -130,20 +143,25 @@ async fn no_resources(scim: &Context, count: i64) -> Outcome {
 }
 
 async fn from_the_start(scim: &Context, start: i64) -> Outcome {
-    equals(&page(scim, start, 2).await?.list, "/startIndex", 1)
+    let page = page(scim, start, 2).await?;
+    page.is_part()?;
+    equals(&page.list, "/startIndex", 1)
 }
 
 async fn default_start(scim: &Context) -> Outcome {
     let answer = scim.people_query().await?.call.query("count", 2).await?;
-    let list = answer.status(200)?.object()?;
+    let page = Page { list: answer.status(200)?.object()?.clone(), alone: false };
+    page.is_part()?;
+    let list = &page.list;
     // A server whose default method is the cursor begins with the first too, and does not say so.
     if list["startIndex"].is_null() && !list["nextCursor"].is_null() { Ok(()) } else { equals(list, "/startIndex", 1) }
 }
 
 async fn beyond(scim: &Context) -> Outcome {
-    let total = page(scim, 1, 2).await.ok().and_then(|page| page.list["totalResults"].as_i64());
+    let total = page(scim, 1, 2).await.ok().and_then(|page| total_of(&page.list));
     // Well behind the last, also when others make some meanwhile; a server may limit what it takes.
-    let page = page(scim, total.unwrap_or_default().saturating_add(1000), 2).await?;
+    let start = i64::try_from(total.unwrap_or_default().saturating_add(1000)).unwrap_or(i64::MAX);
+    let page = page(scim, start, 2).await?;
     let found = page.ids().len();
     ensure!(found == 0, "Expected no resources behind the last; there are {found}.");
     page.counts_all()

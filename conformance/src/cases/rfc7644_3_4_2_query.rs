@@ -9,8 +9,9 @@ use crate::{
         Need::{self, Attribute, Filter, Type},
         run,
     },
-    context::{Context, LIST, supported},
+    context::{Context, LIST, about, supported, total_of},
     ensure,
+    exchange::Answer,
     verdict::{Outcome, Stop, equals, holds},
 };
 
@@ -101,7 +102,18 @@ async fn one(scim: &Context) -> Result<Value, Stop> {
     scim.people().await?;
     let answer = scim.get(scim.users()).filter(ada(scim)).await?;
     supported(&answer, &ada(scim))?;
-    Ok(answer.status(200)?.object()?.clone())
+    let list = answer.status(200).and_then(Answer::object).map_err(|stop| about(stop, "filter-eq"))?;
+    Ok(list.clone())
+}
+
+/// The resource in it.
+fn first(list: &Value) -> Result<&Value, Stop> {
+    let found = &list["Resources"][0];
+    if found.is_object() {
+        Ok(found)
+    } else {
+        Err(Stop::Skip("Nothing is found, which filter-eq is about.".to_owned()))
+    }
 }
 
 fn ada(scim: &Context) -> String {
@@ -128,19 +140,21 @@ async fn nothing(scim: &Context) -> Outcome {
     let filter = format!("userName eq \"{}\"", scim.fresh_name());
     let answer = scim.get(scim.users()).filter(&filter).await?;
     supported(&answer, &filter)?;
-    equals(answer.status(200)?.object()?, "/totalResults", 0)
+    let list = answer.status(200)?.object()?;
+    ensure!(total_of(list) == Some(0), "Expected totalResults to be 0; it is {}.", list["totalResults"]);
+    Ok(())
 }
 
 async fn whole(scim: &Context) -> Outcome {
     let list = one(scim).await?;
     let Some(ada) = scim.people().await?.first() else { return Ok(()) };
     let read = scim.read(ada).await?;
-    holds(&list["Resources"][0], &read)
+    holds(first(&list)?, &read)
 }
 
 async fn has(scim: &Context, pointer: &str) -> Outcome {
     let list = one(scim).await?;
-    let value = &list["Resources"][0].pointer(pointer);
+    let value = &first(&list)?.pointer(pointer);
     let is_there = value.is_some_and(|value| !value.is_null() && *value != json!([]));
     ensure!(is_there, "Expected each resource of a list to have {}; there is none.", pointer.trim_start_matches('/'));
     Ok(())
@@ -150,7 +164,9 @@ async fn unknown_parameter(scim: &Context) -> Outcome {
     scim.people().await?;
     let answer = scim.get(scim.users()).filter(ada(scim)).query("noSuchParameter", "x").await?;
     supported(&answer, &ada(scim))?;
-    equals(answer.status(200)?.object()?, "/totalResults", 1)
+    let found = total_of(answer.status(200)?.object()?);
+    ensure!(found == Some(1), "Expected the query to find 1 user as without the parameter; it finds {found:?}.");
+    Ok(())
 }
 
 /// The ids of what a query finds.
@@ -182,7 +198,7 @@ async fn members(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
     scim.group().create().await?;
     let group = scim.group().with(json!({"members": [{"value": user.id}]})).create().await?;
-    finds(scim, &scim.endpoint("Group"), &format!("members.value eq \"{}\"", user.id), &[&group.id]).await
+    finds(scim, &scim.endpoint("Group"), &format!("members.value eq {}", json!(user.id)), &[&group.id]).await
 }
 
 async fn external_id(scim: &Context, upper: bool) -> Outcome {
@@ -207,11 +223,15 @@ async fn root(scim: &Context, filter: &str) -> Result<Vec<Value>, Stop> {
     answer.resources()
 }
 
+/// A condition that finds the two resources.
+pub(super) fn either(one: &str, other: &str) -> String {
+    format!("id eq {} or id eq {}", json!(one), json!(other))
+}
+
 async fn root_type(scim: &Context) -> Outcome {
     let (user, group) = (scim.user().create().await?, scim.group().create().await?);
-    let found =
-        root(scim, &format!("meta.resourceType eq \"Group\" and (id eq \"{}\" or id eq \"{}\")", user.id, group.id))
-            .await?;
+    let filter = format!("meta.resourceType eq \"Group\" and ({})", either(&user.id, &group.id));
+    let found = root(scim, &filter).await?;
     let ids: Vec<_> = found.iter().filter_map(|one| one["id"].as_str()).collect();
     ensure!(ids == [group.id.as_str()], "Expected the base URL to find the group alone; it finds {}.", ids.join(", "));
     Ok(())

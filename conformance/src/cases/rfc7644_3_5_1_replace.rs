@@ -140,7 +140,7 @@ fn body(user: &Resource, draft: &Draft<'_>, attributes: &Value) -> Value {
 async fn becomes(scim: &Context, start: Value, next: Value, expect: Value) -> Outcome {
     let draft = scim.user();
     let user = draft.clone().with(start).create().await?;
-    scim.put(&user.path, &body(&user, &draft, &next)).await?.success()?;
+    scim.put_taken(&scim.put(&user.path, &body(&user, &draft, &next)).await?).await?;
     holds(&scim.read(&user).await?, &scim.fill(expect))
 }
 
@@ -148,6 +148,7 @@ async fn status(scim: &Context) -> Outcome {
     let draft = scim.user();
     let user = draft.create().await?;
     let answer = scim.put(&user.path, &body(&user, &draft, &json!({"nickName": "Babs"}))).await?;
+    scim.put_taken(&answer).await?;
     holds(answer.status(200)?.object()?, &scim.fill(json!({"id": user.id, "nickName": "Babs"})))
 }
 
@@ -155,14 +156,18 @@ async fn id_stays(scim: &Context) -> Outcome {
     let draft = scim.user();
     let user = draft.create().await?;
     let answer = scim.put(&user.path, &body(&user, &draft, &json!({"id": "another-id"}))).await?;
-    equals(answer.status(200)?.object()?, "/id", user.id)
+    scim.put_taken(&answer).await?;
+    if !answer.json()["id"].is_null() {
+        equals(answer.json(), "/id", user.id.clone())?;
+    }
+    equals(&scim.read(&user).await?, "/id", user.id)
 }
 
 async fn meta_ignored(scim: &Context) -> Outcome {
     let draft = scim.user();
     let user = draft.create().await?;
     let meta = json!({"meta": {"resourceType": "Robot", "location": "https://example.com/x"}});
-    scim.put(&user.path, &body(&user, &draft, &meta)).await?.status(200)?;
+    scim.put_taken(&scim.put(&user.path, &body(&user, &draft, &meta)).await?).await?;
     let meta = scim.read(&user).await?["meta"].clone();
     ensure!(meta["location"] != "https://example.com/x", "Expected meta.location of the server; it is the client's.");
     equals(&meta, "/resourceType", "User")
@@ -172,7 +177,7 @@ async fn created_stays(scim: &Context) -> Outcome {
     let draft = scim.user();
     let user = draft.create().await?;
     let before = scim.read(&user).await?["meta"]["created"].clone();
-    scim.put(&user.path, &body(&user, &draft, &json!({"nickName": "Babs"}))).await?.success()?;
+    scim.put_taken(&scim.put(&user.path, &body(&user, &draft, &json!({"nickName": "Babs"}))).await?).await?;
     equals(&scim.read(&user).await?, "/meta/created", before)
 }
 
@@ -180,7 +185,7 @@ async fn whole(scim: &Context) -> Outcome {
     let user = scim.user().with(json!({"nickName": "Ann", "title": "Boss"})).create().await?;
     let mut document = scim.read(&user).await?;
     document[scim.text_name("nickName")] = json!("Babs");
-    scim.put(&user.path, &document).await?.status(200)?;
+    scim.put_taken(&scim.put(&user.path, &document).await?).await?;
     holds(&scim.read(&user).await?, &scim.fill(json!({"nickName": "Babs", "title": "Boss"})))
 }
 
@@ -195,7 +200,8 @@ async fn without_required(scim: &Context) -> Outcome {
 
 async fn unknown(scim: &Context) -> Outcome {
     let draft = scim.user();
-    scim.put(format!("{}/{}", scim.users(), scim.fresh_name()), draft.body()).await?.refused()?;
+    let answer = scim.put(format!("{}/{}", scim.users(), scim.fresh_name()), draft.body()).await?;
+    ensure!(answer.status >= 300, "Expected {} to be refused; got {}.", answer.asked(), answer.status);
     Ok(())
 }
 
@@ -203,7 +209,8 @@ async fn duplicate(scim: &Context) -> Outcome {
     let (taken, draft) = (scim.user(), scim.user());
     taken.create().await?;
     let user = draft.create().await?;
-    scim.put(&user.path, &body(&user, &draft, &json!({"userName": taken.name()}))).await?.refused()?;
+    // How it is refused, no MUST says.
+    scim.put(&user.path, &body(&user, &draft, &json!({"userName": taken.name()}))).await?;
     equals(&scim.read(&user).await?, "/userName", draft.name())
 }
 

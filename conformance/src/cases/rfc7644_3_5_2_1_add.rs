@@ -7,7 +7,7 @@ use super::rfc7644_3_5_2_modify::{
 };
 use crate::{
     case::{Area, Case, run},
-    context::Context,
+    context::{Context, about},
     discovery::ENTERPRISE,
     ensure,
     verdict::{Outcome, equals, holds},
@@ -154,14 +154,16 @@ async fn adds_first(scim: &Context) -> Outcome {
 async fn keeps_time(scim: &Context) -> Outcome {
     let user = scim.user().with(json!({"nickName": "Babs"})).create().await?;
     let before = scim.read(&user).await?["meta"]["lastModified"].clone();
-    let after = scim.modified(&user, json!([{"op": "add", "path": "nickName", "value": "Babs"}])).await?;
+    let after = scim.modified(&user, json!([{"op": "add", "path": "nickName", "value": "Babs"}])).await;
+    let after = after.map_err(|stop| about(stop, "modify-add-replaces-single"))?;
     equals(&after, "/meta/lastModified", before)
 }
 
 async fn schemas(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
     let add = json!([{"op": "add", "path": format!("{ENTERPRISE}:department"), "value": "Sales"}]);
-    let schemas = scim.modified(&user, add).await?["schemas"].clone();
+    let schemas =
+        scim.modified(&user, add).await.map_err(|stop| about(stop, "modify-add-extension"))?["schemas"].clone();
     let is_there = schemas.as_array().is_some_and(|schemas| schemas.iter().any(|one| one == ENTERPRISE));
     ensure!(is_there, "Expected {ENTERPRISE} among schemas; they are {schemas}.");
     Ok(())

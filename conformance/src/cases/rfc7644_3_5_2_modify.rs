@@ -11,8 +11,9 @@ use crate::{
         Need::{self, Attribute, Patch},
         run,
     },
-    context::{Context, PATCH_OP},
+    context::{Context, PATCH_OP, about},
     ensure,
+    exchange::Answer,
     verdict::{Outcome, Stop, equals, holds},
 };
 
@@ -222,7 +223,8 @@ async fn primary(scim: &Context) -> Outcome {
     first["primary"] = json!(true);
     second["primary"] = json!(true);
     let user = scim.user().with(json!({"emails": [first]})).create().await?;
-    let user = scim.modified(&user, json!([{"op": "add", "path": "emails", "value": [second]}])).await?;
+    let add = json!([{"op": "add", "path": "emails", "value": [second]}]);
+    let user = scim.modified(&user, add).await.map_err(|stop| about(stop, "modify-add-appends"))?;
     let emails = user["emails"].as_array().cloned().unwrap_or_default();
     let primary: Vec<_> =
         emails.iter().filter(|one| one["primary"] == true).filter_map(|one| one["value"].as_str()).collect();
@@ -234,11 +236,20 @@ async fn primary(scim: &Context) -> Outcome {
     Ok(())
 }
 
+/// Ends the case where the operation that is to fail is taken: then nothing is known of what a failure leaves.
+pub(super) fn failed(answer: &Answer) -> Outcome {
+    if (200..300).contains(&answer.status) {
+        let why = "The server takes the operation that is to fail, which modify-replace-read-only is about.";
+        return Err(Stop::Skip(why.to_owned()));
+    }
+    Ok(())
+}
+
 async fn atomic(scim: &Context) -> Outcome {
     let user = scim.user().with(json!({"nickName": "Ann"})).create().await?;
     let operations =
         json!([{"op": "replace", "path": "nickName", "value": "Babs"}, {"op": "replace", "path": "id", "value": "x"}]);
-    scim.patch(&user.path, &operations).await?.refused()?;
+    failed(&scim.patch(&user.path, &operations).await?)?;
     equals(&scim.read(&user).await?, &scim.at("nickName"), "Ann")
 }
 

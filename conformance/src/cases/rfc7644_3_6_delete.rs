@@ -8,8 +8,9 @@ use crate::{
         Need::{Attribute, Filter, Patch, Type},
         run,
     },
-    context::Context,
+    context::{Context, about},
     ensure,
+    exchange::Answer,
     verdict::{Outcome, holds},
 };
 
@@ -61,16 +62,29 @@ async fn status(scim: &Context) -> Outcome {
     Ok(())
 }
 
+/// Whether a DELETE is done at all is for delete-status.
+fn deleted(answer: &Answer) -> Outcome {
+    answer.success().map_err(|stop| about(stop, "delete-status"))?;
+    Ok(())
+}
+
 /// Demands 404 to this method after a DELETE.
 async fn gone(scim: &Context, method: &str) -> Outcome {
     let draft = scim.user();
     let user = draft.create().await?;
-    scim.delete(&user.path).await?.success()?;
     let call = match method {
         "PATCH" => scim.patch(&user.path, &json!([{"op": "add", "path": "nickName", "value": "x"}])),
         "PUT" => scim.put(&user.path, draft.body()),
         other => scim.call(other, &user.path),
     };
+    // What is not answered before is not afterwards.
+    match method {
+        "PATCH" => call.clone().await?.success().map(drop).map_err(|stop| about(stop, "modify-add-single"))?,
+        "PUT" => call.clone().await?.success().map(drop).map_err(|stop| about(stop, "method-put"))?,
+        "GET" => call.clone().await?.success().map(drop).map_err(|stop| about(stop, "retrieve-known"))?,
+        _ => {}
+    }
+    deleted(&scim.delete(&user.path).await?)?;
     call.await?.status(404)?;
     Ok(())
 }
@@ -82,7 +96,7 @@ async fn unknown(scim: &Context) -> Outcome {
 
 async fn not_found(scim: &Context) -> Outcome {
     let draft = scim.user();
-    scim.delete(draft.create().await?.path).await?.success()?;
+    deleted(&scim.delete(draft.create().await?.path).await?)?;
     let found = scim.filtered(&scim.users(), &format!("userName eq \"{}\"", draft.name())).await?;
     ensure!(found.is_empty(), "Expected the deleted user not to be found; it is.");
     Ok(())
@@ -90,14 +104,15 @@ async fn not_found(scim: &Context) -> Outcome {
 
 async fn name_free(scim: &Context) -> Outcome {
     let draft = scim.user();
-    scim.delete(draft.create().await?.path).await?.success()?;
-    draft.post().await?.status(201)?;
+    deleted(&scim.delete(draft.create().await?.path).await?)?;
+    // With which status is for create-status.
+    draft.post().await?.success()?;
     Ok(())
 }
 
 async fn leaves_groups(scim: &Context) -> Outcome {
     let user = scim.user().create().await?;
     let group = scim.group().with(json!({"members": [{"value": user.id}]})).create().await?;
-    scim.delete(&user.path).await?.success()?;
+    deleted(&scim.delete(&user.path).await?)?;
     holds(&scim.read(&group).await?, &json!({"members": []}))
 }

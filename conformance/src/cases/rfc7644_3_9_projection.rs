@@ -8,9 +8,10 @@ use crate::{
         Need::{self, Attribute, Filter, Type},
         run,
     },
-    context::{Context, Resource},
+    context::{Context, Resource, about},
     discovery::ENTERPRISE,
     ensure,
+    exchange::Answer,
     verdict::{Outcome, Stop, brief, equals, holds},
 };
 
@@ -231,13 +232,15 @@ async fn shows(scim: &Context, parameter: &str, names: &str, expect: Value) -> O
     may_be_absent(scim, &expect)?;
     let user = made(scim, names).await?;
     let answer = scim.get(&user.path).query(parameter, names).await?;
-    holds(answer.status(200)?.object()?, &scim.fill(expect))
+    scim.get_taken(&answer).await?;
+    holds(answer.object()?, &scim.fill(expect))
 }
 
 async fn keeps_id(scim: &Context, parameter: &str, names: &str) -> Outcome {
     let user = made(scim, names).await?;
     let answer = scim.get(&user.path).query(parameter, names).await?;
-    equals(answer.status(200)?.object()?, "/id", user.id)
+    scim.get_taken(&answer).await?;
+    equals(answer.object()?, "/id", user.id)
 }
 
 /// The same in a query.
@@ -259,7 +262,11 @@ async fn written(scim: &Context, method: &str) -> Outcome {
     let draft = scim.user().with(full());
     let call = if method == "PUT" { scim.put(draft.create().await?.path, draft.body()) } else { draft.post() };
     let answer = call.query("attributes", "nickName").await?;
-    answer.success()?;
+    if method == "PUT" {
+        scim.put_taken(&answer).await?;
+    } else {
+        scim.post_taken(&answer).await?;
+    }
     if answer.body.trim().is_empty() {
         return Err(Stop::Skip(format!("The server answers a {method} without a body.")));
     }
@@ -271,8 +278,15 @@ async fn keeps_schemas(scim: &Context, how: &str) -> Outcome {
     let draft = scim.user().with(full());
     let user = draft.create().await?;
     let body = match how {
-        "GET" => scim.get(&user.path).query("attributes", "nickName").await?.status(200)?.object()?.clone(),
-        "PUT" => scim.put(&user.path, draft.body()).await?.success()?.json().clone(),
+        "GET" => {
+            let answer = scim.get(&user.path).query("attributes", "nickName").await?;
+            let read = answer.status(200).and_then(Answer::object);
+            read.map_err(|stop| about(stop, "projection-attributes"))?.clone()
+        }
+        "PUT" => {
+            let answer = scim.put(&user.path, draft.body()).await?;
+            answer.success().map_err(|stop| about(stop, "method-put"))?.json().clone()
+        }
         _ => {
             let list = scim.listed(&scim.users(), &user, |call| call.query("attributes", "nickName")).await?;
             list["Resources"][0].clone()

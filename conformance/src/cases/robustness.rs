@@ -208,10 +208,12 @@ async fn large(scim: &Context) -> Outcome {
 }
 
 async fn text(scim: &Context, text: &str) -> Outcome {
-    let answer = scim.user().with(json!({"nickName": text})).post().await?;
-    holds_up(&answer)?;
+    let draft = scim.user().with(json!({"nickName": text}));
+    let answer = draft.post().await?;
+    scim.post_refused_or_taken(&answer).await?;
     if answer.status < 300 {
-        holds(answer.object()?, &scim.fill(json!({"nickName": text})))?;
+        let user = draft.made(&answer).await?;
+        holds(&scim.read(&user).await?, &scim.fill(json!({"nickName": text})))?;
     }
     is_well(scim).await
 }

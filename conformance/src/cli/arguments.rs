@@ -113,7 +113,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
     /// Also measure how long a member is added to and removed from groups of so many members, such as `1000,10000`;
-    /// as many users are made. The figures are notes of the report, and no verdict
+    /// as many users are made. It ends after ten minutes. The figures are notes of the report, and no verdict
     #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub measure_groups: Vec<u32>,
     /// Write the requests and answers of each case to a file in this directory; the token is hidden

@@ -49,6 +49,9 @@ pub(super) struct Connection {
     /// The longest that one request may take, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
+    /// The longest answer that is read, in MiB. A longer one is an error of its case, and no failure
+    #[arg(long, value_name = "MIB", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    answer_limit: u16,
 }
 
 /// An access token by client credentials.
@@ -156,6 +159,7 @@ impl Connection {
             basic,
             headers,
             timeout: Duration::from_secs(self.timeout),
+            most_body: usize::from(self.answer_limit) << 20,
             ca: self.ca.as_deref().map(read).transpose()?,
             identity: self.identity()?,
             insecure: self.insecure,

@@ -1,6 +1,12 @@
 //! The commands that speak with a server.
 
-use std::{fs, io::IsTerminal as _, path::Path, sync::Arc, time::Instant};
+use std::{
+    fs,
+    io::IsTerminal as _,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,6 +20,9 @@ use crate::{
     report::{self, About, Format, Report},
     run::{self, Manner},
 };
+
+/// How long groups are measured at most.
+const MOST_MEASURING: Duration = Duration::from_secs(600);
 
 pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
     let work = Work::choose(arguments)?;
@@ -34,7 +43,7 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
                 bar.set_message(finding.id.clone());
                 bar.inc(1);
             });
-            (findings.await, run::measure(&server, &arguments.measure_groups).await)
+            (findings.await, run::measure(&server, &arguments.measure_groups, MOST_MEASURING).await)
         };
         // What was made is removed on every way out: the run's end, and Ctrl-C.
         let findings = tokio::select! {

@@ -83,6 +83,12 @@ impl<'a> Call<'a> {
         self.header("content-type", media_type)
     }
 
+    /// 308 is an answer to it.
+    pub fn unfollowed(mut self) -> Self {
+        self.request.unfollowed = true;
+        self
+    }
+
     pub fn anonymous(mut self) -> Self {
         self.request.anonymous = true;
         self
@@ -90,7 +96,8 @@ impl<'a> Call<'a> {
 
     fn resolve(mut self) -> Result<Request, Stop> {
         let base = self.scim.base();
-        let mut url = if self.path.contains("://") { self.path } else { format!("{base}{}", self.path) };
+        let path = if self.path.contains("://") { self.path } else { self.scim.discovery().as_declared(self.path) };
+        let mut url = if path.contains("://") { path } else { format!("{base}{path}") };
         // The token goes nowhere but to the server that was named.
         if !url.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) {
             return Err(Stop::Unmet(format!("Expected a URL below {base}; the server gave {url}.")));

@@ -33,6 +33,14 @@ pub fn supported(answer: &Answer, filter: &str) -> Result<(), Stop> {
     Ok(())
 }
 
+/// How many results a list says that there are. That it is a number is for query-total and page-total.
+pub fn total_of(list: &Value) -> Option<u64> {
+    match &list["totalResults"] {
+        Value::String(text) => text.parse().ok(),
+        number => number.as_u64(),
+    }
+}
+
 impl Context {
     /// All resources of a query, page after page: a page may be smaller than asked for (RFC 7644 §3.4.2.4).
     pub async fn walk(&self, call: Call<'_>) -> Result<Vec<Value>, Stop> {
@@ -44,7 +52,7 @@ impl Context {
         let mut found = answer.resources()?;
         let mut list = answer.json().clone();
         for _ in 0..MOST_PAGES {
-            let total = list["totalResults"].as_u64().and_then(|total| usize::try_from(total).ok());
+            let total = total_of(&list).and_then(|total| usize::try_from(total).ok());
             if total.is_some_and(|total| total <= found.len()) {
                 break;
             }

@@ -17,7 +17,25 @@ const fn erratum(number: u32, section: &'static str, words: &'static str, cases:
     Erratum { number, section, words, cases }
 }
 
-pub const ERRATA: [Erratum; 5] = [
+pub const ERRATA: [Erratum; 15] = [
+    erratum(
+        5368,
+        "RFC 7643 §8.7.1",
+        "displayName of a group is required in its schema too, as §4.2 says.",
+        &["create-group", "group-rename"],
+    ),
+    erratum(
+        5606,
+        "RFC 7643 §8.7.1",
+        "binary is a type of attributes in the schema of schemas too.",
+        &["schema-attribute-type", "type-binary"],
+    ),
+    erratum(
+        5607,
+        "RFC 7643 §8.7.2",
+        "referenceTypes of a sub-attribute is a list.",
+        &["schema-canonical-values", "schema-reference-types"],
+    ),
     erratum(
         5990,
         "RFC 7643 §8.2",
@@ -29,6 +47,38 @@ pub const ERRATA: [Erratum; 5] = [
         "RFC 7643 §8.3",
         "The same in the example of a user with the enterprise extension.",
         &["each-create"],
+    ),
+    erratum(
+        6004,
+        "RFC 7643 §8.7.1",
+        "A complex attribute, as name or emails, has no uniqueness.",
+        &["schema-uniqueness"],
+    ),
+    erratum(7522, "RFC 7643 §8.7.2", "schemaExtensions of a resource type is a list.", &["discovery-types-extensions"]),
+    erratum(
+        8415,
+        "RFC 7643 §8.7.1",
+        "The type of a sub-attribute may be binary, and not complex.",
+        &["schema-complex-nested", "schema-attribute-type"],
+    ),
+    erratum(
+        8417,
+        "RFC 7643 §8.7.2",
+        "The schemas of the discovery documents name their schema and have a meta, as every resource does.",
+        &["schema-urn"],
+    ),
+    erratum(8435, "RFC 7643 §7", "binary is among the types of attributes.", &["schema-attribute-type", "type-binary"]),
+    erratum(
+        8471,
+        "RFC 7643 §8.7.1",
+        "The $ref of a user's group leads to a group, and to no user.",
+        &["schema-reference-types", "create-user-groups"],
+    ),
+    erratum(
+        8472,
+        "RFC 7643 §8.7.1",
+        "value of manager is an id, and caseExact as ids are.",
+        &["each-filter", "bulk-reference-extension"],
     ),
     erratum(
         6893,

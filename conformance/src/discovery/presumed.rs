@@ -158,6 +158,9 @@ mod tests {
             Some(&json!("readOnly"))
         );
         assert!(assumed.supports("patch") && !assumed.supports("bulk"));
+        let usual = Discovery::new(None, None, None).assuming(&[Assumed::Usual]);
+        assert!(usual.attribute("Group", "members").is_some() && usual.supports("filter") && !usual.supports("sort"));
+        assert!(usual.assuming(&[Assumed::All]).supports("etag"));
         assert_eq!(assumed.text("title"), Some("title"));
     }
 }

@@ -11,18 +11,22 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::{
     Method, Uri,
-    header::{HeaderName, HeaderValue},
+    header::{ACCEPT_ENCODING, HeaderName, HeaderValue},
 };
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{client::legacy::Client as HyperClient, rt::TokioExecutor};
 
-use super::{Answer, NotSent, Request, Settings, bearer::Bearer, connection::Connector, patience, proxy, tls};
+use super::{
+    Answer, NotSent, Request, Settings,
+    bearer::Bearer,
+    body::{self, Unread},
+    connection::Connector,
+    patience, proxy, tls,
+};
 
-/// The largest body that is read.
-const MOST_BODY: usize = 16 * 1024 * 1024;
 /// How often a request that was limited is sent again.
 const MOST_RETRIES: u32 = 5;
 /// How long a connection is kept for another request.
@@ -68,6 +72,13 @@ impl Client {
     /// The bearer token, where the server takes one.
     pub fn token(&self) -> Option<String> {
         self.bearer.token()
+    }
+
+    /// Whether a server can know it by its certificate alone.
+    pub fn is_known_by_certificate(&self) -> bool {
+        let settings = &self.settings;
+        let has_others = settings.token.is_some() || settings.basic.is_some() || !settings.headers.is_empty();
+        settings.identity.is_some() && !has_others
     }
 
     /// What no report may hold.
@@ -137,22 +148,25 @@ impl Client {
         };
         let uri: Uri = request.url.parse().map_err(|error| about("this is no URL", &error))?;
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|error| about("no method", &error))?;
-        let body = request.body.clone().unwrap_or_default();
         let mut message = hyper::Request::builder().method(method).uri(uri);
         for (name, value) in request.headers.iter().chain(&self.own_headers(request)) {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| about("no header name", &error))?;
             let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|error| about("no header", &error))?;
             message = message.header(name, value);
         }
+        // Without this header a server may choose any coding (RFC 9110 §12.5.3).
+        message = message.header(ACCEPT_ENCODING, "identity");
         if let Some(value) = &self.proxy_authorization {
             message = message.header("proxy-authorization", value);
         }
-        let message = message.body(Full::new(body)).map_err(|error| about("this cannot be sent", &error))?;
+        let body = Full::new(request.body.clone().unwrap_or_default());
+        let message = message.body(body).map_err(|error| about("this cannot be sent", &error))?;
         let answer = connections.request(message).await.map_err(|error| about("no answer", &Chain(&error)))?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, MOST_BODY).collect().await;
-        let body = body.map_err(|error| about("the answer broke off", &Chain(error.as_ref())))?.to_bytes();
-        let body = String::from_utf8_lossy(&body).into_owned();
+        let body = body::read(&head, body, self.settings.most_body).await.map_err(|why| match why {
+            Unread::BrokeOff(error) => about("the answer broke off", &Chain(error.as_ref())),
+            other => NotSent(format!("{} {}: {other}", request.method, request.url)),
+        })?;
         Ok(Answer::new(Arc::clone(request), head.status.as_u16(), head.headers, body))
     }
 }
@@ -207,7 +221,6 @@ fn advice(error: &str) -> &'static str {
         ("proxy authorization required", " The proxy wants a name and a password: --proxy http://NAME:PASSWORD@HOST."),
         ("unsuccessful", " The proxy does not connect to this server."),
         ("dns error", " The host name is not known here."),
-        ("length limit exceeded", " The answer is longer than any SCIM answer should be."),
     ];
     known.iter().find(|(words, _)| error.contains(words)).map_or("", |(_, advice)| advice)
 }

@@ -99,6 +99,7 @@ pub async fn access_token(grant: &Grant, settings: &Settings) -> Result<String, 
         headers,
         body: Some(body.join("&").into()),
         anonymous: true,
+        unfollowed: true,
     };
     let answer = client.send(Arc::new(request)).await?;
     match (answer.status, answer.json()["access_token"].as_str()) {

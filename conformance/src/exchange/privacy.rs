@@ -23,8 +23,16 @@ const SHORTEST_WORD: usize = 3;
 /// The values of resources that are not the run's, as far as one case has seen them.
 #[derive(Debug, Default)]
 pub struct Strangers {
-    ids: BTreeSet<String>,
-    words: BTreeSet<String>,
+    ids: Words,
+    words: Words,
+}
+
+/// Texts that are looked for in others. There may be very many: the users of a whole company.
+#[derive(Debug, Default)]
+struct Words {
+    all: BTreeSet<String>,
+    /// The most bytes of one.
+    longest: usize,
 }
 
 impl Strangers {
@@ -48,17 +56,17 @@ impl Strangers {
 
     /// A text without the ids of their resources: a URL or a header.
     pub fn without_ids(&self, text: &str) -> String {
-        without(&self.ids, text)
+        self.ids.hidden_in(text)
     }
 
     /// A sentence without any of their values.
     pub fn without_words(&self, text: &str) -> String {
-        without(&self.words, text)
+        self.words.hidden_in(text)
     }
 
     fn learn(&mut self, resource: &Value) {
         if let Some(id) = resource["id"].as_str().filter(|id| id.len() >= SHORTEST_WORD) {
-            self.ids.insert(id.to_owned());
+            self.ids.insert(id);
         }
         words(resource, &mut self.words);
     }
@@ -114,14 +122,14 @@ fn hide(value: &mut Value) {
     }
 }
 
-fn words(value: &Value, into: &mut BTreeSet<String>) {
+fn words(value: &Value, into: &mut Words) {
     match value {
         Value::Object(members) => {
             members.iter().filter(|(name, _)| !is_kind(name)).for_each(|(_, value)| words(value, into));
         }
         Value::Array(elements) => elements.iter().for_each(|one| words(one, into)),
         Value::String(text) if text.chars().count() >= SHORTEST_WORD => {
-            into.insert(text.clone());
+            into.insert(text);
         }
         _ => {}
     }
@@ -131,26 +139,34 @@ fn is_kind(name: &str) -> bool {
     KINDS.iter().any(|kind| kind.eq_ignore_ascii_case(name))
 }
 
-/// A text with each word hidden where it stands alone. The longest go first: a name may be a part of an address.
-fn without(words: &BTreeSet<String>, text: &str) -> String {
-    let mut inside: Vec<_> = words.iter().filter(|word| text.contains(word.as_str())).collect();
-    inside.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    inside.iter().fold(text.to_owned(), |text, word| replaced(&text, word))
-}
-
-fn replaced(text: &str, word: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(word) {
-        let (before, from) = rest.split_at(at);
-        let after = from.get(word.len()..).unwrap_or_default();
-        let stands_alone = !before.chars().next_back().is_some_and(char::is_alphanumeric)
-            && !after.chars().next().is_some_and(char::is_alphanumeric);
-        out.push_str(before);
-        out.push_str(if stands_alone { HIDDEN } else { word });
-        rest = after;
+impl Words {
+    fn insert(&mut self, word: &str) {
+        self.longest = self.longest.max(word.len());
+        self.all.insert(word.to_owned());
     }
-    out + rest
+
+    /// A text with each word hidden where it stands alone: of several that begin at one place the longest, since a name
+    /// may be a part of an address. The work depends on the text, and hardly on how many words there are.
+    fn hidden_in(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let (mut rest, mut before) = (text, None::<char>);
+        while let Some(first) = rest.chars().next() {
+            let word = if before.is_some_and(char::is_alphanumeric) { None } else { self.longest_at(rest) };
+            let (taken, after) = rest.split_at(word.map_or(first.len_utf8(), str::len));
+            out.push_str(if word.is_some() { HIDDEN } else { taken });
+            before = taken.chars().next_back();
+            rest = after;
+        }
+        out
+    }
+
+    /// The longest of the words that the text begins with, and that no letter follows.
+    fn longest_at<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let ends = text.char_indices().skip(1).map(|(end, next)| (end, Some(next))).chain([(text.len(), None)]);
+        let near = ends.take_while(|(end, _)| *end <= self.longest);
+        let alone = near.filter(|(_, next)| !next.is_some_and(char::is_alphanumeric));
+        alone.filter_map(|(end, _)| text.get(..end)).filter(|start| self.all.contains(*start)).last()
+    }
 }
 
 /// A text without the secrets.

@@ -8,6 +8,8 @@ use super::Renewal;
 
 /// How long one request may take, unless something else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The most bytes of an answer's body that are read, unless something else is said.
+const MOST_BODY: usize = 4 << 20;
 
 /// How to reach the server.
 #[derive(Debug, Clone)]
@@ -22,6 +24,8 @@ pub struct Settings {
     pub headers: Vec<(String, String)>,
     /// How long one request may take.
     pub timeout: Duration,
+    /// The most bytes of an answer's body that are read. A longer one is no answer, and no fault.
+    pub most_body: usize,
     /// PEM certificates to trust beside those of the system: of authorities, or of the server itself.
     pub ca: Option<Vec<u8>>,
     /// Certificate and private key of the client, PEM, in one text.
@@ -41,6 +45,7 @@ impl Default for Settings {
             basic: None,
             headers: Vec::new(),
             timeout: TIMEOUT,
+            most_body: MOST_BODY,
             ca: None,
             identity: None,
             insecure: false,

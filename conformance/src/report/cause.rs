@@ -131,6 +131,9 @@ fn words(base: &str, finding: &Finding) -> String {
     if reason.starts_with("No answer to ") || reason.starts_with("The server has stopped answering") {
         return "The server does not answer.".to_owned();
     }
+    if reason.ends_with("with --answer-limit.") {
+        return "The server's answers are longer than --answer-limit.".to_owned();
+    }
     if reason.starts_with("Expected a URL below ") {
         return "The server names itself by URLs that are not below --url.".to_owned();
     }

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::{
@@ -17,6 +18,8 @@ use crate::{
 const MOST_TRIES: u32 = 4;
 /// The wait before the second; each next one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// How many DELETEs are on their way at a time.
+const CLIENTS: usize = 8;
 
 /// What is looked at for resources that nobody knows the path of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,10 +36,10 @@ pub async fn remove_all(server: &Arc<Server>) -> Vec<String> {
     server.settled().await;
     let scim = Context::new(Arc::clone(server));
     let mut left = BTreeMap::new();
-    for path in server.ledger().take() {
-        if let Some(why) = remove(&scim, &path).await {
-            left.insert(path, why);
-        }
+    // Groups first, since they refer to users; of one endpoint several at a time.
+    let made = server.ledger().take();
+    for endpoint in made.chunk_by(|one, other| endpoint_of(one) == endpoint_of(other)) {
+        left.extend(remove_each(&scim, endpoint).await);
     }
     // Also of those that a case was to remove: its ledger is filled from the same answers.
     let search = if server.ledger().take_unanswered() { Search::Everybody } else { Search::Found };
@@ -55,6 +58,11 @@ pub async fn remove_all(server: &Arc<Server>) -> Vec<String> {
         Err(_) => {}
     }
     left.into_iter().map(|(path, why)| format!("{path}: {why}")).collect()
+}
+
+/// The path of a resource without its id.
+fn endpoint_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(endpoint, _)| endpoint)
 }
 
 /// Finds resources whose name begins with `mark` and removes them. Gives the paths of those removed,
@@ -78,12 +86,8 @@ async fn sweep(scim: &Context, mark: &str, search: Search) -> Result<Swept, Stri
             Err(_) if !matches!(resource_type.as_str(), "Group" | "User") => continue,
             Err(Stop::Error(why) | Stop::Skip(why) | Stop::Unmet(why)) => return Err(why),
         };
-        for path in found {
-            match remove(scim, &path).await {
-                Some(why) => drop(left.insert(path, why)),
-                None => removed.push(path),
-            }
-        }
+        left.extend(remove_each(scim, &found).await);
+        removed.extend(found.into_iter().filter(|path| !left.contains_key(path)));
         // What was deleted and is found again is not deleted.
         if !removed.is_empty() {
             let again = looker.leftovers(search).await.unwrap_or_default();
@@ -170,6 +174,12 @@ async fn unfiltered(call: Call<'_>, search: Search) -> Result<Vec<Value>, Stop> 
     let answer = call.await?;
     // Of what is not there, nothing is left: a server need not have groups.
     if matches!(answer.status, 404 | 405 | 501) { Ok(Vec::new()) } else { answer.resources() }
+}
+
+/// Removes all of these, several at a time. Gives those that are not gone, with the reason.
+async fn remove_each(scim: &Context, paths: &[String]) -> Vec<(String, String)> {
+    let removals = paths.iter().map(|path| async move { Some((path.clone(), remove(scim, path).await?)) });
+    stream::iter(removals).buffer_unordered(CLIENTS).filter_map(|left| async { left }).collect().await
 }
 
 /// Nothing when the resource is gone, else why it is not.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     context::{Server, Tokens},
     discovery::{Assumed, Discovery},
-    exchange::{Answer, Client, NotSent, Request, SCIM_JSON, Settings},
+    exchange::{Answer, Client, NotSent, Request, SCIM_JSON, Settings, redirect},
 };
 
 /// Why nothing could be examined. Says what to change.
@@ -54,7 +54,7 @@ pub async fn connect_as(url: &str, settings: &Settings, run: &str, manner: Manne
     let discovery = Discovery::new(found.clone(), usable(&types).as_ref(), usable(&schemas).as_ref());
     let discovery = discovery.at(base).assuming(&manner.assumed);
     let users = discovery.endpoint("User").unwrap_or_else(|| "/Users".to_owned());
-    let probe = get(&client, base, &format!("{users}?count=1")).await?;
+    let probe = get(&client, base, &discovery.as_declared(format!("{users}?count=1"))).await?;
     match probe.status {
         401 | 403 => {
             let status = probe.status;
@@ -103,5 +103,10 @@ fn base_of(url: &str) -> Result<&str, CannotRun> {
 async fn get(client: &Client, base: &str, path: &str) -> Result<Answer, NotSent> {
     let headers = vec![("accept".to_owned(), SCIM_JSON.to_owned())];
     let request = Request { method: "GET".to_owned(), url: format!("{base}{path}"), headers, ..Request::default() };
-    client.send(Arc::new(request)).await
+    let mut answer = client.send(Arc::new(request)).await?;
+    for _ in 0..redirect::MOST {
+        let Some(next) = redirect::followed(base, &answer) else { break };
+        answer = client.send(Arc::new(next)).await?;
+    }
+    Ok(answer)
 }

@@ -2,7 +2,10 @@
 //!
 //! A server that reads and writes a whole group for each member takes ten times as long for ten times as many.
 
-use std::{sync::Arc, time::Duration, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
@@ -20,15 +23,18 @@ const CHUNK: usize = 500;
 const ROUNDS: usize = 5;
 
 /// Makes a group with so many members, one size after the other, and gives a sentence for each: how long it takes to
-/// add a member and to remove it.
-pub async fn measure(server: &Arc<Server>, sizes: &[u32]) -> Vec<String> {
+/// add a member and to remove it. All of it takes `most` at most: a size that is not measured by then is told as that.
+pub async fn measure(server: &Arc<Server>, sizes: &[u32], most: Duration) -> Vec<String> {
+    let end = Instant::now() + most;
     let mut sizes: Vec<_> = sizes.iter().filter_map(|size| usize::try_from(*size).ok()).collect();
     sizes.sort_unstable();
     sizes.dedup();
     let mut figures = Vec::new();
     let mut group = Growing { server, group: None, users: Vec::new(), members: 0 };
     for size in sizes {
-        match group.figures(size).await {
+        let left = end.saturating_duration_since(Instant::now());
+        let measured = tokio::time::timeout(left, group.figures(size)).await;
+        match measured.unwrap_or_else(|_| Err(group.too_slow(most))) {
             Ok([added, removed]) => figures.push(format!(
                 "A group of {size} members: one more is added in {} ms, and removed in {} ms (medians of {ROUNDS}).",
                 millis(added),
@@ -56,6 +62,16 @@ struct Growing<'a> {
 }
 
 impl Growing<'_> {
+    fn too_slow(&self, most: Duration) -> Stop {
+        Stop::Error(format!(
+            "After {} s there were {} users and {} members: the server is too slow for that, and smaller groups can be \
+             named with --measure-groups.",
+            most.as_secs(),
+            self.users.len(),
+            self.members
+        ))
+    }
+
     /// The medians of adding and of removing a member, at that size.
     async fn figures(&mut self, size: usize) -> Result<[Duration; 2], Stop> {
         self.grow(size).await?;
@@ -79,12 +95,15 @@ impl Growing<'_> {
     /// Makes users, one more than `size`, and `size` of them members.
     async fn grow(&mut self, size: usize) -> Result<(), Stop> {
         let missing = (size + 1).saturating_sub(self.users.len());
-        let made = stream::iter(0..missing).map(|_| async {
-            let scim = Context::new(Arc::clone(self.server));
+        let server = self.server;
+        let made = stream::iter(0..missing).map(|_| async move {
+            let scim = Context::new(Arc::clone(server));
             Ok::<_, Stop>(scim.user().create().await?.id)
         });
-        let made: Vec<String> = made.buffer_unordered(CLIENTS).try_collect().await?;
-        self.users.extend(made);
+        let mut made = made.buffer_unordered(CLIENTS);
+        while let Some(id) = made.try_next().await? {
+            self.users.push(id);
+        }
         if self.group.is_none() {
             self.group = Some(Context::new(Arc::clone(self.server)).group().create().await?);
         }

@@ -26,7 +26,7 @@ const DEVIATIONS: &[Deviation] = &[
             (Error, "attribute-empty-list-put"),
             (Error, "type-list"),
             (Error, "replace-multi-valued"),
-            (Fail, "modify-primary"),
+            (Error, "modify-primary"),
             (Error, "modify-add-appends"),
             (Error, "modify-add-without-path-appends"),
             (Fail, "modify-add-first-element"),

@@ -9,6 +9,7 @@
     reason = "a test says that something is wrong by panicking, and is told by its environment what to do"
 )]
 
+mod action;
 mod broken;
 mod browser;
 mod cases;
@@ -23,4 +24,6 @@ mod program;
 mod reaching;
 mod reports;
 mod scim_server;
+mod transport;
 mod trouble;
+mod wild;

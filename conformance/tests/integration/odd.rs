@@ -1,5 +1,5 @@
 //! A server that resembles none of ours, and conforms in what it claims: its endpoint of users is an absolute URL and
-//! is not called `/Users`, its schemas are its own and require what nobody else has, its ids have spaces and slashes,
+//! is not called `/Users`, its schemas are its own and require what nobody else has, its ids have spaces, slashes, quotes and letters beyond ASCII,
 //! its locations are paths, its pages hold three, its only filter is `eq` on four attributes, it gives defaults, it
 //! has no PATCH, and it limits its clients. No case may fail on it.
 

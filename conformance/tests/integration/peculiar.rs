@@ -176,6 +176,86 @@ async fn a_server_that_requires_more() {
     accuses_only(requires, &["modify-remove-complex", "group-remove-all", "group-patch-in-order"], &[]).await;
 }
 
+/// RFC 7644 §3.3 wants 201, which is said once. What was made is found and removed all the same.
+#[tokio::test]
+async fn a_server_that_makes_users_with_200() {
+    let makes = on("POST /Users").gives(|_, answer| {
+        if answer.status == 201 {
+            answer.status = 200;
+        }
+    });
+    accuses_only(makes, ALL, &["create-status"]).await;
+}
+
+/// RFC 7644 §3.3: the body SHOULD have the new resource. Where it is is in the header.
+#[tokio::test]
+async fn a_server_that_makes_users_without_a_word() {
+    let without = on("POST /Users").gives(|_, answer| {
+        if answer.status == 201 {
+            answer.body = None;
+        }
+    });
+    accuses_only(without, ALL, &["create-body"]).await;
+}
+
+/// RFC 7644 §3.5.2: 204 is as good as 200, unless attributes are asked for.
+#[tokio::test]
+async fn a_server_that_patches_without_a_word() {
+    let without = on("PATCH **").lacking("attributes=").gives(|_, answer| {
+        if answer.status == 200 {
+            *answer = Answer::empty(204);
+        }
+    });
+    accuses_only(without, ALL, &[]).await;
+}
+
+/// RFC 7644 §3.4.2: Resources is required where there are any, and what is whole need not say where it stands.
+#[tokio::test]
+async fn a_server_that_says_no_more_than_it_must() {
+    let sparing = on("* **").gives(|_, answer| {
+        let Some(list) = answer.body.as_mut().and_then(Value::as_object_mut) else { return };
+        let found = list.get("Resources").and_then(Value::as_array).map(Vec::len);
+        let total = list.get("totalResults").and_then(Value::as_u64).and_then(|total| usize::try_from(total).ok());
+        if found == Some(0) {
+            list.shift_remove("Resources");
+        }
+        if total.is_some() && total <= found {
+            list.shift_remove("startIndex");
+            list.shift_remove("itemsPerPage");
+        }
+    });
+    accuses_only(sparing, ALL, &[]).await;
+}
+
+/// RFC 7644 §3.4.2.4, table 6: totalResults is an integer. A text is one fault.
+#[tokio::test]
+async fn a_server_that_counts_in_texts() {
+    let texts = on("GET **").gives(|_, answer| {
+        if let Some(list) = answer.body.as_mut().filter(|list| list["totalResults"].is_number()) {
+            list["totalResults"] = json!(list["totalResults"].to_string());
+        }
+    });
+    let allowed = ["query-total", "page-total", "discovery-types-list", "discovery-schemas-list"];
+    accuses_only(texts, ALL, &allowed).await;
+}
+
+/// An endpoint may end with a slash (RFC 7643 §6); its URL is what is declared, and another URL is not found.
+#[tokio::test]
+async fn a_server_whose_endpoints_end_with_a_slash() {
+    let slashes = on("* **").gives(|asked, answer| {
+        if ["/Users", "/Groups", "/Devices"].contains(&asked.path.as_str()) {
+            *answer = error(404, "");
+        }
+        let types = answer.body.as_mut().and_then(|body| body["Resources"].as_array_mut());
+        for one in types.into_iter().flatten().filter(|_| asked.path == "/ResourceTypes") {
+            if let Some(endpoint) = one["endpoint"].as_str() {
+                one["endpoint"] = json!(format!("{endpoint}/"));
+            }
+        }
+    });
+    accuses_only(slashes, &["create-", "retrieve-", "query-", "page-", "group-", "discovery-"], &[]).await;
+}
+
 /// A server whose reads show a new user after a while, and a run that waits so long after each write.
 #[tokio::test]
 async fn a_server_that_settles_late() {

@@ -16,13 +16,17 @@ use crate::{
 };
 
 /// Ends the case where the server refuses a value that was generated: what may be in it no schema says.
-fn taken(answer: &Answer, place: &Place<'_>) -> Outcome {
+async fn taken(scim: &Context, answer: &Answer, place: &Place<'_>) -> Outcome {
     if (400..500).contains(&answer.status) || answer.status == 501 {
         let detail = answer.json()["detail"].as_str().unwrap_or_default();
         let (status, path) = (answer.status, place.path());
         return Err(Stop::Skip(format!("The server answers {status} to a value generated for {path}: {detail}")));
     }
-    answer.success()?;
+    if answer.success().is_err() {
+        // Is it the value?
+        without(scim, place).await?;
+        answer.success()?;
+    }
     Ok(())
 }
 
@@ -30,8 +34,8 @@ fn taken(answer: &Answer, place: &Place<'_>) -> Outcome {
 async fn with(scim: &Context, place: &Place<'_>, value: &Value) -> Result<Resource, Stop> {
     let draft = place.draft(scim, value);
     let answer = draft.post().await?;
-    taken(&answer, place)?;
-    draft.made(&answer)
+    taken(scim, &answer, place).await?;
+    draft.made(&answer).await
 }
 
 /// A resource without it.
@@ -65,7 +69,7 @@ async fn is_kept(scim: &Context, resource: &Resource, place: &Place<'_>, value: 
 /// Sends a PATCH that has to be taken, unless the server does not take its value in a POST either.
 async fn patch(scim: &Context, resource: &Resource, place: &Place<'_>, operation: Value, value: &Value) -> Outcome {
     let answer = scim.patch(&resource.path, &json!([operation])).await?;
-    let refused = taken(&answer, place);
+    let refused = taken(scim, &answer, place).await;
     if refused.is_err() && answer.status == 400 {
         with(scim, place, value).await?;
         answer.success()?;
@@ -80,7 +84,7 @@ pub(super) async fn injected(scim: &Context) -> Outcome {
     let mut value = place.sample(scim, 0).await?;
     let one = if place.is_multi_valued() { &mut value[0] } else { &mut value };
     match place.sub.and_then(|sub| sub["name"].as_str()) {
-        Some(name) => one[name] = text.clone(),
+        Some(name) => drop(one.as_object_mut().and_then(|parts| parts.insert(name.to_owned(), text.clone()))),
         None => *one = text.clone(),
     }
     let draft = place.draft(scim, &value);
@@ -88,8 +92,8 @@ pub(super) async fn injected(scim: &Context) -> Outcome {
     if (400..500).contains(&answer.status) {
         return Ok(());
     }
-    answer.success()?;
-    let resource = draft.made(&answer)?;
+    taken(scim, &answer, &place).await?;
+    let resource = draft.made(&answer).await?;
     let resource = Resource { body: scim.read(&resource).await?, ..resource };
     let subject = scim.subject()?;
     let kept = full::value(&place, subject, &resource)?;
@@ -114,10 +118,10 @@ pub(super) async fn put(scim: &Context) -> Outcome {
     let (first, second) = (place.sample(scim, 0).await?, place.sample(scim, 1).await?);
     let draft = place.draft(scim, &first);
     let answer = draft.post().await?;
-    taken(&answer, &place)?;
-    let resource = draft.made(&answer)?;
+    taken(scim, &answer, &place).await?;
+    let resource = draft.made(&answer).await?;
     let next = draft.with(place.holding(&second));
-    taken(&scim.put(&resource.path, next.body()).await?, &place)?;
+    taken(scim, &scim.put(&resource.path, next.body()).await?, &place).await?;
     has(scim, &resource, &place, &second, true).await
 }
 
@@ -143,7 +147,7 @@ pub(super) async fn appended(scim: &Context) -> Outcome {
     let resource = with(scim, &place, &first).await?;
     // A server may take one value alone; create-multi-valued is about that.
     let add = json!([{"op": "add", "path": place.path(), "value": second}]);
-    taken(&scim.patch(&resource.path, &add).await?, &place)?;
+    taken(scim, &scim.patch(&resource.path, &add).await?, &place).await?;
     let both: Value = [first, second].into_iter().filter_map(|one| one.get(0).cloned()).collect();
     has(scim, &resource, &place, &both, true).await
 }
@@ -166,12 +170,11 @@ pub(super) async fn part(scim: &Context) -> Outcome {
     let resource = with(scim, &place, &before).await?;
     let mut after = before.clone();
     let new = draft::value(sub, place.name, scim.own_word(), 1);
+    let changed = if place.is_multi_valued() { &mut after[0] } else { &mut after };
+    drop(changed.as_object_mut().and_then(|parts| parts.insert(name.to_owned(), new.clone())));
     let path = if place.is_multi_valued() {
-        let chosen = &before[0]["value"];
-        after[0][name] = new.clone();
-        format!("{}[value eq {chosen}].{name}", place.path())
+        format!("{}[value eq {}].{name}", place.path(), before[0]["value"])
     } else {
-        after[name] = new.clone();
         format!("{}.{name}", place.path())
     };
     patch(scim, &resource, &place, json!({"op": "replace", "path": path, "value": new}), &after).await?;

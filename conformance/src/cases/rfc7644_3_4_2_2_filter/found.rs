@@ -70,7 +70,7 @@ pub(super) async fn invalid(scim: &Context, filter: &str) -> Outcome {
 
 pub(super) async fn by_id(scim: &Context) -> Outcome {
     let Some(ada) = scim.people().await?.first() else { return Ok(()) };
-    finds_alone(scim, &format!("id eq \"{}\"", ada.id), "Ada").await
+    finds_alone(scim, &format!("id eq {}", serde_json::json!(ada.id)), "Ada").await
 }
 
 /// Demands that a time is found to be before another that is an hour later, and whose text is less
@@ -78,7 +78,9 @@ pub(super) async fn by_id(scim: &Context) -> Outcome {
 pub(super) async fn offset(scim: &Context) -> Outcome {
     let Some(ada) = scim.people().await?.first() else { return Ok(()) };
     let created = time_at(&ada.body, "/meta/created").map_err(as_error)?;
-    let later = (created + SignedDuration::from_hours(1)).display_with_offset(jiff::tz::offset(-12));
+    let later = created.checked_add(SignedDuration::from_hours(1));
+    let later = later.map_err(|_| Stop::Error(format!("A user was made at {created}, and nothing is later.")))?;
+    let later = later.display_with_offset(jiff::tz::offset(-12));
     let mark = scim.people_mark();
     let found = ask(scim, &format!("userName sw \"{mark}\" and (meta.created lt \"{later}\")")).await?;
     ensure!(found.contains(&"Ada"), "Expected a user made at {created} to be found before {later}; it is not.");
@@ -99,7 +101,7 @@ pub(super) async fn exact(scim: &Context) -> Outcome {
     if upper == ada.id {
         return Err(Stop::Skip("The server's ids have no letters in lower case.".to_owned()));
     }
-    finds_alone(scim, &format!("id eq \"{upper}\""), "").await
+    finds_alone(scim, &format!("id eq {}", serde_json::json!(upper)), "").await
 }
 
 /// As [`folded`], with a part of the userName in upper case: nothing stands for the run's mark.

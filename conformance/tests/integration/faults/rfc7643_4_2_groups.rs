@@ -1,5 +1,7 @@
 //! Faults in groups.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::{Value, json};
 
 use super::Faults;
@@ -31,6 +33,19 @@ fn operations(change: fn(&mut Value)) -> Fault {
         let mut body = asked.json();
         body["Operations"].as_array_mut().into_iter().flatten().for_each(change);
         asked.body = body.to_string();
+    })
+}
+
+/// Has no users any more once a group was deleted.
+fn takes_members_along() -> Fault {
+    let is_deleted = AtomicBool::new(false);
+    on("* **").gives(move |asked, answer| {
+        if asked.method == "DELETE" && asked.path.starts_with("/Groups/") {
+            is_deleted.store(true, Ordering::Relaxed);
+        }
+        if asked.method == "GET" && asked.path.starts_with("/Users/") && is_deleted.load(Ordering::Relaxed) {
+            answer.status = 404;
+        }
     })
 }
 
@@ -87,7 +102,7 @@ pub fn faults() -> Faults {
         ),
         ("group-query", on("GET /Groups").omits("/Resources/*/members"), "Expected members to be"),
         ("group-attributes", get().ignores("attributes"), "Expected members to hold []"),
-        ("group-delete-keeps-members", on("GET /Users/*").status(404), "Expected status 200 to GET"),
+        ("group-delete-keeps-members", takes_members_along(), "Expected status 200 to GET"),
         ("group-at-users", on("GET /Users/*").takes(at_groups), "not to give the group; it does"),
         ("group-changed-at-users", on("DELETE /Users/*").takes(at_groups), "at the endpoint of users; got 404"),
     ]

@@ -1,9 +1,14 @@
 //! Faults in errors.
 
+use std::{collections::HashSet, sync::Mutex};
+
 use serde_json::json;
 
 use super::Faults;
-use crate::broken::fault::{On, on};
+use crate::broken::{
+    Fault,
+    fault::{On, on},
+};
 
 fn get() -> On {
     on("GET /Users/*")
@@ -15,6 +20,20 @@ fn post() -> On {
 
 fn patch() -> On {
     on("PATCH /Users/*")
+}
+
+/// Gives a user whose userName a PATCH was to change that of another.
+fn renames_unasked() -> Fault {
+    let changed = Mutex::new(HashSet::new());
+    on("* **").gives(move |asked, answer| {
+        let mut changed = changed.lock().expect("no panic while it is held");
+        if asked.method == "PATCH" && asked.body.contains("userName") {
+            changed.insert(asked.path.clone());
+        }
+        if let Some(body) = answer.body.as_mut().filter(|_| asked.method == "GET" && changed.contains(&asked.path)) {
+            body["userName"] = json!("another's");
+        }
+    })
 }
 
 pub fn faults() -> Faults {
@@ -43,6 +62,6 @@ pub fn faults() -> Faults {
             "the scimType invalidSyntax or invalidValue",
         ),
         ("error-patch-duplicate", patch().omits("/scimType"), "the scimType uniqueness; it is null"),
-        ("error-patch-duplicate-kept", patch().pretends(), "to be refused"),
+        ("error-patch-duplicate-kept", renames_unasked(), "Expected userName to be"),
     ]
 }

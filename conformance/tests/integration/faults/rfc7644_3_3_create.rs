@@ -94,7 +94,7 @@ pub fn faults() -> Faults {
             "Expected status 400 to POST",
         ),
         ("create-name-case", drops("NICKNAME"), "Expected nickName to be \"Babs\""),
-        ("create-null", post().status(400), "Expected status 201 to POST"),
+        ("create-null", post().having("\"nickName\":null").status(400), "to succeed; got 400"),
         (
             "create-empty-list",
             post().reads("\"emails\":[]", "\"emails\":[{\"value\":\"a@example.com\"}]"),

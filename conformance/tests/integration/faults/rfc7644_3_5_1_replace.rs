@@ -58,10 +58,10 @@ pub fn faults() -> Faults {
             }),
             "meta.created to be \"2023-11-14T22:13:21.000Z\"",
         ),
-        ("replace-whole", put().having("\"meta\"").refuses(400), "Expected status 200 to PUT"),
+        ("replace-whole", put().having("\"meta\"").refuses(400), "to succeed; got 400"),
         ("replace-without-required", put().pretends(), "Expected status 400 to PUT"),
         ("replace-unknown", put().status(201), "Expected PUT"),
-        ("replace-duplicate", put().pretends(), "Expected PUT"),
+        ("replace-duplicate", get().says("/userName", json!("another's")), "Expected userName to be"),
         ("replace-members", on("PUT /Groups/*").pretends(), "members to hold [{\"value\":\""),
     ]
 }

@@ -15,7 +15,7 @@ pub fn faults() -> Faults {
         ("delete-twice", delete().pretends(), "Expected status 404 to DELETE"),
         ("delete-unknown", delete().pretends(), "Expected status 404 to DELETE"),
         ("delete-query", delete().pretends(), "the deleted user not to be found"),
-        ("delete-name-free", delete().pretends(), "Expected status 201 to POST"),
+        ("delete-name-free", delete().pretends(), "to succeed; got 409"),
         (
             "delete-leaves-groups",
             on("GET /Groups/*").says("/members", json!([{"value": "1"}])),

@@ -39,7 +39,7 @@ pub fn faults() -> Faults {
         ("bulk-reference-ahead", literal(), "members to hold"),
         ("bulk-reference-extension", literal(), "manager.value to be"),
         ("bulk-reference-patch", literal(), "members to hold"),
-        ("bulk-circular", bulk().refuses(500), "Expected status 200 to POST"),
+        ("bulk-circular", bulk().having("bulkId:b").refuses(500), "Expected status 200 to POST"),
         (
             "bulk-goes-on",
             bulk().takes(|asked| {

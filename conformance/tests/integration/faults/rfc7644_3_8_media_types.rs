@@ -13,13 +13,9 @@ pub fn faults() -> Faults {
             get().lacking("accept: ").header("content-type", "text/html"),
             "Content-Type application/scim+json",
         ),
-        ("media-send-scim", post().refuses(415), "Expected status 201 to POST"),
-        ("media-send-charset", post().having("charset").refuses(415), "Expected status 201 to POST"),
-        (
-            "media-send-json",
-            post().having("content-type: application/json").refuses(415),
-            "Expected status 201 to POST",
-        ),
+        ("media-send-scim", post().refuses(415), "to succeed; got 415"),
+        ("media-send-charset", post().having("charset").refuses(400), "to succeed; got 400"),
+        ("media-send-json", post().having("content-type: application/json").refuses(415), "to succeed; got 415"),
         ("media-utf8", on("POST /Users").reads("Zoë", "ZoÃ«"), "displayName to be \"Zoë Müller-Lüdenscheidt 東京\""),
         ("media-json", on("GET /Users").text("<html><title>All users</title></html>"), "a JSON object from GET"),
     ]

@@ -19,7 +19,7 @@ pub fn faults() -> Faults {
         ("robust-body-not-utf8", post().having("\u{fffd}").status(500), broke),
         ("robust-large-body", post().having("xxxxxxxx").status(500), broke),
         ("robust-duplicate-keys", post().status(500), broke),
-        ("robust-nul", post().having("\\u0000").status(500), broke),
+        ("robust-nul", post().having("\\u0000").status(500), "to be refused with a 4xx status; got 500"),
         ("robust-injection", post().reads("DROP TABLE", ""), "Expected nickName to be"),
         (
             "robust-odd-id",

@@ -176,7 +176,7 @@ impl Odd {
         *ticks += 1;
         let place = match id {
             None => {
-                let id = if schema == PERSON { format!("person {ticks}/a") } else { format!("team #{ticks}") };
+                let id = if schema == PERSON { format!("person {ticks}/ä\"@b") } else { format!("team #{ticks}") };
                 all.push(Stored { schema, id, document, created: *ticks, modified: *ticks });
                 all.len() - 1
             }

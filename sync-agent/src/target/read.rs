@@ -4,11 +4,12 @@
 //! (are they there already?) and those that will change (what is the old value?). Few are asked for
 //! one by one, many are found by listing; what a list shows of others is dropped page by page.
 
-use std::{collections::HashSet, sync::Mutex};
+use std::{collections::HashSet, panic::resume_unwind, sync::Mutex};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use scim_protocol::value::fold;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use super::{
     Capabilities, Kept, TargetError,
@@ -436,14 +437,19 @@ impl TargetReader {
             return Ok(());
         }
         if let Some(total) = total {
-            let rest = (step + 1..=total).step_by(step);
-            let each = stream::iter(rest).map(|start| {
-                let path = format!("{path}&startIndex={start}");
-                async move { self.http.get(&path).await?.resources(kind, kept) }
-            });
-            let mut pages = each.buffer_unordered(self.concurrency);
-            while let Some(page) = pages.next().await {
-                let page = page?;
+            // Each page is read and taken apart in a task of its own, beside the comparison of another.
+            let mut rest = (step + 1..=total).step_by(step);
+            let mut pages = JoinSet::new();
+            loop {
+                for start in rest.by_ref().take(self.concurrency - pages.len()) {
+                    let (http, kept, path) = (self.http.clone(), kept.clone(), format!("{path}&startIndex={start}"));
+                    pages.spawn(async move { http.get(&path).await?.resources(kind, &kept) });
+                }
+                let Some(page) = pages.join_next().await else { return Ok(()) };
+                let page = page.unwrap_or_else(|ended| match ended.try_into_panic() {
+                    Ok(panic) => resume_unwind(panic),
+                    Err(cancelled) => Err(strange(cancelled.to_string())),
+                })?;
                 // The list has become shorter, or is not as long as it was said to be.
                 if page.is_empty() {
                     return Ok(());
@@ -451,7 +457,6 @@ impl TargetReader {
                 walk.page(kind, &page, None).map_err(strange)?;
                 take(page).await?;
             }
-            return Ok(());
         }
         let mut start = step + 1;
         loop {

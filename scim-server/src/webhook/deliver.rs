@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{
     leased::{Leased, Pass},
     message::Message,
+    pace::Paces,
     record::{DeadLetter, Delivery, Pending, Reason, Replay, Webhook},
     schedule,
     send::Sender,
@@ -60,6 +61,8 @@ pub struct Deliverer {
     pub access: Arc<Access>,
     /// The way out.
     pub sender: Arc<Sender>,
+    /// How much was sent of late.
+    pub paces: Paces,
     /// What is counted.
     pub metrics: Arc<EventMetrics>,
     /// The URL of this server.
@@ -104,12 +107,16 @@ impl Leased for Deliverer {
 
     async fn pass(&self, id: ResourceId) -> Result<Option<Pass>, StoreError> {
         let Some(webhook) = self.webhooks().find(id).await?.filter(|webhook| webhook.disabled.is_none()) else {
+            self.paces.forget(id);
             return Ok(None);
         };
+        if let Some(rest) = self.rest(id) {
+            return Ok(Some(rest));
+        }
         let webhook = Arc::new(webhook);
-        let mut whole = Pass { moved: false, is_full: false, due: None };
+        let mut whole = Pass::idle(None);
         let mut failed = None;
-        for tenant in self.access.tenants() {
+        for tenant in self.tenants() {
             if webhook.tenant.is_some_and(|only| only != tenant.id) || tenant.importing {
                 continue;
             }
@@ -124,6 +131,9 @@ impl Leased for Deliverer {
                 Err(StoreError::Conflict(_)) => whole.moved = true,
                 // The database of one tenant may be away; others have another one.
                 Err(error) => failed = Some(error),
+            }
+            if let Some(rest) = self.rest(id) {
+                return Ok(Some(rest));
             }
         }
         match failed {
@@ -141,18 +151,37 @@ impl Deliverer {
         clock: &Arc<dyn Clock>,
         message: impl FnOnce() -> Message + Send + 'static,
     ) -> Outcome {
-        let (by, webhook, clock) = (Arc::clone(sender), Arc::clone(webhook), Arc::clone(clock));
+        let (by, webhook, time) = (Arc::clone(sender), Arc::clone(webhook), Arc::clone(clock));
         let sending = async move {
             let message = message();
-            let headers = message.headers(&webhook.keys, clock.now());
+            let headers = message.headers(&webhook.keys, time.now());
             by.send(&webhook.url, CLOUD_EVENTS, &headers, message.body).await
         };
         match sender.aside(sending).await {
             Ok(answered) if (200..300).contains(&answered.status) => Outcome::Taken,
             Ok(answered) if answered.status == 410 => Outcome::Gone,
-            Ok(answered) => Outcome::Failed(format!("the status {}", answered.status), answered.retry_after),
+            Ok(answered) => {
+                let retry_after = answered.retry_after.map(|asked| asked.seconds(clock.now()));
+                Outcome::Failed(format!("the status {}", answered.status), retry_after)
+            }
             Err(why) => Outcome::Failed(why, None),
         }
+    }
+
+    /// A pass that waits, when as much was sent to an endpoint as may be.
+    fn rest(&self, id: ResourceId) -> Option<Pass> {
+        let until = self.paces.rest(id, self.operations.clock.now())?;
+        Some(Pass { rests: true, ..Pass::idle(Some(until)) })
+    }
+
+    /// All tenants. Each time another is the first, so that those behind it have their share of an endpoint's rate.
+    fn tenants(&self) -> Vec<Arc<Tenant>> {
+        let mut tenants = self.access.tenants();
+        if !tenants.is_empty() {
+            let first = rand::random_range(0..tenants.len());
+            tenants.rotate_left(first);
+        }
+        tenants
     }
 
     fn webhooks(&self) -> Webhooks {
@@ -202,7 +231,7 @@ impl Deliverer {
         // What is left waits for its time; what was read may have more behind it.
         let is_full = delivery.position - before.position >= BATCH as u64;
         let moved = delivery.position > before.position || !replays.is_empty() || taken > 0;
-        Ok(Some(Pass { moved, is_full: is_full || !replays.is_empty(), due }))
+        Ok(Some(Pass { moved, is_full: is_full || !replays.is_empty(), due, rests: false }))
     }
 
     /// Adds the next events to what is pending: of what is to be sent again, and of the log.
@@ -254,7 +283,7 @@ impl Deliverer {
         let mut lane = Lane::default();
         let mut pending = pending.into_iter();
         for mut one in pending.by_ref() {
-            if one.at > work.now {
+            if one.at > work.now || !self.paces.take(work.webhook.id, work.webhook.rate, self.operations.clock.now()) {
                 lane.left.push(one);
                 break;
             }

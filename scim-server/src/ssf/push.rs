@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use scim_protocol::Error;
 use serde_json::Value;
 use uuid::Uuid;
@@ -146,7 +147,7 @@ impl Pusher {
     async fn send(&self, stream: &Stream, push: &Push, token: &str) -> Outcome {
         let mut headers = vec![("accept", "application/json".to_owned())];
         headers.extend(stream.authorization.iter().map(|credential| ("authorization", credential.0.clone())));
-        let (by, url, body) = (Arc::clone(&self.sender), push.url.clone(), token.as_bytes().to_vec());
+        let (by, url, body) = (Arc::clone(&self.sender), push.url.clone(), Bytes::copy_from_slice(token.as_bytes()));
         match self.sender.aside(async move { by.send(&url, MEDIA_TYPE, &headers, body).await }).await {
             Ok(Answered { status: 200..300, .. }) => Outcome::Taken,
             Ok(Answered { status: 400, body, .. }) if let Some(err) = err(&body) => Outcome::Refused(err),

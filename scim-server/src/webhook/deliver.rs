@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     leased::{Leased, Pass},
-    message::Message,
+    message::{Message, Messages},
     pace::Paces,
     record::{DeadLetter, Delivery, Pending, Reason, Replay, Webhook},
     schedule,
@@ -61,6 +61,8 @@ pub struct Deliverer {
     pub access: Arc<Access>,
     /// The way out.
     pub sender: Arc<Sender>,
+    /// What was made of late, for other endpoints.
+    pub messages: Arc<Messages>,
     /// How much was sent of late.
     pub paces: Paces,
     /// What is counted.
@@ -84,7 +86,7 @@ struct Lane {
 struct Work<'a> {
     webhook: &'a Arc<Webhook>,
     tenant: &'a Arc<Tenant>,
-    events: HashMap<u64, Event>,
+    events: HashMap<u64, Arc<Event>>,
     now: i64,
 }
 
@@ -244,7 +246,7 @@ impl Deliverer {
             if is_mark || TypePattern::fit(&patterns, &type_of(&event)) {
                 let pending = Pending { sequence: event.sequence, about: event.target, is_mark, tries: 0, at: now };
                 delivery.pending.push(pending);
-                work.events.insert(event.sequence, event);
+                work.events.insert(event.sequence, Arc::new(event));
             }
         };
         let now = work.now;
@@ -291,7 +293,8 @@ impl Deliverer {
                 None => Outcome::Failed("the event is no longer kept".to_owned(), None),
                 Some(event) => {
                     let (tenant, base) = (Arc::clone(work.tenant), (self.base)());
-                    let message = move || Message::of(&event, &tenant, &base);
+                    let messages = Arc::clone(&self.messages);
+                    let message = move || messages.of(&event, &tenant, base);
                     Self::send(&self.sender, work.webhook, &self.operations.clock, message).await
                 }
             };
@@ -323,12 +326,12 @@ impl Deliverer {
         Ok(lane)
     }
 
-    async fn event(&self, work: &Work<'_>, sequence: u64) -> Result<Option<Event>, StoreError> {
+    async fn event(&self, work: &Work<'_>, sequence: u64) -> Result<Option<Arc<Event>>, StoreError> {
         if let Some(event) = work.events.get(&sequence) {
-            return Ok(Some(event.clone()));
+            return Ok(Some(Arc::clone(event)));
         }
         let found = self.operations.store.events(work.tenant.home, sequence.saturating_sub(1), 1).await?;
-        Ok(found.into_iter().next().filter(|event| event.sequence == sequence))
+        Ok(found.into_iter().next().filter(|event| event.sequence == sequence).map(Arc::new))
     }
 
     async fn disable(&self, webhook: &Webhook, tenant: &Tenant, reason: Reason) -> Result<(), StoreError> {

@@ -119,10 +119,10 @@ impl Sender {
         url: &str,
         media_type: &str,
         headers: &[(&str, String)],
-        body: Vec<u8>,
+        body: Bytes,
     ) -> Result<Answered, String> {
         let url = check_url(url)?;
-        let sending = self.exchange(&url, media_type, headers, Bytes::from(body));
+        let sending = self.exchange(&url, media_type, headers, body);
         timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
     }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     Deliverer, MOST_BYTES, Message, NewWebhook, Paces, Reason, Sender, USUAL_RATE, Webhook, Webhooks,
-    leased::Leased as _,
+    leased::Leased as _, message::Messages,
 };
 use crate::{
     access::Access,
@@ -98,6 +98,7 @@ impl Stage {
             operations,
             access,
             sender: Arc::new(Sender::new(vec!["127.0.0.0/8".parse().unwrap()])),
+            messages: Arc::default(),
             paces: Paces::default(),
             metrics: Arc::default(),
             base: Arc::new(String::new),
@@ -139,6 +140,22 @@ async fn a_message_tells_where_a_large_resource_is_if_the_server_knows_its_own_u
     assert_eq!(data("https://scim.example.com")["url"], url);
     let without = data("");
     assert!(without.get("url").is_none() && without["truncated"] == true, "{without}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_made_once_for_all_endpoints_unless_the_tenant_is_another() {
+    let stage = Stage::start().await;
+    let (messages, tenant) = (Messages::default(), stage.deliverer.access.tenant_of(stage.tenant.id).unwrap());
+    let event = Event { sequence: 5, ..Event::new(Action::Create, "a", "User", ResourceId(Uuid::from_u128(7))) };
+    let made = |tenant, base: &str| messages.of(&event, tenant, base.to_owned()).body;
+    let first = made(&tenant, "");
+    assert_eq!(first.as_ptr(), made(&tenant, "").as_ptr());
+    // What it is made by has changed: other settings, or another URL of the server.
+    stage.deliverer.access.reload().await.unwrap();
+    let again = stage.deliverer.access.tenant_of(stage.tenant.id).unwrap();
+    let second = made(&again, "");
+    assert!(first == second && first.as_ptr() != second.as_ptr());
+    assert_ne!(second.as_ptr(), made(&again, "https://scim.example.com").as_ptr());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

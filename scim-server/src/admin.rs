@@ -54,6 +54,7 @@ mod webhooks;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 pub use self::{
     access::AccessRequest,
@@ -232,6 +233,20 @@ impl AdminContext {
         let event = Event::administration(Action::Administer, kind, id, attributes);
         let event = Event { actor: self.by.actor().to_string(), deed: Some(deed), ..event };
         Ok(self.directory().tell(tenant.home(), event).await?)
+    }
+
+    /// Tells in the server's own log what an administrator has done to the store, or to a tenant where it is in the store.
+    /// It is done all the same when that cannot be written: whose disk is full needs a backup.
+    async fn tell_of_store(&self, deed: Deed, tenant: Option<&TenantRecord>) {
+        let (kind, id) = match tenant {
+            Some(tenant) => (tenant::record::KIND, ResourceId(tenant.id.0)),
+            None => ("Store", ResourceId(Uuid::nil())),
+        };
+        let event = Event { deed: Some(deed), ..Event::new(Action::Administer, &self.by.actor(), kind, id) };
+        if let Err(error) = self.directory().tell(TenantId::SYSTEM, event).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, deed = deed.name(), "the server's own log does not take what was done");
+        }
     }
 
     fn directory(&self) -> &Directory {

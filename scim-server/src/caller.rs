@@ -2,7 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::{event, tenant::Tenant, token::Scopes};
+use crate::{
+    event::{self, Action, Event},
+    ids::ResourceId,
+    tenant::Tenant,
+    token::Scopes,
+};
 
 /// A client whose token was verified, or an administrator. Every operation needs one, so the types guarantee that one
 /// tenant cannot see another.
@@ -69,6 +74,11 @@ impl Caller {
     /// The id of the token or of the OAuth client (or what events call an administrator).
     pub fn actor(&self) -> &Arc<str> {
         &self.actor
+    }
+
+    /// What it does to a resource, as the log tells it. Nothing more is known of it yet.
+    pub fn event(&self, action: Action, resource_type: &str, target: ResourceId) -> Event {
+        Event { by_client: self.is_client, ..Event::new(action, &self.actor, resource_type, target) }
     }
 
     /// What the token may do.

@@ -9,7 +9,7 @@ use scim_protocol::{Timestamp, value::FOLD_EDITION};
 use crate::{
     clock::Clock,
     consumer::Consumers,
-    event::{Action, Event},
+    event::{Action, Deed, Event, SERVER},
     oauth::Clients,
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write, postgres::Spread},
     tenant::{
@@ -278,13 +278,17 @@ impl Directory {
     }
 
     /// Removes a closed tenant with everything in it; returns how many resources went. It is emptied
-    /// first and forgotten last, so that deleting it again finishes what was interrupted.
-    pub async fn remove(&self, tenant: &TenantRecord) -> Result<u64, DirectoryError> {
+    /// first and forgotten last, so that deleting it again finishes what was interrupted. `actor` is who does it, as events
+    /// name them.
+    pub async fn remove(&self, tenant: &TenantRecord, actor: &str) -> Result<u64, DirectoryError> {
         let erased = self.store.erase(tenant.home()).await?;
         for left in &tenant.left {
             self.store.erase(*left).await?;
         }
-        let mut commit = Commit::new(tenant.key(), event(tenant.id, &["deleted"]));
+        // What an import has not completed was never there.
+        let deed = (!tenant.importing).then_some(Deed::TenantDeleted);
+        let event = Event { deed, actor: actor.to_owned(), ..event(tenant.id, &[]) };
+        let mut commit = Commit::new(tenant.key(), event);
         commit.writes = self.ledger.removal(tenant.id).await?;
         commit.writes.extend(self.consumers().removal(tenant.id).await?);
         commit.writes.extend(self.clients.removal(tenant.id).await?);
@@ -307,7 +311,7 @@ impl Directory {
                 continue;
             }
             if tenant.deleting {
-                self.remove(&tenant).await?;
+                self.remove(&tenant, SERVER).await?;
                 removed.push(tenant.name);
             } else if !tenant.left.is_empty() {
                 self.erase_left(tenant).await?;
@@ -381,7 +385,7 @@ mod tests {
         assert!(directory.ledger().all().await.unwrap().iter().all(|token| token.tenant != doomed.id));
         assert_eq!(directory.finish_removals().await.unwrap(), [""; 0]);
         // Two who do it at once are no trouble to each other.
-        assert_eq!(directory.remove(&closed).await.unwrap(), 0);
+        assert_eq!(directory.remove(&closed, SERVER).await.unwrap(), 0);
         directory.create("doomed", Settings::default(), None).await.unwrap();
     }
 }

@@ -48,8 +48,12 @@ pub struct Event {
     /// When it was committed, in milliseconds since the epoch; set by the store.
     #[serde(default)]
     pub at: i64,
-    /// Who did it: a token's id, [`SERVER`], or an administrator ([`is_administrator`]), or a [setup link](SETUP_LINK).
+    /// Who did it: the id of a token or an OAuth client, [`SERVER`], an administrator ([`is_administrator`]), or a
+    /// [setup link](SETUP_LINK).
     pub actor: String,
+    /// Whether that is an OAuth client.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_client: bool,
     /// What was done.
     pub action: Action,
     /// What was done by administration: its type.
@@ -151,6 +155,7 @@ impl Event {
             SERVER => "server",
             actor if actor.starts_with(SETUP_LINK) => "setup-link",
             actor if is_administrator(actor) => "administrator",
+            _ if self.by_client => "client",
             _ => "token",
         }
     }
@@ -161,6 +166,7 @@ impl Event {
             sequence: 0,
             at: 0,
             actor: actor.to_owned(),
+            by_client: false,
             action,
             deed: None,
             resource_type: resource_type.to_owned(),
@@ -189,7 +195,8 @@ impl Event {
     #[must_use]
     pub fn consequence(&self, resource_type: &str, target: ResourceId, attribute: &str) -> Self {
         let (attributes, request) = (vec![attribute.to_owned()], self.request.clone());
-        Self { attributes, request, ..Self::new(Action::Modify, &self.actor, resource_type, target) }
+        let event = Self::new(Action::Modify, &self.actor, resource_type, target);
+        Self { attributes, request, by_client: self.by_client, ..event }
     }
 }
 

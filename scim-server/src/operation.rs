@@ -172,7 +172,7 @@ impl Context {
 
     fn event(&self, action: Action, key: &ResourceKey, attributes: Vec<String>) -> Event {
         let request = self.request_id();
-        let event = Event::new(action, self.caller.actor(), key.resource_type.as_str(), key.id);
+        let event = self.caller.event(action, key.resource_type.as_str(), key.id);
         Event { attributes, request, ..event }
     }
 }

@@ -285,6 +285,8 @@ impl Service {
             operations: Arc::clone(&self.operations),
             access: Arc::clone(&self.access),
             sender: Arc::clone(&self.sender),
+            messages: Arc::default(),
+            paces: webhook::Paces::default(),
             metrics: Arc::clone(&self.metrics.events),
             base: self.public_base(),
             process: Uuid::new_v4(),

@@ -1,7 +1,8 @@
 //! Webhooks: each event of a tenant sent to the endpoints that want it, signed, until it is taken.
 //!
 //! An endpoint is a [`record`] of the system's own, served by a task of [`leased`]. [`deliver`] reads the tenants' logs and sends [`message`]s, signed
-//! by [`sign`] as Standard Webhooks 1.0 has it, through [`send`], which reaches no private network, on a thread of [`low_priority`]. What an endpoint
+//! by [`sign`] as Standard Webhooks 1.0 has it, through [`send`], which reaches no private network, on a thread of [`low_priority`], and no more of them a second than
+//! [`pace`] allows. What an endpoint
 //! has not taken is tried again by the [`schedule`], and in the end laid aside as a dead letter. How far each endpoint
 //! has come is in the store, so another process goes on where this one ends.
 
@@ -9,6 +10,7 @@ mod deliver;
 pub mod leased;
 mod low_priority;
 mod message;
+mod pace;
 mod record;
 mod schedule;
 mod send;
@@ -18,6 +20,7 @@ mod sign;
 pub use self::{
     deliver::{Deliverer, MOST_PENDING, Outcome},
     message::{MOST_BYTES, Message},
+    pace::{MOST_RATE, Paces, USUAL_RATE},
     record::{DeadLetter, MOST_KEYS, Reason, Replay, Webhook},
     schedule::{DISABLE, pause},
     send::{Answered, Sender},
@@ -26,4 +29,4 @@ pub use self::{
 };
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

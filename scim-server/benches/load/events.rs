@@ -5,11 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hyper::StatusCode;
+
 use super::{
     client::{Answer, Connection, Until},
     people::{Tenant, retitle},
     receiver::Receiver,
-    report::Row,
+    report::{Row, thousands},
     scenario::{Bench, measure, same},
     stage::{Endpoint, Stage},
 };
@@ -18,8 +20,8 @@ use super::{
 const WEBHOOKS: usize = 3;
 /// Changes, one after the other, whose way to the receiver is timed.
 const TIMED: usize = 200;
-/// Events that wait for a webhook, and are sent at once.
-const BACKLOG: usize = 20_000;
+/// How long a server that was just started is left alone before its memory is looked at.
+const REST: Duration = Duration::from_secs(3);
 /// Events in one answer of the feed.
 const PAGE: usize = 1_000;
 
@@ -55,7 +57,7 @@ impl Bench<'_> {
 
         let hook = hooks(1).remove(0);
         self.way(tenant, &receiver).await;
-        self.backlog(tenant, stage, &receiver, &hook).await;
+        self.backlog(tenant, stage, &feed, &receiver, &hook).await;
         let (events, seconds) = feed.whole(self.server.first()).await;
         self.figure("events read from the feed", events / seconds, "/s");
     }
@@ -84,21 +86,41 @@ impl Bench<'_> {
         self.figure("events, from commit to receipt, p99", times[TIMED * 99 / 100], "ms");
     }
 
-    /// Events that were made while a webhook was disabled: the memory that they cost, and how fast they are sent.
-    async fn backlog(&mut self, tenant: &Tenant, stage: &Stage, receiver: &Receiver, hook: &str) {
-        receiver.set_gone(true);
-        let (before, had) = (self.server.memory("VmRSS"), receiver.messages());
-        self.changes(tenant, Until::Requests(BACKLOG)).await;
-        let grown = self.server.memory("VmRSS").saturating_sub(before);
-        self.figure("memory, more with a backlog of 20,000 events", grown as f64 / f64::from(1 << 20), "MiB");
-        receiver.set_gone(false);
+    /// Events that were made while the endpoint of a webhook was down, and a consumer did not ask: the memory that they
+    /// cost, and how fast they are sent. What the writes themselves leave in the caches of the store is not theirs: so
+    /// a server that was just started is looked at, with the backlog and when it is gone.
+    async fn backlog(&mut self, tenant: &Tenant, stage: &Stage, feed: &Feed, receiver: &Receiver, hook: &str) {
+        let (many, had) = (self.options.backlog as u64, receiver.messages());
+        stage.command(&["consumer", "create", "--tenant", &feed.tenant, "behind", "--json"]);
+        receiver.refuse(StatusCode::SERVICE_UNAVAILABLE);
+        self.changes(tenant, Until::Requests(self.options.backlog)).await;
+        let with = self.afresh(stage).await;
+        receiver.take();
         stage.command(&["webhook", "enable", hook, "--json"]);
         receiver.has(had + 1).await;
         let (started, first) = (Instant::now(), receiver.messages());
-        let last = receiver.has(had + BACKLOG as u64).await;
+        let last = receiver.has(had + many).await;
         let seconds = last.saturating_duration_since(started).as_secs_f64();
-        self.figure("events sent to one webhook", (had + BACKLOG as u64 - first) as f64 / seconds, "/s");
+        self.figure("events sent to one webhook", (had + many - first) as f64 / seconds, "/s");
+        let highest = mebibytes(self.server.memory("VmHWM"));
+        stage.command(&["consumer", "delete", "--tenant", &feed.tenant, "behind", "--json"]);
+        let without = self.afresh(stage).await;
+        let behind = thousands(self.options.backlog as f64);
+        self.figure(&format!("memory, more with a backlog of {behind} events"), with - without, "MiB");
+        self.figure(&format!("memory at its highest while {behind} events are sent"), highest, "MiB");
     }
+
+    /// The memory of the processes when they were just started, in MiB.
+    async fn afresh(&mut self, stage: &Stage) -> f64 {
+        self.server.stop();
+        self.server = stage.serve();
+        tokio::time::sleep(REST).await;
+        mebibytes(self.server.memory("VmRSS"))
+    }
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// A PATCH that no earlier run has made: what changes nothing has no event.

@@ -13,8 +13,8 @@
 //!
 //! `--full` (or `BENCH=full`) fills the store with 1,000,000 users, `--seconds` and `--rounds` say
 //! how long each operation is measured, `--only TEXT` picks operations by name, `--json` prints JSON.
-//! `--mixed SECONDS` is how long reads and writes are mixed, and `--patches` how many changes the growth of the
-//! store is measured after. Beside a figure stands what is aimed at, and whether it is met.
+//! `--mixed SECONDS` is how long reads and writes are mixed, `--patches` how many changes the growth of the
+//! store is measured after, and `--backlog` how many events wait for a webhook. Beside a figure stands what is aimed at, and whether it is met.
 #![allow(
     missing_docs,
     clippy::cast_precision_loss,
@@ -60,6 +60,8 @@ pub struct Options {
     pub mixed: f64,
     /// How many changes the growth on disk is measured after.
     pub patches: usize,
+    /// How many events wait for a webhook.
+    pub backlog: usize,
     pub only: Option<String>,
     pub json: bool,
 }
@@ -95,6 +97,7 @@ fn main() {
         engines,
         sizes,
         mixed: value("--mixed").map_or(if full { 600.0 } else { 10.0 }, |text| text.parse().expect("seconds")),
+        backlog: value("--backlog").map_or(if full { 1_000_000 } else { 20_000 }, number),
         patches: value("--patches").map_or(largest, number),
         groups: value("--members").map_or(groups, |list| list.split('+').map(|size| number(size.to_owned())).collect()),
         seconds: value("--seconds").map_or(seconds, |text| text.parse().expect("seconds")),

@@ -4,7 +4,7 @@ use std::{
     convert::Infallible,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -28,7 +28,8 @@ struct Seen {
     messages: AtomicU64,
     /// When the last one came, in nanoseconds.
     last: AtomicU64,
-    is_gone: AtomicBool,
+    /// With what it answers instead of taking; 0 when it takes.
+    refuses: AtomicU16,
 }
 
 impl Receiver {
@@ -54,9 +55,14 @@ impl Receiver {
         Self { url: format!("http://{address}/"), started, seen }
     }
 
-    /// Whether it answers 410, which disables the webhook that asks.
-    pub fn set_gone(&self, is_gone: bool) {
-        self.seen.is_gone.store(is_gone, Ordering::Release);
+    /// Has it take nothing, and answer with this status.
+    pub fn refuse(&self, status: StatusCode) {
+        self.seen.refuses.store(status.as_u16(), Ordering::Release);
+    }
+
+    /// Has it take everything again.
+    pub fn take(&self) {
+        self.seen.refuses.store(0, Ordering::Release);
     }
 
     /// How many messages it has.
@@ -80,12 +86,12 @@ async fn take(
     seen: Arc<Seen>,
     started: Instant,
 ) -> Result<Response<Empty<Bytes>>, Infallible> {
-    let is_gone = seen.is_gone.load(Ordering::Acquire);
-    if request.into_body().collect().await.is_ok() && !is_gone {
+    let refuses = StatusCode::from_u16(seen.refuses.load(Ordering::Acquire)).ok();
+    if request.into_body().collect().await.is_ok() && refuses.is_none() {
         seen.last.store(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX), Ordering::Release);
         seen.messages.fetch_add(1, Ordering::AcqRel);
     }
     let mut response = Response::new(Empty::new());
-    *response.status_mut() = if is_gone { StatusCode::GONE } else { StatusCode::NO_CONTENT };
+    *response.status_mut() = refuses.unwrap_or(StatusCode::NO_CONTENT);
     Ok(response)
 }

@@ -108,7 +108,7 @@ fn processor(runs: &[Run]) -> f64 {
     (runs.iter().map(|run| run.processor).sum::<f64>() / requests.max(1) as f64).abs()
 }
 
-fn thousands(number: f64) -> String {
+pub fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

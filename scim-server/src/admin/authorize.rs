@@ -139,7 +139,7 @@ impl AdminRequest {
             | Self::Requests { tenant, .. }
             | Self::Status { tenant }
             | Self::TokenList { tenant } => Matter::of(tenant.as_deref()),
-            Self::Events(request) => Matter::Tenant(&request.tenant),
+            Self::Events(request) => Matter::of(request.tenant.as_deref()),
             Self::Undo(request) => Matter::Tenant(&request.tenant),
             Self::Brake { tenant, .. }
             | Self::Client { tenant, .. }
@@ -184,7 +184,8 @@ impl<'a> Matter<'a> {
             | WebhookRequest::Replay { webhook, .. }
             | WebhookRequest::Rotate { webhook, .. }
             | WebhookRequest::Show { webhook }
-            | WebhookRequest::Test { webhook } => Self::Webhook(webhook),
+            | WebhookRequest::Test { webhook }
+            | WebhookRequest::Update { webhook, .. } => Self::Webhook(webhook),
         }
     }
 }
@@ -252,6 +253,8 @@ mod tests {
         use Role::{Administrator, Operator, Viewer};
         check(json!({"command": "tenant-list"}), Viewer, Server);
         check(json!({"command": "status"}), Viewer, Server);
+        check(json!({"command": "events"}), Viewer, Server);
+        check(json!({"command": "events", "tenant": "a"}), Viewer, Tenant("a"));
         check(json!({"command": "status", "tenant": "a"}), Viewer, Tenant("a"));
         check(json!({"command": "check", "repair": false}), Viewer, Server);
         check(json!({"command": "check", "repair": true}), Administrator, Server);

@@ -207,7 +207,7 @@ async fn approve(context: &AdminContext, caller: &Caller) -> Result<(), AdminErr
         let approved = approved.clone();
         state.trip.is_some().then(|| State { approved_until, approved, settled, ..State::default() })
     };
-    if context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeApproved, caller.actor(), change).await? {
+    if context.operations.change_brake(Deed::BrakeApproved, caller, change).await? {
         return Ok(());
     }
     Err(if tenant.settings.brake.is_some() {
@@ -238,7 +238,7 @@ async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output
         let settled = context.clock.now().as_millis();
         let is_it = |state: &State| state.trip.as_ref().is_some_and(|now| now.at == trip.at);
         let change = |state: &State| is_it(state).then(|| State { settled, ..State::default() });
-        context.operations.change_brake(tenant.id, tenant.home, Deed::BrakeUndone, caller.actor(), change).await?;
+        context.operations.change_brake(Deed::BrakeUndone, caller, change).await?;
         // What came while it was put back is not counted any more: it is put back, too.
         let until = context.store.log(tenant.home).await?.newest;
         undo::run(context, caller, &Range { until, ..range }, dry_run, output).await?;

@@ -202,7 +202,7 @@ fn is_about(event: &Event, resource: ResourceId) -> bool {
 }
 
 /// An event of a tenant as its readers see it; one of the server itself, which has no readers, in the same form.
-fn view(event: &Event, tenant: Option<&Tenant>) -> Result<Value, AdminError> {
+pub(super) fn view(event: &Event, tenant: Option<&Tenant>) -> Result<Value, AdminError> {
     let failed = |error| AdminError::Refused(format!("an event cannot be shown: {error}"));
     if let Some(tenant) = tenant {
         return serde_json::to_value(Shown::new(event, tenant)).map_err(failed);
@@ -212,6 +212,7 @@ fn view(event: &Event, tenant: Option<&Tenant>) -> Result<Value, AdminError> {
     let name = event.deed.map_or_else(|| format!("{}.{action}", event.resource_type), |deed| deed.name().to_owned());
     Ok(json!({
         "sequence": event.sequence, "type": name, "time": event.at().to_string(), "actor": event.actor,
+        "actor_type": event.actor_type(),
         "resource": {"type": event.resource_type, "id": event.target}, "attributes": event.attributes,
     }))
 }

@@ -20,7 +20,7 @@ use self::{mark::Mark, replacement::Replacement};
 use super::{AdminContext, AdminError, Input, Line, Output, archive};
 use crate::{
     directory::{DirectoryError, fewest},
-    event::{Action, Event},
+    event::{Action, Deed, Event},
     oauth::{Client, client},
     store::{Commit, EntriesOf, Item, Record, ResourceId, ResourceKey, Store, StoreError, TenantId},
     tenant::{self, TenantRecord},
@@ -56,6 +56,7 @@ pub(super) async fn import(
     let mut import = RunningImport::begin(context, replace).await?;
     match import.run(input, output).await {
         Ok(()) => {
+            context.tell_of_store(Deed::StoreImported, None).await;
             let mut said = json!({
                 "tenants": import.mark.tenants.len(),
                 "resources": import.resources,
@@ -99,7 +100,7 @@ async fn remove(context: &AdminContext, tenant: TenantRecord) -> Result<(), Admi
     let directory = context.access.directory();
     let closed = directory.close(tenant, true).await?;
     context.access.reload().await?;
-    directory.remove(&closed).await?;
+    directory.remove(&closed, &context.by.actor()).await?;
     Ok(())
 }
 

@@ -58,9 +58,9 @@ pub(super) async fn execute(
     request: SigningKeyRequest,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let (store, now) = (&*context.store, context.clock.now());
+    let (store, now, actor) = (&*context.store, context.clock.now(), context.by.actor());
     if let SigningKeyRequest::Remove { key_id } = &request {
-        SigningKeys::remove(store, key_id, now).await.map_err(raced)?;
+        SigningKeys::remove(store, key_id, now, &actor).await.map_err(raced)?;
     }
     if let SigningKeyRequest::Rotate { algorithm, overlap_seconds } = request {
         if overlap_seconds > LONGEST_OVERLAP {
@@ -69,7 +69,7 @@ pub(super) async fn execute(
             ));
         }
         let overlap = i64::try_from(overlap_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        if !SigningKeys::rotate(store, algorithm, overlap, now).await.map_err(raced)? {
+        if !SigningKeys::rotate(store, algorithm, overlap, now, &actor).await.map_err(raced)? {
             return Err(AdminError::Refused(format!(
                 "{MOST_KEYS} signing keys are shown at the same time, which is the most; `signing-key list` tells when the first of them ends"
             )));

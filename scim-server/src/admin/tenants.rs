@@ -281,6 +281,7 @@ pub(super) async fn move_to(
     };
     context.access.reload().await?;
     if tenant.database != before {
+        context.tell_of_store(Deed::TenantMoved, Some(&tenant)).await;
         tokio::time::sleep(OPENS).await;
     }
     context.show_tenant(&tenant, output).await
@@ -322,7 +323,7 @@ pub(super) async fn delete(
     Streams::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     Deferrals::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     context.setup_links().forget(tenant.id).await?;
-    let resources = context.directory().remove(&tenant).await?;
+    let resources = context.directory().remove(&tenant, &context.by.actor()).await?;
     let deleted = serde_json::json!({
         "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,
     });

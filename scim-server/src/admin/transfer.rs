@@ -7,6 +7,7 @@ use std::{
 
 use super::{AdminContext, AdminError, Line, Output, archive, import, indexing};
 use crate::{
+    event::Deed,
     oauth::Client,
     store::{Finding, Item, Record, TenantId, mark},
     system_records,
@@ -28,6 +29,9 @@ pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output)
         Err(error) => return Err(error),
     }
     context.store.check(context.entries_of(), repair, Box::new(sink)).await?;
+    if repair {
+        context.tell_of_store(Deed::StoreRepaired, None).await;
+    }
     for note in context.store.notes().await? {
         output.line(Line::Row(serde_json::json!({ "note": note }).to_string())).await?;
     }
@@ -51,10 +55,11 @@ pub(super) async fn export(context: &AdminContext, tenant: Option<&str>, output:
         Some(name) => Some(context.directory().find(name).await?),
         None => None,
     };
+    if tenant.as_ref().is_some_and(|tenant| tenant.importing) {
+        return Err(import::unfinished());
+    }
+    context.tell_of_store(Deed::StoreExported, tenant.as_ref()).await;
     if let Some(tenant) = &tenant {
-        if tenant.importing {
-            return Err(import::unfinished());
-        }
         for item in records_of(context, tenant).await? {
             let line = lock(&written).line(item)?;
             if let Some(line) = line {
@@ -131,6 +136,7 @@ impl Written {
                 tenant.begun = 0;
                 Some(Item::Resource(key, Record { header: record.header, body: tenant.body()? }, entries))
             }
+            Item::Event(TenantId::SYSTEM, event) if event.deed.is_some_and(Deed::is_of_store) => None,
             Item::Event(TenantId::SYSTEM, event) => Some(Item::Event(TenantId::SYSTEM, event)),
             Item::Resource(key, ..) | Item::Members(key, _) if !self.homes.contains_key(&key.tenant) => None,
             Item::Event(tenant, _) if !self.homes.contains_key(&tenant) => None,

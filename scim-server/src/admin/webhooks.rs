@@ -12,7 +12,10 @@ use crate::{
     operation::{ATTEMPTS, feed::TypePattern},
     store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
-    webhook::{DeadLetter, Deliverer, MOST_KEYS, Message, NewWebhook, Outcome, Reason, Replay, Webhook, Webhooks},
+    webhook::{
+        DeadLetter, Deliverer, MOST_KEYS, MOST_RATE, Message, NewWebhook, Outcome, Reason, Replay, USUAL_RATE, Webhook,
+        Webhooks,
+    },
 };
 
 /// A webhook as it is shown. Its secret is shown once, when it is made.
@@ -25,6 +28,8 @@ pub(super) struct WebhookView<'a> {
     tenant_id: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     types: &'a [String],
+    /// How many messages a second it gets at most.
+    rate: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     public_key: Option<String>,
@@ -60,6 +65,7 @@ impl<'a> WebhookView<'a> {
             url: &webhook.url,
             tenant_id: webhook.tenant.map(|tenant| tenant.to_string()),
             types: &webhook.types,
+            rate: webhook.rate,
             secret: None,
             public_key: webhook.keys.first().and_then(crate::webhook::Keys::public_key),
             disabled: webhook.disabled,
@@ -119,6 +125,8 @@ pub enum WebhookRequest {
         /// The types of events that it wants; all when there are none.
         #[serde(default)]
         types: Vec<String>,
+        /// How many messages a second it gets at most, from 1 to 100,000; 10,000 when absent.
+        rate: Option<u32>,
     },
     /// Lists what was given up of its messages.
     DeadLetters {
@@ -166,6 +174,13 @@ pub enum WebhookRequest {
     },
     /// Sends a message that says nothing.
     Test { webhook: String },
+    /// Changes what is set for one.
+    Update {
+        /// Its id.
+        webhook: String,
+        /// How many messages a second it gets at most, from 1 to 100,000.
+        rate: u32,
+    },
 }
 
 impl WebhookRequest {
@@ -181,6 +196,7 @@ impl WebhookRequest {
             Self::Rotate { .. } => "webhook-rotate",
             Self::Show { .. } => "webhook-show",
             Self::Test { .. } => "webhook-test",
+            Self::Update { .. } => "webhook-update",
         }
     }
 }
@@ -192,7 +208,10 @@ pub(super) async fn execute(
     output: &Output,
 ) -> Result<(), AdminError> {
     match request {
-        WebhookRequest::Create { tenant, url, types } => create(context, tenant.as_deref(), url, types, output).await,
+        WebhookRequest::Create { tenant, url, types, rate } => {
+            let rate = checked(rate.unwrap_or(USUAL_RATE))?;
+            create(context, tenant.as_deref(), NewWebhook { tenant: None, url, types, rate }, output).await
+        }
         WebhookRequest::DeadLetters { webhook, send_again } => {
             dead_letters(context, &webhook, send_again, output).await
         }
@@ -205,25 +224,35 @@ pub(super) async fn execute(
         WebhookRequest::Rotate { webhook, overlap_seconds } => rotate(context, &webhook, overlap_seconds, output).await,
         WebhookRequest::Show { webhook } => show(context, &webhook, output).await,
         WebhookRequest::Test { webhook } => test(context, &webhook, output).await,
+        WebhookRequest::Update { webhook, rate } => update(context, &webhook, checked(rate)?, output).await,
     }
+}
+
+/// A rate that an endpoint can have.
+fn checked(rate: u32) -> Result<u32, AdminError> {
+    if (1..=MOST_RATE).contains(&rate) {
+        return Ok(rate);
+    }
+    Err(AdminError::Invalid(format!(
+        "the rate of a webhook is from 1 to {MOST_RATE} messages a second, not {rate}; `webhook delete` ends all messages"
+    )))
 }
 
 /// Makes a webhook of one tenant, or of all.
 async fn create(
     context: &AdminContext,
     tenant: Option<&str>,
-    url: String,
-    types: Vec<String>,
+    new: NewWebhook,
     output: &Output,
 ) -> Result<(), AdminError> {
     let only = match tenant {
         Some(name) => Some(context.built(name).await?),
         None => None,
     };
-    TypePattern::check(&types, only.as_deref().map(|tenant| &tenant.registry))?;
-    context.sender.check(&url).map_err(AdminError::Invalid)?;
+    TypePattern::check(&new.types, only.as_deref().map(|tenant| &tenant.registry))?;
+    context.sender.check(&new.url).map_err(AdminError::Invalid)?;
     let tenant = only.map(|tenant| tenant.id);
-    let new = NewWebhook { tenant, url, types };
+    let new = NewWebhook { tenant, ..new };
     let tenants = context.tenants_of(tenant);
     let webhook = context.webhooks().create(context.operations.fresh_id(), new, &tenants).await?;
     context.tell_of_webhook(&webhook, Deed::WebhookCreated).await?;
@@ -322,6 +351,13 @@ async fn rotate(context: &AdminContext, id: &str, overlap_seconds: u64, output: 
     }
     keep(context, &webhook, Deed::WebhookRotated).await?;
     output.row(&WebhookView::with_secret(&webhook, context.clock.now())).await
+}
+
+/// Changes how many messages a second a webhook gets at most.
+async fn update(context: &AdminContext, id: &str, rate: u32, output: &Output) -> Result<(), AdminError> {
+    let webhook = Webhook { rate, ..context.webhook(id).await? };
+    keep(context, &webhook, Deed::WebhookChanged).await?;
+    output.row(&WebhookView::new(&webhook, context.clock.now())).await
 }
 
 /// Sends a message that says nothing, once.
@@ -427,3 +463,6 @@ async fn keep(context: &AdminContext, webhook: &Webhook, deed: Deed) -> Result<(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use scim_protocol::Timestamp;
 use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
 
 use super::{
     Administrator, Role,
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    event::{Action, Event},
+    event::{Action, Deed, Event},
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     token::{Secret, record::new_id, reminder, secret},
 };
@@ -116,7 +117,8 @@ impl AdminTokens {
         if named.iter().any(|token| token.is_live(now)) {
             return Err(TokenError::NameTaken(name.to_owned()));
         }
-        let (issued, commit) = self.prepare(name, (role, tenant), &named, lifetime, actor)?;
+        let event = event(Deed::AdminTokenCreated, actor);
+        let (issued, commit) = self.prepare(name, (role, tenant), &named, lifetime, event)?;
         self.commit(commit).await?;
         Ok(issued)
     }
@@ -137,7 +139,8 @@ impl AdminTokens {
         // A name has only one successor at a time, also if the token is named by its id.
         one(&live, &old.name)?;
         let named: Vec<_> = tokens.into_iter().filter(|token| token.is_named(&old.name)).collect();
-        let (issued, mut commit) = self.prepare(&old.name, (old.role, old.tenant), &named, lifetime, actor)?;
+        let event = event(Deed::AdminTokenRotated, actor);
+        let (issued, mut commit) = self.prepare(&old.name, (old.role, old.tenant), &named, lifetime, event)?;
         if let Some(overlap) = overlap {
             let stored = self.store.get(&old.key()).await?.ok_or(TokenError::Raced)?;
             old = AdminToken::from_record(old.id, &stored)?;
@@ -152,7 +155,8 @@ impl AdminTokens {
     /// Deletes the one with that name or id: it lets nobody in from now on.
     pub async fn delete(&self, which: &str, actor: &str) -> Result<AdminToken, TokenError> {
         let token = self.find(which).await?;
-        let mut commit = Commit::new(token.key(), event(token.id, "deleted", actor));
+        let event = event(Deed::AdminTokenDeleted, actor);
+        let mut commit = Commit::new(token.key(), Event { target: token.id, ..event });
         commit.expect.push(Expect::Present(token.key()));
         commit.writes = token.removal();
         match self.store.commit(commit).await {
@@ -162,14 +166,15 @@ impl AdminTokens {
         }
     }
 
-    /// A token that is ready to be issued, and the commit that issues it in the place of what has expired.
+    /// A token that is ready to be issued, and the commit that issues it in the place of what has expired, and tells so by
+    /// that event.
     fn prepare(
         &self,
         name: &str,
         (role, tenant): (Role, Option<TenantId>),
         named: &[AdminToken],
         lifetime: Duration,
-        actor: &str,
+        event: Event,
     ) -> Result<(Issued, Commit), TokenError> {
         let now = self.clock.now();
         let (live, ended): (Vec<_>, Vec<_>) = named.iter().partition(|token| token.is_live(now));
@@ -189,7 +194,7 @@ impl AdminTokens {
             reminded: None,
             created: now,
         };
-        let mut commit = Commit::new(token.key(), event(token.id, "created", actor));
+        let mut commit = Commit::new(token.key(), Event { target: token.id, ..event });
         commit.expect.push(Expect::Fewer(TenantId::SYSTEM, TypeName::from(KIND), MOST as u64));
         commit.writes = ended.iter().filter(|token| token.place == place).flat_map(|token| token.removal()).collect();
         commit.writes.push(Write::Put(token.key(), token.body()?));
@@ -272,6 +277,7 @@ fn after(now: Timestamp, time: Duration) -> i64 {
     now.as_millis().saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
-fn event(token: ResourceId, what: &str, actor: &str) -> Event {
-    Event { actor: actor.to_owned(), ..Event::administration(Action::Administer, KIND, token, &[what]) }
+/// What is done to a token that is not named yet.
+fn event(deed: Deed, actor: &str) -> Event {
+    Event { deed: Some(deed), ..Event::new(Action::Administer, actor, KIND, ResourceId(Uuid::nil())) }
 }

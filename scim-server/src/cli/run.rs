@@ -118,7 +118,7 @@ impl EventsArguments {
         if self.follow {
             return follow::events(self).await;
         }
-        let Self { tenant, since, types, follow, common } = self;
+        let Self { tenant, since, types, follow, common, .. } = self;
         let request = EventsRequest { tenant, since, types, follow };
         common.run(AdminRequest::Events(request), Show::Events).await
     }

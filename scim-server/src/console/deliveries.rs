@@ -208,6 +208,7 @@ async fn create(ask: &Ask<'_>, tenant: &str) -> Result<Done, Fault> {
         tenant: Some(tenant.to_owned()),
         url: ask.form.text("url").to_owned(),
         types: types.map(str::to_owned).collect(),
+        rate: None,
     };
     let rows = ask.act(AdminRequest::Webhook { request }).await?;
     let row = rows.into_iter().next().unwrap_or_default();

@@ -23,8 +23,35 @@ macro_rules! deeds {
     };
 }
 
+impl Deed {
+    /// Whether the server's own log tells of it, and that of no tenant.
+    pub const fn is_of_server(self) -> bool {
+        matches!(
+            self,
+            Self::AdminTokenCreated
+                | Self::AdminTokenDeleted
+                | Self::AdminTokenRotated
+                | Self::AdministratorSignedIn
+                | Self::AdministratorSignedOut
+                | Self::SigningKeyRemoved
+                | Self::SigningKeyRotated
+                | Self::TenantDeleted
+                | Self::TenantMoved
+        ) || self.is_of_store()
+    }
+
+    /// Whether it was done to the store itself, and not to what is in it: another store that has the same in it has not
+    /// seen it.
+    pub const fn is_of_store(self) -> bool {
+        matches!(self, Self::StoreExported | Self::StoreImported | Self::StoreRepaired)
+    }
+}
+
 deeds! {
     AccessChanged "access.changed" "The access attributes or the rules for roles were changed: read the access of all users anew."
+    AdminTokenCreated "admin-token.created" "A token of an administrator was issued. Told in the server's own log."
+    AdminTokenDeleted "admin-token.deleted" "Such a token was deleted. Told in the server's own log."
+    AdminTokenRotated "admin-token.rotated" "Such a token was issued that takes the place of another. Told in the server's own log."
     AdministratorSignedIn "administrator.signed-in" "Somebody has signed in to the console. Told in the server's own log, and to no tenant."
     AdministratorSignedOut "administrator.signed-out" "Somebody has signed out of the console. Told as the sign-in."
     BrakeApproved "brake.approved" "An administrator lets mass deprovisioning go on."
@@ -46,12 +73,19 @@ deeds! {
     SetupLinkCreated "setup-link.created" "A link was made with which a customer sets up a provider."
     SetupLinkDeleted "setup-link.deleted" "Such a link was removed, and its session with it."
     SetupLinkOpened "setup-link.opened" "A browser has opened such a link: it opens for no other."
+    SigningKeyRemoved "signing-key.removed" "A key that signed security event tokens was withdrawn. Told in the server's own log."
+    SigningKeyRotated "signing-key.rotated" "Another key signs security event tokens. Told in the server's own log."
+    StoreExported "store.exported" "Somebody takes out a tenant, or everything: `export`, `backup`. Told in the server's own log, and never exported itself."
+    StoreImported "store.imported" "An import is complete. Told as the export."
+    StoreRepaired "store.repaired" "`check --repair` has put right what disagreed. Told as the export."
     StreamDeleted "stream.deleted" "An administrator has removed a stream of security event tokens."
     StreamEnabled "stream.enabled" "An administrator has a stream of security event tokens sent again."
     StreamPaused "stream.paused" "An administrator has paused a stream of security event tokens."
     TenantCreated "tenant.created" "The tenant was made."
+    TenantDeleted "tenant.deleted" "The tenant was removed with everything in it. Told in the server's own log."
     TenantDisabled "tenant.disabled" "The tenant answers 403 from now on."
     TenantEnabled "tenant.enabled" "The tenant answers again."
+    TenantMoved "tenant.moved" "The tenant is in another database. Told in the server's own log."
     TenantChanged "tenant.changed" "Settings of the tenant were changed; `attributes` names them."
     TenantReplaced "tenant.replaced" "An import has replaced the tenant: users, groups and numbers are those of the file. Read all of them anew. Webhooks get it whatever their types are."
     TokenCreated "token.created" "A token was issued."
@@ -60,6 +94,7 @@ deeds! {
     TokenExpiring "token.expiring" "A token nears its end."
     TokenLimited "token.limited" "Requests of a token were refused for their rate. Told at most once an hour."
     TokenRotated "token.rotated" "A token was issued that takes the place of another."
+    WebhookChanged "webhook.changed" "The rate of a webhook was changed."
     WebhookCreated "webhook.created" "A webhook was made."
     WebhookDeleted "webhook.deleted" "A webhook was removed."
     WebhookDisabled "webhook.disabled" "A webhook gets no more messages: its endpoint has taken none for five days, or answered 410."

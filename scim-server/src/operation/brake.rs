@@ -6,6 +6,7 @@ use scim_protocol::{Error, ErrorKind};
 use super::{ATTEMPTS, Context, Operations};
 use crate::{
     brake::{self, Gone, Left, Read, State, Tally, Trip},
+    caller::Caller,
     event::{Action, Deed, Event},
     store::{Commit, Expect, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
     tenant::{Brake, Mode, Window, record},
@@ -69,20 +70,20 @@ impl Operations {
         Read::new(key, record.as_ref())
     }
 
-    /// Changes how a tenant's brake stands, with an event that tells it. `change` gives `None` to leave it.
+    /// Changes how the brake of the caller's tenant stands, with an event that tells it. `change` gives `None` to leave it.
     pub(crate) async fn change_brake(
         &self,
-        tenant: TenantId,
-        home: TenantId,
         deed: Deed,
-        actor: &str,
+        caller: &Caller,
         change: impl Fn(&State) -> Option<State> + Send + Sync,
     ) -> Result<bool, Error> {
+        let tenant = caller.tenant();
+        let home = tenant.home;
         for _ in 0..ATTEMPTS {
             let mut read = self.brake_state(home).await?;
             let Some(state) = change(&read.value) else { return Ok(false) };
             read.value = state;
-            let event = Event::new(Action::Administer, actor, record::KIND, ResourceId(tenant.0));
+            let event = caller.event(Action::Administer, record::KIND, ResourceId(tenant.id.0));
             let mut commit = Commit::new(brake::key(home), Event { deed: Some(deed), ..event });
             read.put(&mut commit)?;
             match self.store.commit(commit).await {
@@ -176,8 +177,7 @@ impl Operations {
         let tenant = context.caller.tenant();
         let reason = trip.reason.clone();
         let change = |state: &State| (state == before).then(|| State { trip: Some(trip.clone()), ..state.clone() });
-        let actor = context.caller.actor();
-        if self.change_brake(tenant.id, tenant.home, Deed::BrakeTripped, actor, change).await? {
+        if self.change_brake(Deed::BrakeTripped, &context.caller, change).await? {
             tracing::warn!(tenant = tenant.name, reason, "the brake has tripped: `scim-server brake show` says more");
         }
         Ok(())

@@ -185,7 +185,7 @@ fn completion(context: &Context, result: &BulkResult) -> Event {
     let named = path.and_then(|path| path.strip_prefix('/')?.split_once('/'));
     let rt = named.and_then(|(endpoint, _)| registry.endpoint(&format!("/{endpoint}")));
     let id = named.and_then(|(_, id)| ResourceId::parse(id)).unwrap_or(ResourceId(uuid::Uuid::nil()));
-    let event = Event::new(Action::Administer, context.caller.actor(), rt.map_or("Request", |rt| rt.name.as_str()), id);
+    let event = context.caller.event(Action::Administer, rt.map_or("Request", |rt| rt.name.as_str()), id);
     let document = json!({"uri": path.unwrap_or_default(), "operation": result.to_json()});
     let values = Json::of(&document).map(|document| Box::new(Values { document, changes: BTreeMap::new() }));
     Event { deed: Some(Deed::RequestCompleted), request: context.request_id(), values, ..event }

@@ -50,21 +50,15 @@ impl Line {
     pub fn of(form: Form, event: &Event, tenant: &Tenant, base: &str) -> Result<Self, Error> {
         let (id, json) = match form {
             Form::Feed => {
-                (Message::id(event, tenant), serde_json::to_vec(&Shown::new(event, tenant)).map_err(Error::internal)?)
+                let shown = serde_json::to_vec(&Shown::new(event, tenant)).map_err(Error::internal)?;
+                (Message::id(event, tenant), shown.into())
             }
             Form::Message => {
                 let message = Message::of(event, tenant, base);
                 (message.id, message.body)
             }
         };
-        Ok(Self {
-            tenant: tenant.id,
-            sequence: event.sequence,
-            id,
-            kind: type_of(event),
-            at: event.at,
-            json: json.into(),
-        })
+        Ok(Self { tenant: tenant.id, sequence: event.sequence, id, kind: type_of(event), at: event.at, json })
     }
 
     /// That the events behind one number and before another are missing.

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    event::{Action, Event},
+    event::{Action, Deed, Event},
     store::{Body, Commit, Expect, ResourceId, ResourceKey, Store, StoreError, TenantId, Write},
     system_records::secret::OF_SIGNATURES,
 };
@@ -105,12 +105,13 @@ impl SigningKeys {
 
     /// Makes a key that signs from now on; as the one before does, unless it is told how. Those before are shown for that
     /// many milliseconds more, or for less if an earlier rotation has said so. `false` when so many are shown that there
-    /// is room for no other.
+    /// is room for no other. `actor` is who does it, as events name them.
     pub async fn rotate(
         store: &dyn Store,
         algorithm: Option<Algorithm>,
         overlap: i64,
         now: Timestamp,
+        actor: &str,
     ) -> Result<bool, Error> {
         Self::of(store, now).await?;
         let (mut keys, version) = read(store).await?.ok_or_else(|| Error::internal("there is no signing key"))?;
@@ -124,8 +125,7 @@ impl SigningKeys {
             return Ok(false);
         }
         keys.insert(0, StoredKey::new(algorithm, now)?);
-        let event = Event::administration(Action::Administer, OF_SIGNATURES, ID, &["rotated"]);
-        let mut commit = Commit::new(key(), event);
+        let mut commit = Commit::new(key(), event(Deed::SigningKeyRotated, actor));
         commit.expect.push(Expect::Version(key(), version));
         commit.writes.push(Write::Put(key(), body(&keys)?));
         store.commit(commit).await?;
@@ -133,7 +133,7 @@ impl SigningKeys {
     }
 
     /// Withdraws a key that signs no more: it is shown to nobody from now on.
-    pub async fn remove(store: &dyn Store, id: &str, now: Timestamp) -> Result<(), Error> {
+    pub async fn remove(store: &dyn Store, id: &str, now: Timestamp, actor: &str) -> Result<(), Error> {
         let shown = Self::of(store, now).await?;
         let at = shown.0.iter().position(|key| key.id == id).ok_or_else(|| {
             Error::new(
@@ -153,8 +153,7 @@ impl SigningKeys {
                 left.push(key);
             }
         }
-        let event = Event::administration(Action::Administer, OF_SIGNATURES, ID, &["removed"]);
-        let mut commit = Commit::new(key(), event);
+        let mut commit = Commit::new(key(), event(Deed::SigningKeyRemoved, actor));
         commit.expect.push(Expect::Version(key(), version));
         commit.writes.push(Write::Put(key(), body(&left)?));
         store.commit(commit).await?;
@@ -249,6 +248,10 @@ impl StoredKey {
         let made = made.map_err(|_| Error::internal("no key can be made"))?;
         Ok(Self { algorithm, secret: BASE64.encode(made), created: now.as_millis(), ends: None })
     }
+}
+
+fn event(deed: Deed, actor: &str) -> Event {
+    Event { deed: Some(deed), ..Event::new(Action::Administer, actor, "SigningKey", ID) }
 }
 
 fn key() -> ResourceKey {

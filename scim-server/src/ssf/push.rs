@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use scim_protocol::Error;
 use serde_json::Value;
 use uuid::Uuid;
@@ -70,7 +71,7 @@ impl Leased for Pusher {
     }
 
     async fn pass(&self, id: ResourceId) -> Result<Option<Pass>, Error> {
-        let idle = |due| Ok(Some(Pass { moved: false, is_full: false, due }));
+        let idle = |due| Ok(Some(Pass::idle(due)));
         let Some(before) = self.streams().get(id).await? else { return Ok(None) };
         let Some(push) = before.push.clone() else { return Ok(None) };
         let tenant = self.access.tenants().into_iter().find(|tenant| tenant.id == before.tenant);
@@ -115,12 +116,12 @@ impl Leased for Pusher {
             Ok(()) => {}
             // Somebody has changed the stream meanwhile, and what was taken is sent again.
             Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {
-                return Ok(Some(Pass { moved: true, is_full: true, due: None }));
+                return Ok(Some(Pass::again()));
             }
             Err(error) => return Err(error.into()),
         }
         let due = stream.push.as_ref().map(|push| push.due).filter(|due| *due > now);
-        Ok(Some(Pass { moved: due.is_none(), is_full: true, due }))
+        Ok(Some(Pass { moved: due.is_none(), is_full: true, ..Pass::idle(due) }))
     }
 }
 
@@ -137,9 +138,7 @@ impl Pusher {
         stream.acknowledged.clear();
         (stream.log, stream.place) = (tenant.home, tenant.begun);
         match self.streams().keep(before, &stream).await {
-            Ok(()) | Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {
-                Ok(Some(Pass { moved: true, is_full: true, due: None }))
-            }
+            Ok(()) | Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(Some(Pass::again())),
             Err(error) => Err(error.into()),
         }
     }
@@ -148,11 +147,14 @@ impl Pusher {
     async fn send(&self, stream: &Stream, push: &Push, token: &str) -> Outcome {
         let mut headers = vec![("accept", "application/json".to_owned())];
         headers.extend(stream.authorization.iter().map(|credential| ("authorization", credential.0.clone())));
-        let (by, url, body) = (Arc::clone(&self.sender), push.url.clone(), token.as_bytes().to_vec());
+        let (by, url, body) = (Arc::clone(&self.sender), push.url.clone(), Bytes::copy_from_slice(token.as_bytes()));
         match self.sender.aside(async move { by.send(&url, MEDIA_TYPE, &headers, body).await }).await {
             Ok(Answered { status: 200..300, .. }) => Outcome::Taken,
             Ok(Answered { status: 400, body, .. }) if let Some(err) = err(&body) => Outcome::Refused(err),
-            Ok(Answered { status, retry_after, .. }) => Outcome::Failed(format!("the status {status}"), retry_after),
+            Ok(Answered { status, retry_after, .. }) => {
+                let retry_after = retry_after.map(|asked| asked.seconds(self.operations.clock.now()));
+                Outcome::Failed(format!("the status {status}"), retry_after)
+            }
             Err(why) => Outcome::Failed(why, None),
         }
     }

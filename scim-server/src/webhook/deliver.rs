@@ -14,7 +14,8 @@ use uuid::Uuid;
 
 use super::{
     leased::{Leased, Pass},
-    message::Message,
+    message::{Message, Messages},
+    pace::Paces,
     record::{DeadLetter, Delivery, Pending, Reason, Replay, Webhook},
     schedule,
     send::Sender,
@@ -60,6 +61,10 @@ pub struct Deliverer {
     pub access: Arc<Access>,
     /// The way out.
     pub sender: Arc<Sender>,
+    /// What was made of late, for other endpoints.
+    pub messages: Arc<Messages>,
+    /// How much was sent of late.
+    pub paces: Paces,
     /// What is counted.
     pub metrics: Arc<EventMetrics>,
     /// The URL of this server.
@@ -81,7 +86,7 @@ struct Lane {
 struct Work<'a> {
     webhook: &'a Arc<Webhook>,
     tenant: &'a Arc<Tenant>,
-    events: HashMap<u64, Event>,
+    events: HashMap<u64, Arc<Event>>,
     now: i64,
 }
 
@@ -104,12 +109,16 @@ impl Leased for Deliverer {
 
     async fn pass(&self, id: ResourceId) -> Result<Option<Pass>, StoreError> {
         let Some(webhook) = self.webhooks().find(id).await?.filter(|webhook| webhook.disabled.is_none()) else {
+            self.paces.forget(id);
             return Ok(None);
         };
+        if let Some(rest) = self.rest(id) {
+            return Ok(Some(rest));
+        }
         let webhook = Arc::new(webhook);
-        let mut whole = Pass { moved: false, is_full: false, due: None };
+        let mut whole = Pass::idle(None);
         let mut failed = None;
-        for tenant in self.access.tenants() {
+        for tenant in self.tenants() {
             if webhook.tenant.is_some_and(|only| only != tenant.id) || tenant.importing {
                 continue;
             }
@@ -124,6 +133,9 @@ impl Leased for Deliverer {
                 Err(StoreError::Conflict(_)) => whole.moved = true,
                 // The database of one tenant may be away; others have another one.
                 Err(error) => failed = Some(error),
+            }
+            if let Some(rest) = self.rest(id) {
+                return Ok(Some(rest));
             }
         }
         match failed {
@@ -141,18 +153,37 @@ impl Deliverer {
         clock: &Arc<dyn Clock>,
         message: impl FnOnce() -> Message + Send + 'static,
     ) -> Outcome {
-        let (by, webhook, clock) = (Arc::clone(sender), Arc::clone(webhook), Arc::clone(clock));
+        let (by, webhook, time) = (Arc::clone(sender), Arc::clone(webhook), Arc::clone(clock));
         let sending = async move {
             let message = message();
-            let headers = message.headers(&webhook.keys, clock.now());
+            let headers = message.headers(&webhook.keys, time.now());
             by.send(&webhook.url, CLOUD_EVENTS, &headers, message.body).await
         };
         match sender.aside(sending).await {
             Ok(answered) if (200..300).contains(&answered.status) => Outcome::Taken,
             Ok(answered) if answered.status == 410 => Outcome::Gone,
-            Ok(answered) => Outcome::Failed(format!("the status {}", answered.status), answered.retry_after),
+            Ok(answered) => {
+                let retry_after = answered.retry_after.map(|asked| asked.seconds(clock.now()));
+                Outcome::Failed(format!("the status {}", answered.status), retry_after)
+            }
             Err(why) => Outcome::Failed(why, None),
         }
+    }
+
+    /// A pass that waits, when as much was sent to an endpoint as may be.
+    fn rest(&self, id: ResourceId) -> Option<Pass> {
+        let until = self.paces.rest(id, self.operations.clock.now())?;
+        Some(Pass { rests: true, ..Pass::idle(Some(until)) })
+    }
+
+    /// All tenants. Each time another is the first, so that those behind it have their share of an endpoint's rate.
+    fn tenants(&self) -> Vec<Arc<Tenant>> {
+        let mut tenants = self.access.tenants();
+        if !tenants.is_empty() {
+            let first = rand::random_range(0..tenants.len());
+            tenants.rotate_left(first);
+        }
+        tenants
     }
 
     fn webhooks(&self) -> Webhooks {
@@ -202,7 +233,7 @@ impl Deliverer {
         // What is left waits for its time; what was read may have more behind it.
         let is_full = delivery.position - before.position >= BATCH as u64;
         let moved = delivery.position > before.position || !replays.is_empty() || taken > 0;
-        Ok(Some(Pass { moved, is_full: is_full || !replays.is_empty(), due }))
+        Ok(Some(Pass { moved, is_full: is_full || !replays.is_empty(), due, rests: false }))
     }
 
     /// Adds the next events to what is pending: of what is to be sent again, and of the log.
@@ -215,7 +246,7 @@ impl Deliverer {
             if is_mark || TypePattern::fit(&patterns, &type_of(&event)) {
                 let pending = Pending { sequence: event.sequence, about: event.target, is_mark, tries: 0, at: now };
                 delivery.pending.push(pending);
-                work.events.insert(event.sequence, event);
+                work.events.insert(event.sequence, Arc::new(event));
             }
         };
         let now = work.now;
@@ -254,7 +285,7 @@ impl Deliverer {
         let mut lane = Lane::default();
         let mut pending = pending.into_iter();
         for mut one in pending.by_ref() {
-            if one.at > work.now {
+            if one.at > work.now || !self.paces.take(work.webhook.id, work.webhook.rate, self.operations.clock.now()) {
                 lane.left.push(one);
                 break;
             }
@@ -262,7 +293,8 @@ impl Deliverer {
                 None => Outcome::Failed("the event is no longer kept".to_owned(), None),
                 Some(event) => {
                     let (tenant, base) = (Arc::clone(work.tenant), (self.base)());
-                    let message = move || Message::of(&event, &tenant, &base);
+                    let messages = Arc::clone(&self.messages);
+                    let message = move || messages.of(&event, &tenant, base);
                     Self::send(&self.sender, work.webhook, &self.operations.clock, message).await
                 }
             };
@@ -294,12 +326,12 @@ impl Deliverer {
         Ok(lane)
     }
 
-    async fn event(&self, work: &Work<'_>, sequence: u64) -> Result<Option<Event>, StoreError> {
+    async fn event(&self, work: &Work<'_>, sequence: u64) -> Result<Option<Arc<Event>>, StoreError> {
         if let Some(event) = work.events.get(&sequence) {
-            return Ok(Some(event.clone()));
+            return Ok(Some(Arc::clone(event)));
         }
         let found = self.operations.store.events(work.tenant.home, sequence.saturating_sub(1), 1).await?;
-        Ok(found.into_iter().next().filter(|event| event.sequence == sequence))
+        Ok(found.into_iter().next().filter(|event| event.sequence == sequence).map(Arc::new))
     }
 
     async fn disable(&self, webhook: &Webhook, tenant: &Tenant, reason: Reason) -> Result<(), StoreError> {

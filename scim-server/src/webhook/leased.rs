@@ -26,6 +26,20 @@ pub struct Pass {
     pub is_full: bool,
     /// When the next message is due, in milliseconds since the epoch.
     pub due: Option<i64>,
+    /// Whether nothing is to be sent before that, whatever happens meanwhile.
+    pub rests: bool,
+}
+
+impl Pass {
+    /// One that has done nothing: the next is when something happens, or when a message is due.
+    pub fn idle(due: Option<i64>) -> Self {
+        Self { moved: false, is_full: false, due, rests: false }
+    }
+
+    /// One behind which another is to follow at once.
+    pub fn again() -> Self {
+        Self { moved: true, is_full: true, due: None, rests: false }
+    }
 }
 
 /// What brings events to receivers.
@@ -90,10 +104,10 @@ async fn turn<L: Leased>(leased: &L, id: ResourceId) -> bool {
     changed.as_mut().enable();
     let pass = match operations.store.lease(&lease::<L>(id), leased.process(), LEASE).await {
         Ok(true) => leased.pass(id).await,
-        Ok(false) => Ok(Some(Pass { moved: false, is_full: false, due: None })),
+        Ok(false) => Ok(Some(Pass::idle(None))),
         Err(error) => Err(error.into()),
     };
-    let wait = match pass {
+    let (wait, rests) = match pass {
         Ok(None) => return false,
         Ok(Some(Pass { moved: true, is_full, .. })) => {
             if !is_full {
@@ -101,9 +115,11 @@ async fn turn<L: Leased>(leased: &L, id: ResourceId) -> bool {
             }
             return true;
         }
-        Ok(Some(Pass { due, .. })) => {
+        Ok(Some(Pass { due, rests, .. })) => {
             let left = due.map(|due| due - operations.clock.now().as_millis());
-            left.map_or(LOOK, |left| Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK))
+            let wait =
+                left.map_or(LOOK, |left| Duration::from_millis(u64::try_from(left).unwrap_or_default()).min(LOOK));
+            (wait, rests)
         }
         Err(error) => {
             tracing::debug!(error = &error as &dyn std::error::Error, receiver = L::RECEIVER, %id, "a pass failed; trying again");
@@ -111,7 +127,11 @@ async fn turn<L: Leased>(leased: &L, id: ResourceId) -> bool {
             return true;
         }
     };
-    let _ = timeout(wait, changed).await;
+    if rests {
+        tokio::time::sleep(wait).await;
+    } else {
+        let _ = timeout(wait, changed).await;
+    }
     true
 }
 

@@ -1,12 +1,18 @@
 //! A message: a CloudEvents 1.0 document that is a payload of Standard Webhooks 1.0 too.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use quick_cache::sync::Cache;
 use scim_protocol::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::sign::{self, Keys};
 use crate::{
     event::Event,
     operation::feed::{Shown, type_of},
+    store::TenantId,
     tenant::Tenant,
 };
 
@@ -18,7 +24,58 @@ pub const MOST_BYTES: usize = 20_000;
 pub struct Message {
     /// `webhook-id`: the same however often it is sent.
     pub id: String,
-    pub body: Vec<u8>,
+    pub body: Bytes,
+}
+
+/// Messages that were made of late. Several endpoints want the same ones at nearly the same time, each signed by keys of
+/// its own.
+pub struct Messages(Cache<(TenantId, u64), Made>);
+
+/// A message, and what it was made by besides the event.
+#[derive(Clone)]
+struct Made {
+    tenant: Arc<Tenant>,
+    base: String,
+    message: Message,
+}
+
+/// As many as the endpoints of a busy tenant are apart; at most 5 MB.
+const OF_LATE: usize = 256;
+
+impl Default for Messages {
+    fn default() -> Self {
+        Self(Cache::new(OF_LATE))
+    }
+}
+
+impl Messages {
+    /// The message of an event: the one that was made already, if the tenant and the base are the same as then.
+    pub fn of(&self, event: &Event, tenant: &Arc<Tenant>, base: String) -> Message {
+        let key = (tenant.home, event.sequence);
+        let known = self.0.get(&key).filter(|made| Arc::ptr_eq(&made.tenant, tenant) && made.base == base);
+        if let Some(made) = known {
+            return made.message;
+        }
+        let message = Message::of(event, tenant, &base);
+        self.0.insert(key, Made { tenant: Arc::clone(tenant), base, message: message.clone() });
+        message
+    }
+}
+
+/// The document. `timestamp` is what Standard Webhooks calls `time`; to CloudEvents it is an extension, as `sequence` is.
+#[derive(Serialize)]
+struct Document<'a, T> {
+    specversion: &'static str,
+    id: &'a str,
+    source: String,
+    #[serde(rename = "type")]
+    kind: String,
+    subject: String,
+    time: String,
+    timestamp: String,
+    sequence: String,
+    datacontenttype: &'static str,
+    data: T,
 }
 
 impl Message {
@@ -31,10 +88,10 @@ impl Message {
     /// resource is.
     pub fn of(event: &Event, tenant: &Tenant, base: &str) -> Self {
         let id = Self::id(event, tenant);
-        let mut data = json!(Shown::new(event, tenant));
-        let mut body = document(&id, &type_of(event), event.at(), tenant, event, &data);
+        let shown = Shown::new(event, tenant);
+        let mut body = document(&id, tenant, event, &shown);
         if body.len() > MOST_BYTES
-            && let Value::Object(members) = &mut data
+            && let Value::Object(mut members) = json!(shown)
         {
             for name in ["document", "changes", "members"] {
                 members.shift_remove(name);
@@ -43,9 +100,9 @@ impl Message {
             if let Some(url) = url(event, tenant, base) {
                 members.insert("url".to_owned(), url.into());
             }
-            body = document(&id, &type_of(event), event.at(), tenant, event, &data);
+            body = document(&id, tenant, event, &members);
         }
-        Self { id, body }
+        Self { id, body: body.into() }
     }
 
     /// A message that says nothing, to try an endpoint.
@@ -56,7 +113,7 @@ impl Message {
             "timestamp": now.to_string(), "subject": webhook, "datacontenttype": "application/json",
             "data": {"webhook_id": webhook},
         });
-        Self { id, body: document.to_string().into_bytes() }
+        Self { id, body: document.to_string().into() }
     }
 
     /// The headers of Standard Webhooks, for a message that is sent at that time.
@@ -67,22 +124,22 @@ impl Message {
     }
 }
 
-/// `timestamp` is what Standard Webhooks calls `time`; to CloudEvents it is an extension, as `sequence` is.
-fn document(id: &str, kind: &str, at: Timestamp, tenant: &Tenant, event: &Event, data: &Value) -> Vec<u8> {
-    json!({
-        "specversion": "1.0",
-        "id": id,
-        "source": format!("/{}/events/v1", tenant.id),
-        "type": kind,
-        "subject": format!("{}/{}", event.resource_type, event.target),
-        "time": at.to_string(),
-        "timestamp": at.to_string(),
-        "sequence": event.sequence.to_string(),
-        "datacontenttype": "application/json",
-        "data": data,
-    })
-    .to_string()
-    .into_bytes()
+fn document(id: &str, tenant: &Tenant, event: &Event, data: &impl Serialize) -> Vec<u8> {
+    let time = event.at().to_string();
+    let document = Document {
+        specversion: "1.0",
+        id,
+        source: format!("/{}/events/v1", tenant.id),
+        kind: type_of(event),
+        subject: format!("{}/{}", event.resource_type, event.target),
+        timestamp: time.clone(),
+        time,
+        sequence: event.sequence.to_string(),
+        datacontenttype: "application/json",
+        data,
+    };
+    // Texts and numbers: nothing in it can fail to be JSON.
+    serde_json::to_vec(&document).unwrap_or_default()
 }
 
 /// Where the resource can be fetched. A path alone would not say on which server.

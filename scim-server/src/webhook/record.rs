@@ -4,7 +4,7 @@ use bytes::Bytes;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::sign::Keys;
+use super::{pace::USUAL_RATE, sign::Keys};
 use crate::store::{Body, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName};
 
 /// A kind of record, which is found by its id.
@@ -51,6 +51,9 @@ pub struct Webhook {
     /// The types of events that it wants, as they were written; all when there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<String>,
+    /// How many messages a second it gets at most.
+    #[serde(default = "usual_rate")]
+    pub rate: u32,
     /// Why nothing is sent to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled: Option<Reason>,
@@ -63,6 +66,11 @@ pub struct Webhook {
     /// The record's version.
     #[serde(skip)]
     pub version: u64,
+}
+
+/// That of an endpoint which was made before rates could be said.
+fn usual_rate() -> u32 {
+    USUAL_RATE
 }
 
 impl Webhook {
@@ -236,6 +244,14 @@ mod tests {
         let json = serde_json::json!({"id": uuid::Uuid::from_u128(1), "url": "https://example.com/"});
         let webhook: Webhook = serde_json::from_value(json).unwrap();
         Webhook { keys: vec![Keys::new([1; 32], [2; 32])], ..webhook }
+    }
+
+    #[test]
+    fn one_that_was_stored_before_there_were_rates_has_the_usual_one() {
+        assert_eq!(webhook().rate, USUAL_RATE);
+        let slow = Webhook { rate: 7, ..webhook() };
+        let stored = slow.body().unwrap().visible;
+        assert_eq!(serde_json::from_slice::<Webhook>(&stored).unwrap().rate, 7);
     }
 
     #[test]

@@ -28,7 +28,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::low_priority::LowPriority;
+use super::{low_priority::LowPriority, schedule::RetryAfter};
 
 /// How long an endpoint has, from the first byte to the last.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -74,8 +74,8 @@ pub struct Answered {
     pub status: u16,
     /// The body; empty when it is too long.
     pub body: Bytes,
-    /// For how many seconds it asks for patience.
-    pub retry_after: Option<u64>,
+    /// For how long it asks for patience.
+    pub retry_after: Option<RetryAfter>,
 }
 
 const PLAIN: &str = "http:// is for networks of the setting webhook_networks; use https://";
@@ -119,10 +119,10 @@ impl Sender {
         url: &str,
         media_type: &str,
         headers: &[(&str, String)],
-        body: Vec<u8>,
+        body: Bytes,
     ) -> Result<Answered, String> {
         let url = check_url(url)?;
-        let sending = self.exchange(&url, media_type, headers, Bytes::from(body));
+        let sending = self.exchange(&url, media_type, headers, body);
         timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
     }
 
@@ -164,7 +164,7 @@ impl Sender {
     ) -> Result<Answered, String> {
         let status = response.status().as_u16();
         let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = header.and_then(|text| text.trim().parse().ok());
+        let retry_after = header.and_then(RetryAfter::parse);
         let read = Limited::new(response.into_body(), ANSWER).collect().await;
         if read.is_ok() {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,6 +24,8 @@ pub struct NewWebhook {
     pub url: String,
     /// The types of events that it wants.
     pub types: Vec<String>,
+    /// How many messages a second it gets at most.
+    pub rate: u32,
 }
 
 /// The endpoints of a store.
@@ -54,10 +56,10 @@ impl Webhooks {
         new: NewWebhook,
         tenants: &[Arc<Tenant>],
     ) -> Result<Webhook, StoreError> {
-        let NewWebhook { tenant, url, types } = new;
+        let NewWebhook { tenant, url, types, rate } = new;
         let keys = vec![Keys::new(rand::random(), rand::random())];
         let (disabled, created, version) = (None, scim_protocol::Timestamp::default(), 1);
-        let webhook = Webhook { id, tenant, url, types, disabled, keys, created, version };
+        let webhook = Webhook { id, tenant, url, types, rate, disabled, keys, created, version };
         let mut commit = Commit::new(webhook.key(), event(id, "created"));
         commit.writes.push(Write::Put(webhook.key(), webhook.body()?));
         for tenant in tenants {

@@ -1,6 +1,9 @@
 //! Signatures of Standard Webhooks 1.0: `v1` is HMAC-SHA256, `v1a` is Ed25519.
 //!
-//! What is signed is `id.timestamp.body`. While a key is replaced, messages have the signatures of both.
+//! What is signed is `id.timestamp.body`. While a key is replaced, messages have the signatures of both. A pair of keys is made
+//! ready when it first signs: for Ed25519 that costs as much as a signature.
+
+use std::sync::OnceLock;
 
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ring::{
@@ -10,7 +13,7 @@ use ring::{
 use serde::{Deserialize, Serialize};
 
 /// The two keys of an endpoint. They are never shown in a log.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Keys {
     /// Of `v1`: 32 bytes in base64.
     secret: String,
@@ -19,7 +22,28 @@ pub struct Keys {
     /// When they end, in milliseconds since the epoch: they are being replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<i64>,
+    #[serde(skip)]
+    ready: Ready,
 }
+
+/// What signs, once it has; `None` when a key is none.
+#[derive(Default)]
+struct Ready(OnceLock<Option<(hmac::Key, Ed25519KeyPair)>>);
+
+/// It follows from the keys: a copy makes its own.
+impl Clone for Ready {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Keys {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.secret, &self.seed, self.ends) == (&other.secret, &other.seed, other.ends)
+    }
+}
+
+impl Eq for Keys {}
 
 impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -30,7 +54,7 @@ impl std::fmt::Debug for Keys {
 impl Keys {
     /// New ones, of random bytes.
     pub fn new(secret: [u8; 32], seed: [u8; 32]) -> Self {
-        Self { secret: BASE64.encode(secret), seed: BASE64.encode(seed), ends: None }
+        Self { secret: BASE64.encode(secret), seed: BASE64.encode(seed), ends: None, ready: Ready::default() }
     }
 
     /// The secret as receivers are given it: `whsec_…`.
@@ -40,16 +64,21 @@ impl Keys {
 
     /// The public key of `v1a` as receivers are given it: `whpk_…`.
     pub fn public_key(&self) -> Option<String> {
-        Some(format!("whpk_{}", BASE64.encode(self.pair()?.public_key())))
+        let (_, pair) = self.ready()?;
+        Some(format!("whpk_{}", BASE64.encode(pair.public_key())))
     }
 
-    fn pair(&self) -> Option<Ed25519KeyPair> {
-        Ed25519KeyPair::from_seed_unchecked(&BASE64.decode(&self.seed).ok()?).ok()
+    fn ready(&self) -> Option<&(hmac::Key, Ed25519KeyPair)> {
+        let make = || {
+            let key = hmac::Key::new(hmac::HMAC_SHA256, &BASE64.decode(&self.secret).ok()?);
+            Some((key, Ed25519KeyPair::from_seed_unchecked(&BASE64.decode(&self.seed).ok()?).ok()?))
+        };
+        self.ready.0.get_or_init(make).as_ref()
     }
 
     fn signatures(&self, signed: &[u8]) -> Option<String> {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &BASE64.decode(&self.secret).ok()?);
-        let (mac, signature) = (hmac::sign(&key, signed), self.pair()?.sign(signed));
+        let (key, pair) = self.ready()?;
+        let (mac, signature) = (hmac::sign(key, signed), pair.sign(signed));
         Some(format!("v1,{} v1a,{}", BASE64.encode(mac), BASE64.encode(signature)))
     }
 }

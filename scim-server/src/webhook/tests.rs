@@ -4,7 +4,7 @@ use std::{
     io::{Read as _, Write as _},
     net::TcpListener,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU16, AtomicUsize, Ordering},
     },
 };
@@ -12,20 +12,25 @@ use std::{
 use scim_protocol::Timestamp;
 use uuid::Uuid;
 
-use super::{Deliverer, MOST_BYTES, Message, NewWebhook, Reason, Sender, Webhook, Webhooks, leased::Leased as _};
+use super::{
+    Deliverer, MOST_BYTES, Message, NewWebhook, Paces, Reason, Sender, USUAL_RATE, Webhook, Webhooks,
+    leased::Leased as _, message::Messages,
+};
 use crate::{
     access::Access,
     clock::{Clock, ManualClock},
-    event::{Action, Event, Json, Values},
+    event::{Action, Deed, Event, Json, Values},
     operation::Operations,
     store::{Commit, ResourceId, Store, sled::SledStore},
     tenant::{Settings, TenantRecord},
 };
 
-/// An endpoint that answers each message with the status that is set.
-struct Endpoint {
+/// An endpoint that answers each message with the status and the header that are set.
+pub struct Endpoint {
     url: String,
-    status: Arc<AtomicU16>,
+    pub status: Arc<AtomicU16>,
+    /// A line of the header.
+    header: Arc<Mutex<String>>,
     asked: Arc<AtomicUsize>,
 }
 
@@ -34,7 +39,8 @@ impl Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let (status, asked) = (Arc::new(AtomicU16::new(500)), Arc::new(AtomicUsize::new(0)));
-        let (said, count) = (Arc::clone(&status), Arc::clone(&asked));
+        let header = Arc::new(Mutex::new("x-none: none".to_owned()));
+        let (said, line, count) = (Arc::clone(&status), Arc::clone(&header), Arc::clone(&asked));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
@@ -49,29 +55,32 @@ impl Endpoint {
                 }
                 count.fetch_add(1, Ordering::SeqCst);
                 let status = said.load(Ordering::SeqCst);
-                write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+                let header = line.lock().unwrap().clone();
+                write!(stream, "HTTP/1.1 {status} X\r\n{header}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                    .unwrap();
             }
         });
-        Self { url, status, asked }
+        Self { url, status, header, asked }
     }
 
-    fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
 
-struct Stage {
+/// A store with one tenant and one endpoint, and what sends.
+pub struct Stage {
     _place: tempfile::TempDir,
-    clock: Arc<ManualClock>,
-    store: Arc<dyn Store>,
-    tenant: TenantRecord,
-    deliverer: Deliverer,
-    endpoint: Endpoint,
-    webhook: Webhook,
+    pub clock: Arc<ManualClock>,
+    pub store: Arc<dyn Store>,
+    pub tenant: TenantRecord,
+    pub deliverer: Deliverer,
+    pub endpoint: Endpoint,
+    pub webhook: Webhook,
 }
 
 impl Stage {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let place = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
         let store: Arc<dyn Store> = Arc::new(SledStore::open(place.path(), clock.clone()).unwrap());
@@ -81,13 +90,16 @@ impl Stage {
         access.reload().await.unwrap();
         let operations = Arc::new(Operations::on(Arc::clone(&store), time));
         let endpoint = Endpoint::start();
-        let new = NewWebhook { tenant: Some(tenant.id), url: endpoint.url.clone(), types: vec!["user.*".to_owned()] };
+        let (url, types) = (endpoint.url.clone(), vec!["user.*".to_owned()]);
+        let new = NewWebhook { tenant: Some(tenant.id), url, types, rate: USUAL_RATE };
         let tenants = access.tenants();
         let made = Webhooks::new(Arc::clone(&store)).create(operations.fresh_id(), new, &tenants).await.unwrap();
         let deliverer = Deliverer {
             operations,
             access,
             sender: Arc::new(Sender::new(vec!["127.0.0.0/8".parse().unwrap()])),
+            messages: Arc::default(),
+            paces: Paces::default(),
             metrics: Arc::default(),
             base: Arc::new(String::new),
             process: Uuid::nil(),
@@ -95,13 +107,13 @@ impl Stage {
         Self { _place: place, clock, store, tenant, deliverer, endpoint, webhook: made }
     }
 
-    async fn user(&self, number: u128) {
+    pub async fn user(&self, number: u128) {
         let event = Event::new(Action::Create, "a", "User", ResourceId(Uuid::from_u128(number)));
         self.store.commit(Commit::note(self.tenant.home(), event)).await.unwrap();
     }
 
     /// Passes until nothing more is to be done at this time; when the next message is due, in milliseconds from now.
-    async fn settle(&self) -> Option<i64> {
+    pub async fn settle(&self) -> Option<i64> {
         loop {
             let pass = self.deliverer.pass(self.webhook.id).await.unwrap()?;
             if !pass.moved {
@@ -128,6 +140,22 @@ async fn a_message_tells_where_a_large_resource_is_if_the_server_knows_its_own_u
     assert_eq!(data("https://scim.example.com")["url"], url);
     let without = data("");
     assert!(without.get("url").is_none() && without["truncated"] == true, "{without}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_is_made_once_for_all_endpoints_unless_the_tenant_is_another() {
+    let stage = Stage::start().await;
+    let (messages, tenant) = (Messages::default(), stage.deliverer.access.tenant_of(stage.tenant.id).unwrap());
+    let event = Event { sequence: 5, ..Event::new(Action::Create, "a", "User", ResourceId(Uuid::from_u128(7))) };
+    let made = |tenant, base: &str| messages.of(&event, tenant, base.to_owned()).body;
+    let first = made(&tenant, "");
+    assert_eq!(first.as_ptr(), made(&tenant, "").as_ptr());
+    // What it is made by has changed: other settings, or another URL of the server.
+    stage.deliverer.access.reload().await.unwrap();
+    let again = stage.deliverer.access.tenant_of(stage.tenant.id).unwrap();
+    let second = made(&again, "");
+    assert!(first == second && first.as_ptr() != second.as_ptr());
+    assert_ne!(second.as_ptr(), made(&again, "https://scim.example.com").as_ptr());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -167,6 +195,10 @@ async fn an_endpoint_that_takes_nothing_for_five_days_is_disabled() {
         let disabled = webhooks.find(stage.webhook.id).await.unwrap().unwrap().disabled;
         assert_eq!(disabled, (day >= 5).then_some(Reason::Failing), "day {day}");
     }
+    // Whoever reads the log is told, once, and by the server itself.
+    let events = stage.store.events(stage.tenant.home(), 0, 100).await.unwrap();
+    let told: Vec<_> = events.iter().filter(|event| event.deed == Some(Deed::WebhookDisabled)).collect();
+    assert_eq!((told.len(), told[0].target, told[0].actor_type()), (1, stage.webhook.id, "server"));
     // What was not taken is still to come.
     let asked = stage.endpoint.asked();
     stage.settle().await;
@@ -189,4 +221,56 @@ async fn a_backlog_is_bounded_and_nothing_of_it_is_lost() {
     let before = stage.endpoint.asked();
     assert_eq!(stage.settle().await, None);
     assert_eq!(stage.endpoint.asked(), before + 1000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_gets_no_more_messages_a_second_than_its_rate() {
+    let stage = Stage::start().await;
+    stage.endpoint.status.store(204, Ordering::SeqCst);
+    let slow = Webhook { rate: 100, ..stage.webhook.clone() };
+    Webhooks::new(Arc::clone(&stage.store)).keep(&slow, "changed").await.unwrap();
+    for number in 0..25 {
+        stage.user(number).await;
+    }
+    // A tenth of a second's worth at once; then half of that together.
+    let mut asked = Vec::new();
+    loop {
+        let due = stage.settle().await;
+        asked.push(stage.endpoint.asked());
+        let Some(due) = due else { break };
+        assert_eq!(due, 50);
+        stage.clock.advance(due - 1);
+        assert_eq!(stage.settle().await, Some(1));
+        assert_eq!(stage.endpoint.asked(), *asked.last().unwrap(), "too early");
+        stage.clock.advance(1);
+    }
+    assert_eq!(asked, [10, 15, 20, 25]);
+    // What nobody waits for is not held up.
+    stage.clock.advance(60_000);
+    stage.user(0).await;
+    assert_eq!((stage.settle().await, stage.endpoint.asked()), (None, 26));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_asks_for_patience_is_given_it() {
+    // By the clock of the stage it is Tue, 14 Nov 2023 22:13:20 GMT.
+    for (asks, pause) in [
+        ("retry-after: 60", 60_000),
+        ("Retry-After: Tue, 14 Nov 2023 22:15:20 GMT", 120_000),
+        ("retry-after: Sat, 25 Nov 2023 22:15:20 GMT", 24 * 3600 * 1000),
+    ] {
+        let stage = Stage::start().await;
+        stage.endpoint.status.store(429, Ordering::SeqCst);
+        asks.clone_into(&mut stage.endpoint.header.lock().unwrap());
+        stage.user(1).await;
+        assert_eq!(stage.settle().await, Some(pause), "{asks}");
+    }
+    // One that is over, or that nobody understands, is none.
+    for asks in ["retry-after: Tue, 14 Nov 2023 22:13:00 GMT", "retry-after: soon"] {
+        let stage = Stage::start().await;
+        asks.clone_into(&mut stage.endpoint.header.lock().unwrap());
+        stage.user(1).await;
+        let pause = stage.settle().await.unwrap();
+        assert!((5000..=5500).contains(&pause), "{asks}: {pause}");
+    }
 }

@@ -246,6 +246,29 @@ async fn a_sub_attribute_that_is_not_returned() {
 }
 
 #[tokio::test]
+async fn a_resource_type_of_its_own_has_events_of_its_name() {
+    let server = server(json!({"schemas": [device()]}));
+    let client = server.client();
+    let body = json!({"schemas": [DEVICE], "displayName": "BLE heart monitor", "active": true});
+    let path = format!("/Devices/{}", client.post("/Devices", &body).await.expect(201).id());
+    let rename = json!([{"op": "replace", "path": "displayName", "value": "Monitor"}]);
+    client.patch(&path, &rename).await.expect(200);
+    client.delete(&path).await.expect(204);
+    let told = server.run(&["events", "--tenant", "test", "--types", "device.*", "--json"]);
+    let lines = String::from_utf8(told.stdout).expect("UTF-8");
+    let events: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let types: Vec<_> = events.iter().map(|event| event["type"].as_str().expect("a type")).collect();
+    assert_eq!(types, ["scim.device.created", "scim.device.updated", "scim.device.deleted"]);
+    assert!(events.iter().all(|event| event["resource"]["type"] == "Device"), "{lines}");
+    assert_eq!(
+        (&events[1]["attributes"], &events[2]["document"]["displayName"]),
+        (&json!(["displayName"]), &json!("Monitor"))
+    );
+    let unknown = server.run(&["events", "--tenant", "test", "--types", "gadget.*"]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("is no type of event"), "{unknown:?}");
+}
+
+#[tokio::test]
 async fn a_resource_type_of_its_own() {
     let server = server(json!({"schemas": [device()]}));
     let client = server.client();

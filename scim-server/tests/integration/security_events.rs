@@ -1,6 +1,7 @@
 //! Security event tokens over streams; a library that others wrote verifies each.
 
 mod administration;
+mod forms;
 mod later;
 mod push;
 mod signing;
@@ -66,19 +67,24 @@ impl Receiver {
 
     /// The claims of tokens, as joserfc verifies them.
     fn verified(&self, polled: &Value) -> Vec<Value> {
-        let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/security_events");
-        let mut child = Command::new(python(&sources, "security-events"))
-            .arg(sources.join("verify.py"))
-            .args([self.metadata.to_string(), self.keys.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("Python");
-        child.stdin.take().expect("its input").write_all(polled.to_string().as_bytes()).expect("the tokens");
-        let output = child.wait_with_output().expect("its end");
-        assert!(output.status.success(), "joserfc refuses a token");
-        serde_json::from_slice(&output.stdout).expect("claims")
+        verified(&self.metadata, &self.keys, polled)
     }
+}
+
+/// The claims of tokens, as joserfc verifies them with these keys. The metadata says who may have issued them.
+pub fn verified(metadata: &Value, keys: &Value, polled: &Value) -> Vec<Value> {
+    let sources = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/security_events");
+    let mut child = Command::new(python(&sources, "security-events"))
+        .arg(sources.join("verify.py"))
+        .args([metadata.to_string(), keys.to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python");
+    child.stdin.take().expect("its input").write_all(polled.to_string().as_bytes()).expect("the tokens");
+    let output = child.wait_with_output().expect("its end");
+    assert!(output.status.success(), "joserfc refuses a token");
+    serde_json::from_slice(&output.stdout).expect("claims")
 }
 
 fn jtis(claims: &[Value]) -> Vec<Value> {

@@ -254,6 +254,9 @@ async fn a_move_keeps_everything_as_it_is() {
     sound(&servers[1]);
     let again = servers[0].run_json(&["tenant", "move", "test", "--to", "1", "--json"]);
     assert_eq!(again["database"], 1, "it is there already");
+    // The tenant's log does not tell of it, and that of the server does.
+    let told = servers[0].run(&["events", "--server", "--types", "tenant.moved", "--json"]);
+    assert_eq!(String::from_utf8_lossy(&told.stdout).matches(&format!("\"id\":\"{tenant}\"")).count(), 2);
     refused(&servers[0].run(&["tenant", "move", "test", "--to", "3"]), "there is no database 3");
 }
 

@@ -1,12 +1,14 @@
 //! What comes in goes out, whoever is killed: mixed writes over several tenants, a server that is killed again and
 //! again, workers that vanish with a batch, endpoints that refuse, hang, hang up, or say that they are gone, receivers of
 //! security event tokens, and a NATS that is killed as the server is.
-//! Afterwards every reader has every number exactly as it was committed, those of one resource in their order.
+//! Afterwards every reader has every number exactly as it was committed, those of one resource in their order, and
+//! libraries that others wrote verify what was signed.
 //!
 //! `KILLS` and `WRITES` say how much (20 and 600 unless they are set; `make event-test`).
 
 mod endpoint;
 mod held;
+mod kept;
 mod outside;
 mod readers;
 mod road;
@@ -21,7 +23,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use self::{endpoint::Endpoint, held::Held, outside::Outside, road::Road, writers::Written};
+use self::{endpoint::Endpoint, held::Held, kept::Kept, outside::Outside, road::Road, writers::Written};
 use crate::server::{Options, TestServer};
 
 /// How long readers may take to catch up after the last kill: a process that was killed holds the leases of webhooks
@@ -37,6 +39,7 @@ struct Tenant {
     feed: Arc<Held>,
     /// What the receiver has that polls a stream, and which stream that is.
     polled: Arc<Held>,
+    tokens: Kept<String>,
     stream: String,
     /// The newest number when all readers were there.
     begin: u64,
@@ -60,8 +63,7 @@ async fn every_reader_has_every_number_whatever_is_killed() {
     let mut webhooks = Vec::new();
     for (at, endpoint) in endpoints.iter().enumerate() {
         let whose = if at == 0 { &["--tenant", "test"][..] } else { &["--all-tenants"] };
-        let made = server.run_json(&[&["webhook", "create", "--url", &endpoint.url, "--json"], whose].concat());
-        webhooks.push(made["webhook_id"].as_str().expect("an id").to_owned());
+        webhooks.push(server.run_json(&[&["webhook", "create", "--url", &endpoint.url, "--json"], whose].concat()));
     }
     let mut tenants = Vec::new();
     for name in ["test", "second", "third"] {
@@ -75,7 +77,8 @@ async fn every_reader_has_every_number_whatever_is_killed() {
             tasks.push(tokio::spawn(readers::work(tenant.road.clone(), Arc::clone(&tenant.consumer))));
         }
         tasks.push(tokio::spawn(readers::follow(tenant.road.clone(), Arc::clone(&tenant.feed))));
-        tasks.push(tokio::spawn(readers::poll(tenant.road.clone(), tenant.stream.clone(), Arc::clone(&tenant.polled))));
+        let (road, stream) = (tenant.road.clone(), tenant.stream.clone());
+        tasks.push(tokio::spawn(readers::poll(road, stream, Arc::clone(&tenant.polled), tenant.tokens.clone())));
     }
 
     for kill in 1..=kills {
@@ -113,6 +116,8 @@ async fn every_reader_has_every_number_whatever_is_killed() {
     for task in tasks {
         task.abort();
     }
+    kept::messages(&endpoints, &webhooks);
+    kept::tokens(&server, &origin, &tenants, &receiver).await;
 }
 
 /// A tenant with a consumer, a reader of the feed, and two receivers of security event tokens.
@@ -136,13 +141,14 @@ async fn tenant(server: &TestServer, origin: &road::Origin, name: &str, receiver
     }
     let stream = streams.swap_remove(0);
     let begin = road.log(0, 0).await.expect("the feed")["newest"].as_u64().expect("a number");
-    let (consumer, feed, polled) = Default::default();
-    Tenant { name: name.to_owned(), road, consumer, feed, polled, stream, begin }
+    let (consumer, feed, polled, tokens) = Default::default();
+    Tenant { name: name.to_owned(), road, consumer, feed, polled, tokens, stream, begin }
 }
 
 /// Enables the webhooks that were disabled, because their endpoint has answered 410.
-fn enable(server: &TestServer, webhooks: &[String]) {
+fn enable(server: &TestServer, webhooks: &[Value]) {
     for webhook in webhooks {
+        let webhook = webhook["webhook_id"].as_str().expect("an id");
         if server.run_json(&["webhook", "show", webhook, "--json"]).get("disabled").is_some() {
             server.run_json(&["webhook", "enable", webhook, "--json"]);
         }

@@ -1,5 +1,6 @@
 //! Webhooks: each event arrives, signed, until it is taken.
 
+mod edges;
 mod example;
 pub mod receiver;
 mod replaced;
@@ -82,7 +83,7 @@ fn npm() -> PathBuf {
 }
 
 /// Has all messages judged by code that is not ours.
-fn judged(messages: &[Received], secrets: &[&str], public_keys: &[&str]) {
+pub fn judged(messages: &[Received], secrets: &[&str], public_keys: &[&str]) {
     static INSTALLS: Mutex<()> = Mutex::new(());
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/webhooks");
     let (mut by_python, mut by_node) = {
@@ -98,8 +99,10 @@ fn judged(messages: &[Received], secrets: &[&str], public_keys: &[&str]) {
 
 /// Gives all messages to a program, which says how many it has verified.
 fn verified(messages: &[Received], command: &mut Command) {
-    let lines: Vec<_> =
-        messages.iter().map(|one| json!({"headers": one.headers, "body": one.body}).to_string()).collect();
+    let lines: Vec<_> = messages
+        .iter()
+        .map(|one| json!({"headers": one.headers, "body": one.body, "at": one.at}).to_string())
+        .collect();
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program");
     let mut input = child.stdin.take().expect("its input");
     std::io::Write::write_all(&mut input, lines.join("\n").as_bytes()).expect("the messages");
@@ -267,6 +270,29 @@ async fn no_private_network_is_reached() {
         assert!(refused.status.code() == Some(1) && said.contains(words), "{said}");
     }
     assert_eq!(run(&server, &["list"]).as_array().map(Vec::len), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rate_of_an_endpoint_is_set_and_kept() {
+    let server = server();
+    let receiver = Receiver::start().await;
+    let made = create(&server, &receiver, &["--types", "user.*", "--rate", "20"]);
+    let id = made["webhook_id"].as_str().expect("an id");
+    assert_eq!((made["rate"].as_u64(), create(&server, &receiver, &[])["rate"].as_u64()), (Some(20), Some(10_000)));
+    for number in 0..10 {
+        server.client().user(&format!("u{number}")).await;
+    }
+    assert_eq!(run(&server, &["update", id, "--rate", "500"])["rate"], 500);
+    assert_eq!(run(&server, &["show", id])["rate"], 500);
+    // All of both endpoints, and what is told of the change to the one that wants everything.
+    taken(&receiver, 20).await;
+    for wrong in ["0", "100001"] {
+        let refused = server.run(&["webhook", "update", id, "--rate", wrong]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && said.contains("from 1 to 100000 messages a second"), "{said}");
+    }
+    let told = server.run(&["events", "--tenant", "test", "--types", "webhook.changed", "--json"]);
+    assert_eq!(String::from_utf8_lossy(&told.stdout).lines().count(), 1);
 }
 
 /// Writers and SIGKILL: every event arrives, those about one resource in their order.

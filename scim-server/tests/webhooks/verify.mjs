@@ -1,4 +1,5 @@
-// Verifies webhook messages with a library that others wrote. One message a line: {"headers": {}, "body": ""}.
+// Verifies webhook messages with a library that others wrote. One message a line: {"headers": {}, "body": "", "at": 0};
+// "at" is when it came, in seconds since the epoch: messages of a long run are judged at its end.
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
@@ -7,7 +8,8 @@ const { Webhook, WebhookVerificationError } = createRequire(`${folder}/`)("stand
 
 let count = 0;
 for await (const line of createInterface({ input: process.stdin })) {
-  const { headers, body } = JSON.parse(line);
+  const { headers, body, at } = JSON.parse(line);
+  Date.now = () => at * 1000;
   for (const secret of secrets) {
     const payload = new Webhook(secret).verify(body, headers);
     for (const name of ["type", "timestamp", "data"]) {

@@ -1,15 +1,19 @@
 //! The arguments of `events`.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::Common;
 
 /// `events`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("whose").required(true).args(["tenant", "server"]))]
 pub struct EventsArguments {
     /// The tenant's name or id
     #[arg(long)]
-    pub(in crate::cli) tenant: String,
+    pub(in crate::cli) tenant: Option<String>,
+    /// The server's own log: its administrators, tenants, keys, exports and imports
+    #[arg(long)]
+    pub(in crate::cli) server: bool,
     /// Only events after this number, or from this time on (2026-11-28T09:00:00Z)
     #[arg(long, value_name = "NUMBER|TIME")]
     pub(in crate::cli) since: Option<String>,

@@ -38,6 +38,9 @@ pub enum WebhookCommand {
         /// Only these types, such as user.created,group.*
         #[arg(long, value_name = "TYPES", value_delimiter = ',')]
         types: Vec<String>,
+        /// At most so many messages a second, 1 to 100000 [default: 10000]
+        #[arg(long, value_name = "NUMBER")]
+        rate: Option<u32>,
         #[command(flatten)]
         common: Common,
     },
@@ -51,6 +54,14 @@ pub enum WebhookCommand {
     },
     /// Show a webhook, and how far it is
     Show(WhichWebhook),
+    /// Change how many messages a second a webhook gets at most
+    Update {
+        #[command(flatten)]
+        which: WhichWebhook,
+        /// At most so many, 1 to 100000
+        #[arg(long, value_name = "NUMBER")]
+        rate: u32,
+    },
     /// Remove a webhook
     Delete(WhichWebhook),
     /// Send messages again to a webhook that was disabled; they go on where they ended

@@ -42,7 +42,7 @@ pub(super) fn page() -> String {
     for (deed, ..) in ADMINISTRATION {
         let kind = deed.name().split('.').next().unwrap_or_default();
         let kind = if matches!(kind, "access" | "mapping" | "schema" | "provisioning") { "tenant" } else { kind };
-        let kind = kind.get(..1).unwrap_or_default().to_uppercase() + kind.get(1..).unwrap_or_default();
+        let kind: String = kind.split('-').map(capitalized).collect();
         let by_itself = matches!(
             deed,
             Deed::ProvisioningResumed
@@ -60,8 +60,15 @@ pub(super) fn page() -> String {
 
 fn example(text: &mut String, event: &Event) {
     let record = TenantRecord::new(TenantId(Uuid::from_u128(1)), "acme", Settings::default(), Timestamp::default());
-    let shown = Tenant::build(&record).map(|tenant| json!(Shown::new(event, &tenant))).unwrap_or_default();
+    let mut shown = Tenant::build(&record).map(|tenant| json!(Shown::new(event, &tenant))).unwrap_or_default();
+    if event.deed.is_some_and(Deed::is_of_server) {
+        shown.as_object_mut().map(|members| members.shift_remove("tenant"));
+    }
     let _ = write!(text, "\n### {}\n\n```json\n{shown:#}\n```\n", type_of(event));
+}
+
+fn capitalized(word: &str) -> String {
+    word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default()
 }
 
 fn id(number: u128) -> ResourceId {

@@ -37,8 +37,8 @@ impl ConsumerCommand {
 impl WebhookCommand {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (common, request, show) = match self {
-            Self::Create { tenant, url, types, common, .. } => {
-                (common, WebhookRequest::Create { tenant, url, types }, Show::Webhook)
+            Self::Create { tenant, url, types, rate, common, .. } => {
+                (common, WebhookRequest::Create { tenant, url, types, rate }, Show::Webhook)
             }
             Self::List { tenant, common } => (common, WebhookRequest::List { tenant }, Show::Webhooks),
             Self::Show(WhichWebhook { id: webhook, common }) => {
@@ -52,6 +52,9 @@ impl WebhookCommand {
             }
             Self::Test(WhichWebhook { id: webhook, common }) => {
                 (common, WebhookRequest::Test { webhook }, Show::Document)
+            }
+            Self::Update { which: WhichWebhook { id: webhook, common }, rate } => {
+                (common, WebhookRequest::Update { webhook, rate }, Show::Webhook)
             }
             Self::Rotate { which: WhichWebhook { id: webhook, common }, overlap } => {
                 let overlap_seconds = overlap.as_secs();

@@ -410,6 +410,7 @@ const WEBHOOK: Columns = &[
     ("URL", "/url"),
     ("Tenant id", "/tenant_id"),
     ("Types", "/types"),
+    ("Rate", "/rate"),
     ("Secret", "/secret"),
     ("Public key", "/public_key"),
     ("Disabled", "/disabled"),

@@ -30,8 +30,10 @@ pub struct Shown<'a> {
     time: String,
     /// The tenant's id.
     tenant: String,
-    /// The id of the token that did it, `admin`, `admin:` and an administrator's name, or `server`.
+    /// The id of the token or OAuth client that did it, `admin`, `admin:` and an administrator's name, `setup-link:` and
+    /// the name of a link, or `server`.
     actor: &'a str,
+    /// `token`, `client`, `administrator`, `setup-link` or `server`.
     actor_type: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
     request: &'a str,

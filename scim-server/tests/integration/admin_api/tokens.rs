@@ -129,6 +129,7 @@ async fn a_token_of_one_tenant_sees_no_other() {
         ("GET", "/tokens".to_owned(), None),
         ("GET", "/status".to_owned(), None),
         ("GET", "/export".to_owned(), None),
+        ("GET", "/events".to_owned(), None),
         ("POST", "/check".to_owned(), Some(json!({}))),
         ("GET", "/tenants/other".to_owned(), None),
         ("GET", "/tenants/none".to_owned(), None),

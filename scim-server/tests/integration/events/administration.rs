@@ -62,6 +62,76 @@ async fn each_command_of_an_administrator_is_one_event() {
     assert!(!json!(all).to_string().contains("scim_"));
 }
 
+/// What is done to the server and to no tenant is in its own log: one event for each command, by whoever gave it.
+#[tokio::test]
+async fn what_is_done_to_the_server_itself_is_in_its_own_log() {
+    let mut server = TestServer::start();
+    let run = |args: &[&str]| server.run_json(&[args, &["--json"]].concat());
+    let id = |value: &Value, name: &str| value[name].as_str().unwrap_or_else(|| panic!("{value}")).to_owned();
+    let file = |name: &str| server.scratch(name).to_string_lossy().into_owned();
+    let (one, all) = (file("one.jsonl"), file("all.jsonl"));
+    let first = run(&["admin-token", "create", "--name", "app", "--role", "viewer"]);
+    let second = run(&["admin-token", "rotate", "app"]);
+    run(&["admin-token", "delete", &id(&first, "token_id")]);
+    let keys = run(&["signing-key", "rotate"]);
+    run(&["signing-key", "remove", &id(&keys[1], "key_id")]);
+    let more = run(&["tenant", "create", "more"]);
+    run(&["tenant", "delete", "more", "--force", "--yes"]);
+    assert!(server.run(&["export", "--tenant", "test", &one]).status.success());
+    assert!(server.run(&["backup", &all]).status.success());
+    assert!(server.run(&["check", "--repair"]).status.success());
+    assert!(server.run(&["check"]).status.success());
+    run(&["import", "--replace", &one]);
+
+    let told = |more: &[&str]| -> Vec<Value> {
+        let output = server.run(&[&["events", "--server", "--json"], more].concat());
+        assert!(output.status.success(), "{output:?}");
+        let lines = String::from_utf8(output.stdout).expect("UTF-8");
+        let events = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event on each line"));
+        // The others are changes of the system's own records, and named by their kind.
+        events.filter(|event| event["type"].as_str().expect("a type").starts_with(char::is_lowercase)).collect()
+    };
+    let events = told(&[]);
+    let types: Vec<_> = events.iter().map(|event| event["type"].as_str().expect("a type")).collect();
+    let expect = [
+        "admin-token.created",
+        "admin-token.rotated",
+        "admin-token.deleted",
+        "signing-key.rotated",
+        "signing-key.removed",
+        "tenant.deleted",
+        "store.exported",
+        "store.exported",
+        "store.repaired",
+        "store.imported",
+    ];
+    assert_eq!(types, expect);
+    assert!(events.iter().all(|event| event["actor"] == "admin" && event["actor_type"] == "administrator"));
+    let about = |at: usize| (events[at]["resource"]["type"].clone(), events[at]["resource"]["id"].clone());
+    assert_eq!(about(1), (json!("AdminToken"), second["token_id"].clone()));
+    assert_eq!(about(5), (json!("Tenant"), more["tenant_id"].clone()));
+    assert_eq!(about(6), (json!("Tenant"), json!(server.tenant())));
+    assert_eq!(about(7).0, "Store");
+    // What was done to a store is in no copy of it.
+    let copy = std::fs::read_to_string(&all).expect("the backup");
+    assert!(copy.contains("tenant.deleted") && !copy.contains("store.exported"));
+    assert_eq!(told(&["--types", "admin-token.*,store.repaired"]).len(), 4);
+    let since = events[4]["sequence"].to_string();
+    assert_eq!(told(&["--since", &since]).len(), 5);
+    let refused = server.run(&["events", "--server", "--since", "100000"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no event number 100000 yet"), "{refused:?}");
+    // An administrator is named; the log is read without a server, too.
+    let app = run(&["admin-token", "create", "--name", "ops", "--role", "administrator"]);
+    let url = format!("{}/admin/v1/signing-keys", server.admin());
+    let (ops, json) = (server.client().with_token(&id(&app, "token")), [("content-type", "application/json")]);
+    ops.request("POST", &url, &json, Some(&json!({}))).await.expect(200);
+    server.stop();
+    let last = server.run(&["events", "--server", "--types", "signing-key.*", "--json"]).stdout;
+    let last = String::from_utf8(last).expect("UTF-8");
+    let last: Value = serde_json::from_str(last.lines().last().expect("an event")).expect("JSON");
+    assert_eq!((&last["type"], &last["actor"]), (&json!("signing-key.rotated"), &json!("admin:ops")));
+}
+
 /// Who only reads events provisions nobody.
 #[tokio::test]
 async fn a_token_for_events_is_no_provider() {

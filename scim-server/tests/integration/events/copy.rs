@@ -1,6 +1,8 @@
-//! The sample consumer of the guide: a copy in SQLite, whatever is killed.
+//! The consumers of the guide: the short one as it stands there, and the one that keeps a copy in SQLite, whatever is
+//! killed.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -98,4 +100,54 @@ async fn the_sample_consumer_has_a_copy_whatever_is_killed() {
     };
     assert_eq!(last, served(&server.client()).await);
     assert!(last.as_array().expect("a copy").len() > 150, "{}", last.as_array().expect("a copy").len());
+}
+
+/// The short consumer, as it stands in the guide, with a URL and a token of its own.
+fn short(feed: &Feed) -> String {
+    let guide = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/guide/events.md");
+    let guide = std::fs::read_to_string(guide).expect("the guide");
+    let mut blocks = guide.split("```python\n").skip(1).filter_map(|rest| rest.split("\n```").next());
+    let program = blocks.find(|block| block.contains("/consumers/crm/receive")).expect("the consumer");
+    let (url, token) = ("\"https://scim.example.com/TENANT_ID/events/v1\"", "\"TOKEN\"");
+    assert!(program.contains(url) && program.contains(token) && program.lines().count() < 20);
+    let own = feed.client.authorization().replace("Bearer ", "");
+    program.replace(url, &json!(feed.url).to_string()).replace(token, &json!(own).to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_short_consumer_of_the_guide_is_complete() {
+    let mut server = TestServer::start();
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
+    let feed = |server: &TestServer| Feed {
+        client: server.client().with_token(made["token"].as_str().expect("a token")),
+        url: format!("{}/{}/events/v1", server.origin(), server.tenant()),
+        start: 0,
+    };
+    let before = server.client().user("before").await;
+    server.run_json(&["consumer", "create", "--tenant", "test", "crm", "--prefill", "--json"]);
+    let run = |server: &TestServer| {
+        let mut command = python();
+        command.args(["-u", "-c", &short(&feed(server))]).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().expect("this test needs Python 3 (apt-get install python3)")
+    };
+    let mut worker = run(&server);
+    let mut lines = BufReader::new(worker.stdout.take().expect("its output")).lines();
+    let mut next = || lines.next().expect("a line").expect("UTF-8");
+    assert_eq!(next(), format!("None scim.user.present {before}"));
+    assert!(next().contains("consumer.created"));
+    let anna = server.client().user("anna").await;
+    assert!(next().ends_with(&format!(" scim.user.created {anna}")));
+    worker.kill().expect("the end of the worker");
+    worker.wait().expect("its status");
+    // Another goes on where that one ended, as soon as nobody has the batch.
+    server.stop();
+    server.launch();
+    server.run(&["consumer", "release", "--tenant", "test", "crm"]);
+    let bert = server.client().user("bert").await;
+    let mut worker = run(&server);
+    let lines = BufReader::new(worker.stdout.take().expect("its output")).lines();
+    let mut told = lines.map(|line| line.expect("UTF-8"));
+    assert!(told.any(|line| line.ends_with(&format!(" scim.user.created {bert}"))));
+    worker.kill().expect("the end of the worker");
+    worker.wait().expect("its status");
 }

@@ -69,6 +69,36 @@ async fn every_operation_asks_for_its_scope() {
     assert_eq!(challenge(&events), "scim.events");
 }
 
+/// The log tells a client from a token.
+#[tokio::test]
+async fn what_a_client_does_is_told_as_its_doing() {
+    let server = TestServer::start();
+    let client = OAuth::create(&server, "idp", &["--scope", "scim"]);
+    let token = access_token(&client.ask("/token", &[GRANT, ("scope", "scim")]).await.expect(200));
+    let (by_client, by_token) = (server.client().with_token(&token), server.client());
+    let bert = by_token.user("bert").await;
+    let anna = by_client.user("anna").await;
+    by_client.group("Staff", &[anna.clone(), bert.clone()]).await;
+    // The group changes, too, because a member goes.
+    by_client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let lines = server.run(&["events", "--tenant", "test", "--types", "user.*,group.*", "--json"]).stdout;
+    let told: Vec<_> = String::from_utf8(lines)
+        .expect("UTF-8")
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+        .map(|event| (event["type"].clone(), event["actor_type"].clone(), event["actor"] == client.id.as_str()))
+        .collect();
+    let of = |name: &str, kind: &str| (json!(name), json!(kind), kind == "client");
+    let expect = [
+        of("scim.user.created", "token"),
+        of("scim.user.created", "client"),
+        of("scim.group.created", "client"),
+        of("scim.group.membership.changed", "client"),
+        of("scim.user.deleted", "client"),
+    ];
+    assert_eq!(told, expect);
+}
+
 /// The scope that an answer says is needed (RFC 6750 §3).
 fn challenge(answer: &Response) -> String {
     let header = answer.header("www-authenticate");

@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Receiver, events};
-use crate::server::{Client, Options, Response, TestServer, USER};
+use crate::{
+    database::shared,
+    server::{Client, Options, Response, TestServer, USER, on_postgres},
+};
 
 const COMPLETED: &str = "urn:ietf:params:scim:event:misc:asyncresp";
 const ASYNC: (&str, &str) = ("prefer", "respond-async");
@@ -99,6 +102,42 @@ async fn who_waits_has_the_answer_itself() {
     assert_eq!(client.request("POST", "/Users", &wait, Some(&body)).await.status, 409);
     let path = format!("/Users/{}", made.json["id"].as_str().expect("an id"));
     assert_eq!(client.request("DELETE", &path, &wait, None).await.status, 204);
+}
+
+/// Whose time is over before the request is done is told where its completion will be. In a database its work can be held up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_waited_for_long_enough_is_told_where_the_completion_will_be() {
+    if !on_postgres() {
+        return;
+    }
+    let server = TestServer::start();
+    let (receiver, client) = (Receiver::of(&server).await, server.client());
+    client.user("before").await;
+    let schema = server.store().and_then(|url| url.rsplit("%3D").next()).expect("a schema").to_owned();
+    // Somebody has the tenant's row until there is a row in that table.
+    shared().sql(&format!("CREATE TABLE {schema}.let_go ()"));
+    let hold = format!(
+        "DO $$ BEGIN PERFORM 1 FROM {schema}.tenant_log WHERE tenant = '{}' FOR UPDATE; \
+         WHILE NOT EXISTS (SELECT FROM {schema}.let_go) LOOP PERFORM pg_sleep(0.05); END LOOP; END $$",
+        server.tenant()
+    );
+    let holding = tokio::task::spawn_blocking(move || shared().sql(&hold));
+    let held = format!(
+        "SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation \
+         JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = '{schema}' AND l.mode = 'RowShareLock'"
+    );
+    while shared().sql(&held) == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let wait = [("prefer", "respond-async, wait=1")];
+    let body = json!({"schemas": [USER], "userName": "anna"});
+    let answer = client.request("POST", "/Users", &wait, Some(&body)).await.expect(202);
+    let (location, txn) = (answer.header("location").to_owned(), answer.header("set-txn").to_owned());
+    assert_eq!((answer.text.as_str(), client.get(&location).await.status), ("", 202));
+    shared().sql(&format!("INSERT INTO {schema}.let_go DEFAULT VALUES"));
+    holding.await.expect("the other");
+    let told = result(&receiver, &client, &location, &txn).await;
+    assert_eq!(told["events"][COMPLETED]["status"], "201");
 }
 
 /// A bulk request of so many users, of whom the second has the name of the first.

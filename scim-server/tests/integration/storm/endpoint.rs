@@ -16,8 +16,10 @@ use tokio::net::TcpListener;
 
 use super::{
     held::{self, Held},
+    kept::Kept,
     readers, text,
 };
+use crate::webhooks::receiver::Received;
 
 /// How an endpoint answers.
 enum Mood {
@@ -50,6 +52,9 @@ const MOST_TOKENS: usize = 20;
 /// An endpoint on a port of its own.
 pub struct Endpoint {
     pub url: String,
+    /// What others are to verify.
+    pub messages: Kept<Received>,
+    pub tokens: Kept<String>,
     state: Arc<Mutex<State>>,
 }
 
@@ -58,15 +63,16 @@ impl Endpoint {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/", listener.local_addr().expect("an address"));
         let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
+        let (messages, tokens) = <(Kept<Received>, Kept<String>)>::default();
+        let (shared, kept) = (Arc::clone(&state), (messages.clone(), tokens.clone()));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let state = Arc::clone(&shared);
-                let service = service_fn(move |request| answer(Arc::clone(&state), fails, request));
+                let (state, kept) = (Arc::clone(&shared), kept.clone());
+                let service = service_fn(move |request| answer(Arc::clone(&state), kept.clone(), fails, request));
                 tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Self { url, state }
+        Self { url, messages, tokens, state }
     }
 
     /// What it has of a tenant.
@@ -125,6 +131,7 @@ struct Killed;
 
 async fn answer(
     state: Arc<Mutex<State>>,
+    (messages, tokens): (Kept<Received>, Kept<String>),
     fails: bool,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Killed> {
@@ -134,13 +141,16 @@ async fn answer(
     let mood = {
         let mut state = state.lock().expect("the state");
         if is_token {
-            let claims = readers::claims(std::str::from_utf8(&body).expect("a token"));
+            let token = std::str::from_utf8(&body).expect("a token");
+            tokens.take(|| token.to_owned());
+            let claims = readers::claims(token);
             let mood = if fails { state.mood_for_token(&text(&claims, "/jti")) } else { Mood::Takes };
             if matches!(mood, Mood::Takes | Mood::TakesAndDies) {
                 state.take_token(&claims);
             }
             mood
         } else {
+            messages.take(|| Received::of(&parts, &body));
             let body: Value = serde_json::from_slice(&body).expect("JSON");
             let id = parts.headers["webhook-id"].to_str().expect("an id");
             let mood = if fails { state.mood(id) } else { Mood::Takes };

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     held::{self, Held},
+    kept::Kept,
     road::Road,
     text,
 };
@@ -55,7 +56,7 @@ pub async fn follow(road: Road, held: Arc<Held>) {
 }
 
 /// Polls a stream of security event tokens. Now and then the receiver vanishes with some, before or behind the work.
-pub async fn poll(road: Road, stream: String, held: Arc<Held>) {
+pub async fn poll(road: Road, stream: String, held: Arc<Held>, kept: Kept<String>) {
     let mut ack: Vec<String> = Vec::new();
     loop {
         let at_once = rand::random_bool(0.5);
@@ -68,6 +69,7 @@ pub async fn poll(road: Road, stream: String, held: Arc<Held>) {
             continue;
         };
         let sets = polled.json["sets"].as_object().expect("tokens");
+        sets.values().for_each(|token| kept.take(|| token.as_str().expect("a token").to_owned()));
         let dies = rand::random_bool(0.05);
         if !dies || rand::random_bool(0.5) {
             let claims = sets.values().map(|token| claims(token.as_str().expect("a token")));

@@ -9,18 +9,27 @@ use serde_json::Value;
 
 use crate::server::{Client, Response, TestServer};
 
-/// Where the server is now.
+/// Where the server is now, behind where it was.
 #[derive(Clone)]
-pub struct Origin(Arc<Mutex<String>>);
+pub struct Origin(Arc<Mutex<Vec<String>>>);
 
 impl Origin {
     pub fn of(server: &TestServer) -> Self {
-        Self(Arc::new(Mutex::new(server.origin().to_owned())))
+        Self(Arc::new(Mutex::new(vec![server.origin().to_owned()])))
     }
 
     /// The server has started again.
     pub fn moved(&self, server: &TestServer) {
-        server.origin().clone_into(&mut self.0.lock().expect("the origin"));
+        self.0.lock().expect("the origin").push(server.origin().to_owned());
+    }
+
+    /// Wherever it was.
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().expect("the origin").clone()
+    }
+
+    fn now(&self) -> String {
+        self.all().pop().expect("a start")
     }
 }
 
@@ -84,7 +93,7 @@ impl Road {
     }
 
     async fn ask(&self, method: &str, path: &str, bearer: &str, body: Option<&Value>) -> Option<Response> {
-        let url = format!("{}/{}/{path}", self.origin.0.lock().expect("the origin"), self.tenant);
+        let url = format!("{}/{}/{path}", self.origin.now(), self.tenant);
         let headers = [("authorization", bearer), ("content-type", "application/scim+json")];
         let headers = if body.is_some() { &headers[..] } else { &headers[..1] };
         self.http.try_send(method, &url, headers, body.map(Value::to_string)).await.ok()

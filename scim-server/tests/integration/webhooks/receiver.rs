@@ -4,11 +4,14 @@ use std::{
     collections::BTreeMap,
     convert::Infallible,
     sync::{Arc, Mutex},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, Response, StatusCode, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, Response, StatusCode, body::Incoming, http::request::Parts, server::conn::http1, service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
@@ -19,6 +22,18 @@ use crate::server::check_message;
 pub struct Received {
     pub headers: BTreeMap<String, String>,
     pub body: String,
+    /// When it came, in seconds since the epoch.
+    pub at: u64,
+}
+
+impl Received {
+    /// A message that comes now.
+    pub fn of(parts: &Parts, body: &[u8]) -> Self {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let headers = parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())));
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+        Self { headers: headers.collect(), body: text(body), at }
+    }
 }
 
 #[derive(Default)]
@@ -27,6 +42,8 @@ struct State {
     refused: Vec<Received>,
     /// What is refused, and with which status: messages with this text.
     refuse: Option<(String, u16)>,
+    /// Where those who are refused are led.
+    location: Option<String>,
 }
 
 /// A receiver on a port of its own.
@@ -56,6 +73,12 @@ impl Receiver {
         self.state.lock().expect("the state").refuse = Some((text.to_owned(), status));
     }
 
+    /// From now on whoever comes is led elsewhere.
+    pub fn redirect(&self, status: u16, to: &str) {
+        self.refuse("", status);
+        self.state.lock().expect("the state").location = Some(to.to_owned());
+    }
+
     /// What was taken, in the order in which it came. Each message of a webhook is as the description of the server says.
     pub fn taken(&self) -> Vec<Received> {
         let taken = self.state.lock().expect("the state").taken.clone();
@@ -74,19 +97,17 @@ impl Receiver {
 async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Ok(status(400)) };
-    let headers = parts
-        .headers
-        .iter()
-        .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
-    let body = String::from_utf8_lossy(&body.to_bytes()).into_owned();
-    let received = Received { headers: headers.collect(), body };
+    let received = Received::of(&parts, &body.to_bytes());
     let mut state = state.lock().expect("the state");
     if let Some((text, code)) = &state.refuse
         && received.body.contains(text.as_str())
     {
-        let code = *code;
+        let mut response = status(*code);
+        if let Some(location) = &state.location {
+            response.headers_mut().insert("location", location.parse().expect("a URL"));
+        }
         state.refused.push(received);
-        return Ok(status(code));
+        return Ok(response);
     }
     state.taken.push(received);
     Ok(status(204))

@@ -149,7 +149,10 @@ impl Rows {
         match name {
             "consumer delete" => object("consumer_id name tenant deleted:boolean"),
             "consumer create" | "consumer list" | "consumer release" | "consumer show" => self.of::<ConsumerView>(),
-            "events" => self.of::<Shown<'static>>(),
+            "events" => either(&[
+                self.of::<Shown<'static>>(),
+                object("sequence:integer type time actor actor_type resource:object attributes:texts"),
+            ]),
             "requests count" => object("from calls:integer refused:integer failed:integer"),
             "requests list" => {
                 let end = object("next:string~ complete:boolean searched_to:string~ lost:integer notes:texts");
@@ -166,9 +169,8 @@ impl Rows {
             "webhook delete" => object("webhook_id url deleted:boolean"),
             "webhook replay" => object("webhook_id tenant from:integer to:integer"),
             "webhook test" => object("webhook_id id taken:boolean"),
-            "webhook create" | "webhook enable" | "webhook list" | "webhook rotate" | "webhook show" => {
-                self.of::<webhooks::WebhookView<'static>>()
-            }
+            "webhook create" | "webhook enable" | "webhook list" | "webhook rotate" | "webhook show"
+            | "webhook update" => self.of::<webhooks::WebhookView<'static>>(),
             other => unknown(other),
         }
     }

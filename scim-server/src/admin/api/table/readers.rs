@@ -2,7 +2,7 @@
 
 use super::{
     Kind::{self, Flag, Number, Text},
-    Route, delete, get, post,
+    Route, delete, get, patch, post,
 };
 
 /// Which calls are listed.
@@ -26,6 +26,13 @@ pub(super) const ROUTES: &[Route] = &[
         "/tenants/{tenant}/events",
         r#"{"command": "events", "tenant": "{tenant}", "*": 0}"#,
         "Lists what was changed in a tenant; with `follow` it goes on until nobody reads any more.",
+    )
+    .list()
+    .asks(&[("since", Text), ("types", Text), ("follow", Flag)]),
+    get(
+        "/events",
+        r#"{"command": "events", "*": 0}"#,
+        "Lists what was done to the server itself; with `follow` it goes on until nobody reads any more.",
     )
     .list()
     .asks(&[("since", Text), ("types", Text), ("follow", Flag)]),
@@ -139,6 +146,11 @@ pub(super) const ROUTES: &[Route] = &[
         "/webhooks/{webhook}",
         r#"{"command": "webhook", "request": {"what": "show", "webhook": "{webhook}"}}"#,
         "Shows a webhook, and how far it is with each tenant.",
+    ),
+    patch(
+        "/webhooks/{webhook}",
+        r#"{"command": "webhook", "request": {"what": "update", "webhook": "{webhook}", "*": 0}}"#,
+        "Changes how many messages a second a webhook gets at most.",
     ),
     delete(
         "/webhooks/{webhook}",

@@ -6,6 +6,7 @@
 pub mod attributes;
 mod brake;
 pub mod build;
+mod given;
 pub mod mapping;
 mod operator;
 pub mod record;
@@ -144,13 +145,7 @@ impl Settings {
     /// These settings with those in the object, each of which replaces the old value as a whole.
     pub fn changed(&self, changes: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
         let unusable = |error: serde_json::Error| format!("the tenant's settings cannot be used: {error}");
-        for (name, value) in &changes {
-            // One at a time, because the reason does not say where in the whole it stands.
-            let alone = serde_json::Map::from_iter([(name.clone(), value.clone())]);
-            if let Err(error) = serde_json::from_value::<Self>(alone.into()) {
-                return Err(format!("the tenant's setting {name:?} cannot be used: {error}"));
-            }
-        }
+        changes.iter().try_for_each(|(name, value)| given::check(name, value))?;
         let sets_stale_after = changes.contains_key("stale_after");
         let sets_silence_after = changes.contains_key("silence_after");
         let mut settings = serde_json::to_value(self).map_err(unusable)?;
@@ -212,6 +207,13 @@ impl Settings {
             )),
             None => Ok(()),
         }
+    }
+
+    /// That a brake cannot bring back whom the burst deletes, if it is so.
+    pub fn lost_in_a_burst(&self) -> Option<&'static str> {
+        (self.brake.is_some() && self.restore_window.begin(Timestamp::default()).is_none()).then_some(
+            "restore_window is \"0\": whom a burst deletes the server does not keep, so that `brake undo` can put back who was deactivated or taken out of a group, and nobody who was deleted. Set a restore_window, such as \"30d\"",
+        )
     }
 
     /// Whether events hold values.

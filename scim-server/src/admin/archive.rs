@@ -21,6 +21,7 @@ use super::AdminError;
 use crate::{
     event::Event,
     store::{Body, Header, Item, Joined, Record, ResourceId, ResourceKey, TenantId, TypeName},
+    tenant::record::{KIND, TenantRecord},
 };
 
 #[derive(Serialize, Deserialize)]
@@ -199,16 +200,26 @@ fn instant(text: &str) -> Result<Timestamp, String> {
 }
 
 /// How much later than here it may be on the machine that wrote a file, in milliseconds.
-const SKEW: i64 = 24 * 3600 * 1000;
+const SKEW: i64 = 3600 * 1000;
 
-/// Refuses a membership that began before 1970, or in the future.
+/// Refuses a membership, or a rule for a role, that began before 1970, or in the future.
 pub fn require_past(item: &Item, now: Timestamp) -> Result<(), String> {
-    let Item::Members(_, members) = item else { return Ok(()) };
-    let wrong = |since: &Timestamp| since.as_millis() < 0 || since.as_millis() > now.as_millis().saturating_add(SKEW);
-    match members.iter().filter_map(|joined| joined.since).find(wrong) {
+    let latest = now.as_millis().saturating_add(SKEW);
+    let wrong = |since: &Timestamp| !(0..=latest).contains(&since.as_millis());
+    let (what, since) = match item {
+        Item::Members(_, members) => ("a member is one", members.iter().filter_map(|joined| joined.since).find(wrong)),
+        Item::Resource(key, record, _) if key.tenant == TenantId::SYSTEM && key.resource_type.as_str() == KIND => {
+            let tenant = TenantRecord::from_record(key.id, record).map_err(|error| error.to_string())?;
+            let rules = tenant.settings.roles.map(|roles| roles.rules).unwrap_or_default();
+            let since = rules.iter().filter_map(|rule| Timestamp::parse(rule.since.as_deref()?));
+            ("a rule for a role is there", since.into_iter().find(wrong))
+        }
+        _ => return Ok(()),
+    };
+    match since {
         None => Ok(()),
         Some(since) => Err(format!(
-            "a member is one since {since}, which is before 1970 or in the future; correct \"since\", or leave it out"
+            "{what} since {since}, which is before 1970 or in the future; correct \"since\", or leave it out"
         )),
     }
 }
@@ -317,6 +328,7 @@ pub fn agree(sum: &Sum, end: Option<&End>) -> Result<(), AdminError> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
@@ -379,6 +391,16 @@ mod tests {
         for since in [-1, -62_198_755_200_000, now.as_millis() + SKEW + 1] {
             assert!(began(Some(since)).unwrap_err().contains("since"));
         }
+        let made = |since: i64| {
+            let rule = json!({"name": "r", "role": "x", "externalId": "g", "since": Timestamp::from_millis(since).to_string()});
+            let settings = serde_json::from_value(json!({"roles": {"rules": [rule]}})).unwrap();
+            let tenant = TenantRecord::new(TenantId(Uuid::from_u128(7)), "t", settings, now);
+            let body = Body { visible: serde_json::to_vec(&tenant).unwrap().into(), ..Body::default() };
+            let key = ResourceKey { tenant: TenantId::SYSTEM, resource_type: KIND.into(), id: id(7) };
+            require_past(&Item::Resource(key, Record { body, ..Record::default() }, vec![]), now)
+        };
+        assert_eq!(made(now.as_millis()), Ok(()));
+        assert!(made(now.as_millis() + SKEW + 1).unwrap_err().contains("a rule for a role"));
     }
 
     #[test]

@@ -128,6 +128,9 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
     let approved = brake.and_then(|brake| state.approved_until(brake, now));
     let held = context.operations.newest_out(tenant.home).await?;
     let newest = context.store.log(tenant.home).await?.newest;
+    if let Some(note) = tenant.settings.lost_in_a_burst() {
+        output.row(&json!({"note": note})).await?;
+    }
     let names = Actors::of(context, tenant.id).await?;
     let actors: Vec<_> = trip.iter().flat_map(|trip| &trip.actors).map(String::as_str).collect();
     let gone = match trip {

@@ -10,7 +10,12 @@ use super::{
     provision,
     resources::{administrator, refuse_local_edits},
 };
-use crate::{caller::Caller, operation::restore::Kept, store::ResourceId, tenant::Tenant};
+use crate::{
+    caller::Caller,
+    operation::restore::{Kept, Restorable},
+    store::ResourceId,
+    tenant::Tenant,
+};
 
 /// What is to be done with the deleted users or groups of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,10 +95,11 @@ async fn list(
     output: &Output,
 ) -> Result<(), AdminError> {
     let (mut after, actors) = (None, Actors::of(context, caller.tenant().id).await?);
+    let restorable = context.operations.restorable(caller.tenant()).await?;
     loop {
         let page = provision::deleted(&context.operations, caller, resource_type, after).await?;
-        for kept in page.iter().filter(|kept| is_of(context, caller, kept, request)) {
-            output.row(&row(caller, kept, &actors)?).await?;
+        for kept in page.iter().filter(|kept| restorable.has(kept) && is_part_of(&kept.deleted.request, request)) {
+            output.row(&row(caller, kept, restorable, &actors)?).await?;
         }
         match page.last() {
             Some(last) => after = Some(last.key.id),
@@ -117,17 +123,18 @@ pub(super) async fn page(
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
     let actors = Actors::of(context, caller.tenant().id).await?;
+    let restorable = context.operations.restorable(caller.tenant()).await?;
     let mut after = after.and_then(ResourceId::parse);
     let mut shown = 0;
     let mut next = None;
     while shown < limit {
         let page = provision::deleted(&context.operations, &caller, resource_type, after).await?;
         next = page.last().map(|last| last.key.id);
-        for kept in page.iter().filter(|kept| is_of(context, &caller, kept, None)) {
+        for kept in page.iter().filter(|kept| restorable.has(kept)) {
             if shown == limit {
                 break;
             }
-            output.row(&row(&caller, kept, &actors)?).await?;
+            output.row(&row(&caller, kept, restorable, &actors)?).await?;
             shown += 1;
             next = Some(kept.key.id);
         }
@@ -148,11 +155,13 @@ async fn restore_all(
     output: &Output,
 ) -> Result<(), AdminError> {
     let (mut after, mut any) = (None, false);
+    let restorable = context.operations.restorable(caller.tenant()).await?;
     loop {
         let page = provision::deleted(&context.operations, caller, resource_type, after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.id);
-        for kept in page.iter().filter(|kept| is_of(context, caller, kept, Some(request))) {
+        let of_request = |kept: &&Kept| restorable.has(kept) && is_part_of(&kept.deleted.request, Some(request));
+        for kept in page.iter().filter(of_request) {
             let id = kept.key.id.to_string();
             any = true;
             match provision::restore(&context.operations, caller, resource_type, &id).await {
@@ -172,22 +181,20 @@ async fn restore_all(
     )))
 }
 
-fn is_of(context: &AdminContext, caller: &Caller, kept: &Kept, request: Option<&str>) -> bool {
-    let is_asked_for = request.is_none_or(|request| is_part_of(&kept.deleted.request, request));
-    is_asked_for && context.operations.is_restorable(caller.tenant(), kept)
-}
-
 /// Whether this id is that of the request, or of an operation of it, where a bulk request was completed later
-/// (`REQUEST:NUMBER`, RFC 9967 §2.5.1.2).
-fn is_part_of(id: &str, request: &str) -> bool {
+/// (`REQUEST:NUMBER`, RFC 9967 §2.5.1.2). Every id is, when no request is named.
+fn is_part_of(id: &str, request: Option<&str>) -> bool {
+    let Some(request) = request else { return true };
     id.strip_prefix(request).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
-fn row(caller: &Caller, kept: &Kept, actors: &Actors) -> Result<Value, AdminError> {
+/// `until` is `null` while the brake holds it: it stays until somebody has decided.
+fn row(caller: &Caller, kept: &Kept, restorable: Restorable, actors: &Actors) -> Result<Value, AdminError> {
     let names = kept.deleted.names()?;
     let at = kept.deleted.deleted_at();
-    let until = caller.tenant().settings.restore_window.end(at);
-    let (actor, at, until) = (&kept.deleted.actor, at.to_string(), until.to_string());
+    let end = caller.tenant().settings.restore_window.end(at).to_string();
+    let until = Some(end).filter(|_| restorable != Restorable::Held);
+    let (actor, at) = (&kept.deleted.actor, at.to_string());
     let mut row =
         json!({"id": kept.key.id, "deleted": at, "until": until, "actor": actor, "actor_name": actors.called(actor)});
     let also = [

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::{
     AdminContext, AdminError, Output, provision,
-    resources::{ManualChange, administrator, find, member, refuse_local_edits, refuse_while_provisioned},
+    resources::{LOCKED, ManualChange, administrator, find, member, refuse_local_edits, refuse_while_provisioned},
     source::{self, SourceRequest},
     stale,
     table::{self, TableRequest},
 };
+use crate::caller::Caller;
 
 /// Whom one can disable.
 const USER: &str = "User";
@@ -116,7 +117,15 @@ async fn update(context: &AdminContext, request: UpdateRequest, output: &Output)
     let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
     let mut come = Vec::new();
     for name in &join {
-        come.push(json!({"value": member(context, &caller, name).await?}));
+        let member = member(context, &caller, name).await?;
+        if member == id {
+            return Err(Error::value(format!(
+                "The {} {name:?} cannot be a member of itself. Name a user, or another group.",
+                resource_type.to_lowercase()
+            ))
+            .into());
+        }
+        come.push(json!({"value": member}));
     }
     if !come.is_empty() {
         operations.push(json!({"op": "add", "path": "members", "value": come}));
@@ -126,24 +135,27 @@ async fn update(context: &AdminContext, request: UpdateRequest, output: &Output)
         let path = format!("members[value eq {}]", Value::from(member));
         operations.push(json!({"op": "remove", "path": path}));
     }
-    let activates = operations.iter().any(sets_active);
     if operations.is_empty() {
         return Err(Error::value("There is nothing to change. Name an attribute with --set or --remove.").into());
     }
     provision::modify(&context.operations, &caller, &resource_type, id, operations).await?;
     // A large group is not shown by the change itself.
     let resource = provision::show(&context.operations, &caller, &resource_type, id).await?;
-    if activates && is_inactive(&resource) {
-        let note = "the user stays inactive: an administrator has disabled it, and `user enable` ends that";
-        output.row(&json!({"note": note})).await?;
+    if is_locked(context, &caller, &resource_type, &resource).await? {
+        output.row(&json!({"note": LOCKED})).await?;
     }
     output.row(&resource).await
 }
 
-/// Whether an operation of a PATCH makes a user active.
-fn sets_active(operation: &Value) -> bool {
-    let path = operation.get("path").and_then(Value::as_str).unwrap_or_default();
-    path.eq_ignore_ascii_case("active") && operation.get("value") == Some(&Value::Bool(true))
+/// Whether an administrator has disabled a resource.
+async fn is_locked(
+    context: &AdminContext,
+    caller: &Caller,
+    resource_type: &str,
+    resource: &Value,
+) -> Result<bool, Error> {
+    let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+    Ok(is_inactive(resource) && provision::kept_aside(&context.operations, caller, resource_type, id).await?.is_some())
 }
 
 fn is_inactive(resource: &Value) -> bool {
@@ -162,8 +174,13 @@ async fn disable(
     refuse_local_edits(&caller)?;
     let user = find(context, &caller, USER, name).await?;
     let id = user.get("id").and_then(Value::as_str).unwrap_or_default();
+    let was_locked = is_locked(context, &caller, USER, &user).await?;
     provision::switch(&context.operations, &caller, USER, id, disabled).await?;
     let user = provision::show(&context.operations, &caller, USER, id).await?;
+    if disabled == was_locked {
+        let note = if disabled { "the user was disabled already" } else { "nobody had disabled the user" };
+        output.row(&json!({"note": note})).await?;
+    }
     if !disabled && is_inactive(&user) {
         let note = "the user stays inactive, because the provider says so: it has to send active: true";
         output.row(&json!({"note": note})).await?;

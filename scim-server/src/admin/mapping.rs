@@ -60,14 +60,15 @@ pub(super) async fn execute(
 ) -> Result<(), AdminError> {
     match request {
         MappingRequest::List => list(&context.directory().find(tenant).await?, output).await,
-        MappingRequest::Show { resource_type, mut body } => {
+        MappingRequest::Show { resource_type, body } => {
             let caller = resources::administrator(context, tenant).await?;
             let rewrites = &caller.tenant().settings.mapping;
             let rt = caller.tenant().registry.resource_type(&resource_type);
             let rt = rt.ok_or_else(|| {
                 AdminError::Invalid(format!("there is no resource type {resource_type:?}; say User or Group"))
             })?;
-            let applied = mapping::apply(rewrites, rt, &mut body);
+            let mut body = Value::Object(body);
+            let applied = mapping::apply_to_body(rewrites, rt, &mut body);
             output.row(&json!({"mapping": applied, "body": body})).await
         }
         MappingRequest::Set { rewrites, dry_run: true, limit } => {

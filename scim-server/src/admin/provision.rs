@@ -124,22 +124,15 @@ async fn look(
     document(answer).await
 }
 
-/// The resource as it would be if no administrator had disabled it: what a write is compared with.
-pub(super) async fn as_provided(
+/// What the provider says of `active`, if an administrator has disabled the resource.
+pub(super) async fn kept_aside(
     operations: &Operations,
     caller: &Caller,
     resource_type: &str,
-    mut shown: Value,
-) -> Result<Value, Error> {
-    if shown.get("active") != Some(&Value::Bool(false)) {
-        return Ok(shown);
-    }
-    let id = shown.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    id: &str,
+) -> Result<Option<Value>, Error> {
     let rt = resource_type_of(caller, resource_type)?;
-    if let Some(active) = operations.kept_aside(&context(operations, caller), &rt, &id).await? {
-        shown["active"] = active;
-    }
-    Ok(shown)
+    operations.kept_aside(&context(operations, caller), &rt, id).await
 }
 
 /// What an application may know of a user.
@@ -260,11 +253,11 @@ pub(super) async fn purge(
     operations.purge(&context(operations, caller), &rt, id).await
 }
 
-/// Removes for good what a tenant deleted before its `restore_window`, and what its brake counts no more; gives how
-/// many resources went.
+/// Removes for good what a tenant deleted before its `restore_window`, unless its brake has tripped, and what its brake
+/// counts no more; gives how many resources went.
 pub(crate) async fn purge_old(operations: &Operations, tenant: Arc<Tenant>) -> Result<u64, Error> {
     operations.forget_counts(tenant.home).await?;
-    if operations.newest_out(tenant.home).await?.is_some() {
+    if operations.is_tripped(tenant.home).await? {
         return Ok(0);
     }
     let caller = Caller::administrator(tenant, ADMIN.into());

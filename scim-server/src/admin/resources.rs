@@ -12,6 +12,10 @@ use crate::{
     tenant::{Source, SourceKind},
 };
 
+/// What is told of a user whom an administrator has disabled, whatever was written of `active`.
+pub(super) const LOCKED: &str =
+    "the user stays inactive: an administrator has disabled it, and `user enable` ends that";
+
 /// The caller that an administrator is in a tenant.
 pub(super) async fn administrator(context: &AdminContext, tenant: &str) -> Result<Caller, AdminError> {
     let built = context.built(tenant).await?;
@@ -207,7 +211,10 @@ pub(super) async fn member(context: &AdminContext, caller: &Caller, name: &str) 
             named(context, caller, "Group", name).await.map_err(|error| match error.kind() {
                 ErrorKind::NotFound => Error::new(
                     ErrorKind::NotFound,
-                    format!("There is no user with the userName \"{name}\" and no group with that displayName."),
+                    format!(
+                        "There is no user with the userName \"{name}\" and no group with that displayName. `user list` and `group list` with --tenant {} show who is there.",
+                        caller.tenant().name
+                    ),
                 ),
                 _ => error,
             })?
@@ -228,7 +235,8 @@ pub(super) async fn find(
         match provision::show(&context.operations, caller, resource_type, name).await {
             // A name may have the form of an id.
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return named(context, caller, resource_type, name).await.map_err(|_| error);
+                let detail = format!("{}{}", error.detail(), who_is_there(caller, resource_type));
+                return named(context, caller, resource_type, name).await.map_err(|_| error.with_detail(detail));
             }
             found => return found,
         }
@@ -253,7 +261,21 @@ pub(super) async fn named(
         ))),
         (None, _) => Err(Error::new(
             ErrorKind::NotFound,
-            format!("There is no {resource_type} with the id or {attribute} \"{name}\"."),
+            format!(
+                "There is no {resource_type} with the id or {attribute} \"{name}\".{}",
+                who_is_there(caller, resource_type)
+            ),
         )),
+    }
+}
+
+/// Which command shows those that there are: of users and groups.
+fn who_is_there(caller: &Caller, resource_type: &str) -> String {
+    match resource_type {
+        "User" | "Group" => {
+            let (kind, tenant) = (resource_type.to_lowercase(), &caller.tenant().name);
+            format!(" `{kind} list --tenant {tenant}` shows who is there; `{kind} deleted` shows who was deleted.")
+        }
+        _ => String::new(),
     }
 }

@@ -158,6 +158,36 @@ async fn refuse_without_roles(
     )))
 }
 
+/// Refuses another form of `role_resources` while there are resources of the former: they would keep its schemas.
+pub(super) async fn refuse_other_roles(
+    context: &AdminContext,
+    tenant: &TenantRecord,
+    settings: &Settings,
+) -> Result<(), AdminError> {
+    let Some(wanted) = settings.role_resources.filter(|wanted| tenant.settings.role_resources != Some(*wanted)) else {
+        return Ok(());
+    };
+    let mut there = Vec::new();
+    for name in RoleResources::TYPES {
+        let urn = wanted.schema_of(name)?.unwrap_or_default();
+        let page = context.store.resources(tenant.home(), &TypeName::from(name), Start::Offset(0), PAGE).await?;
+        let mut others = 0;
+        for (_, record) in page.iter() {
+            let document = stored_document(record)?;
+            let schemas = document.get("schemas").and_then(Value::as_array);
+            others += usize::from(!schemas.is_some_and(|schemas| schemas.iter().any(|one| *one == *urn)));
+        }
+        there.extend((others > 0).then(|| format!("{others} of the type {name}")));
+    }
+    if there.is_empty() {
+        return Ok(());
+    }
+    Err(AdminError::Refused(format!(
+        "with this role_resources there would be resources with the schemas of the other form: {}. Set the other form, delete them with DELETE, and make them again when this one is set",
+        there.join(", ")
+    )))
+}
+
 fn used(definition: &Definition<'_>, resources: u64) -> String {
     let whose = definition.resource_type();
     match (definition.is_extension(), resources) {

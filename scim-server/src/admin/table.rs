@@ -1,6 +1,6 @@
 //! Users from a table: made, or changed where one of the name is there. First it is told what would come of each row.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt as _, stream};
 use scim_protocol::{Error, ErrorKind, path::AttributePath, schema::Mutability, value::fold};
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AdminContext, AdminError, Line, Output, provision,
-    resources::{ManualChange, administrator, named, refuse_while_provisioned},
+    resources::{LOCKED, ManualChange, administrator, named, refuse_while_provisioned},
 };
 use crate::caller::Caller;
 
@@ -46,6 +46,15 @@ enum Action {
     Unchanged,
 }
 
+/// What became of a row.
+struct Done {
+    action: &'static str,
+    /// The attributes that it sets.
+    changes: Vec<String>,
+    /// What is to be known beside that.
+    note: Option<&'static str>,
+}
+
 /// Does what a request says. A row for each of its rows; one that is refused does not stop the others.
 pub(super) async fn execute(context: &AdminContext, request: TableRequest, output: &Output) -> Result<(), AdminError> {
     let TableRequest { tenant, rows, apply, force } = request;
@@ -55,11 +64,13 @@ pub(super) async fn execute(context: &AdminContext, request: TableRequest, outpu
         Err(AdminError::Refused(why)) if !apply => Some(why),
         refused => refused.map(|()| None)?,
     };
-    check_columns(&caller, &rows)?;
+    let columns = columns(&caller, &rows)?;
     let mut seen = HashMap::new();
     let rows: Vec<_> = rows
         .into_iter()
         .map(|(line, row)| {
+            let named = |(column, value): (String, Value)| (columns.get(&column).cloned().unwrap_or(column), value);
+            let row: Map<_, _> = row.into_iter().map(named).collect();
             let name = row.get(USER_NAME).and_then(Value::as_str).unwrap_or_default().to_owned();
             let before = seen.insert(fold(&name), line).filter(|_| !name.is_empty());
             Row { line, name, before, values: row }
@@ -98,7 +109,13 @@ async fn told(context: &AdminContext, caller: &Caller, row: Row, apply: bool) ->
         None => one(context, caller, values, apply).await,
     };
     match outcome {
-        Ok((action, changes)) => Ok(json!({"line": line, "userName": name, "action": action, "changes": changes})),
+        Ok(Done { action, changes, note }) => {
+            let mut row = json!({"line": line, "userName": name, "action": action, "changes": changes});
+            if let Some(note) = note {
+                row["reason"] = note.into();
+            }
+            Ok(row)
+        }
         Err(error) if error.kind().status() < 500 => {
             Ok(json!({"line": line, "userName": name, "action": "refused", "reason": error.detail()}))
         }
@@ -106,16 +123,18 @@ async fn told(context: &AdminContext, caller: &Caller, row: Row, apply: bool) ->
     }
 }
 
-/// Refuses a table with a column that cannot be written, before its first row.
-fn check_columns(caller: &Caller, rows: &[(usize, Map<String, Value>)]) -> Result<(), AdminError> {
+/// The attribute that each column names, in any case (RFC 7643 §2.1). Refuses a table with a column that cannot be
+/// written, before its first row.
+fn columns(caller: &Caller, rows: &[(usize, Map<String, Value>)]) -> Result<BTreeMap<String, String>, AdminError> {
     let columns: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row.keys()).map(String::as_str).collect();
-    if !rows.is_empty() && !columns.contains(USER_NAME) {
+    if !rows.is_empty() && !columns.iter().any(|column| column.eq_ignore_ascii_case(USER_NAME)) {
         return Err(AdminError::Invalid(
             "the table has no column userName: its first line names attributes, separated by commas".to_owned(),
         ));
     }
     let rt = caller.tenant().registry.resource_type(USER);
     let rt = rt.ok_or_else(|| AdminError::Refused("the tenant has no users".to_owned()))?;
+    let mut named = BTreeMap::new();
     for column in columns {
         let wrong = |why: &str| AdminError::Invalid(format!("the column {column:?} cannot be written: {why}"));
         let bound = AttributePath::parse(column).and_then(|path| path.bind(rt));
@@ -130,20 +149,21 @@ fn check_columns(caller: &Caller, rows: &[(usize, Map<String, Value>)]) -> Resul
         if bound.sub_attribute.is_some() && bound.attribute.as_ref().is_some_and(|list| list.multi_valued) {
             return Err(wrong("it may have several values. Columns of that kind are emails and phoneNumbers."));
         }
+        let attribute = bound.to_string();
+        if let Some((other, _)) = named.iter().find(|(_, known)| **known == attribute) {
+            return Err(wrong(&format!("the column {other:?} is the same attribute. Leave one of them out.")));
+        }
+        named.insert(column.to_owned(), attribute);
     }
-    Ok(())
+    Ok(named)
 }
 
-/// What becomes of one row, and which attributes it sets.
-async fn one(
-    context: &AdminContext,
-    caller: &Caller,
-    row: Map<String, Value>,
-    apply: bool,
-) -> Result<(&'static str, Vec<String>), Error> {
+/// What becomes of one row.
+async fn one(context: &AdminContext, caller: &Caller, row: Map<String, Value>, apply: bool) -> Result<Done, Error> {
     let operations = &context.operations;
-    match action(context, caller, row).await? {
-        Action::Unchanged => Ok(("unchanged", Vec::new())),
+    let (action, note) = action(context, caller, row).await?;
+    match action {
+        Action::Unchanged => Ok(Done { action: "unchanged", changes: Vec::new(), note }),
         Action::Create(user) => {
             let changes = user.as_object().into_iter().flatten().map(|(name, _)| name.clone());
             let changes = changes.filter(|name| name != "schemas").collect();
@@ -152,7 +172,7 @@ async fn one(
             } else {
                 provision::rehearse_create(operations, caller, USER, user).await?
             };
-            Ok((if returns { "restore" } else { "create" }, changes))
+            Ok(Done { action: if returns { "restore" } else { "create" }, changes, note })
         }
         Action::Update(id, values) => {
             let changes = values.iter().map(|(path, _)| path.clone()).collect();
@@ -163,40 +183,53 @@ async fn one(
             } else {
                 provision::rehearse_modify(operations, caller, USER, &id, set).await?;
             }
-            Ok(("update", changes))
+            Ok(Done { action: "update", changes, note })
         }
     }
 }
 
-async fn action(context: &AdminContext, caller: &Caller, row: Map<String, Value>) -> Result<Action, Error> {
+/// What is to be done with a row, and what is to be known beside that: a user whom an administrator has disabled is not
+/// made active.
+async fn action(
+    context: &AdminContext,
+    caller: &Caller,
+    row: Map<String, Value>,
+) -> Result<(Action, Option<&'static str>), Error> {
     let name = row.get(USER_NAME).and_then(Value::as_str);
     let name = name.ok_or_else(|| Error::value("The row has no userName. Each row needs one."))?.to_owned();
     if let Some((path, _)) = row.iter().find(|(_, value)| value.as_str().is_some_and(has_control_characters)) {
         return Err(Error::value(format!("{path} has control characters. Take them out of the table.")));
     }
-    let values = row.into_iter().map(typed);
-    let known = match named(context, caller, USER, &name).await {
-        Ok(known) => provision::as_provided(&context.operations, caller, USER, known).await?,
+    let values: Vec<_> = row.into_iter().map(typed).collect();
+    let shown = match named(context, caller, USER, &name).await {
+        Ok(shown) => shown,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let mut user = Map::from_iter([("schemas".to_owned(), json!([USER_SCHEMA]))]);
             for (path, value) in values {
                 set(&mut user, &steps(&path), value);
             }
-            return Ok(Action::Create(user.into()));
+            return Ok((Action::Create(user.into()), None));
         }
         Err(error) => return Err(error),
     };
+    let id = shown.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let activates = values.iter().any(|(path, value)| path == "active" && *value == true);
+    let is_inactive = shown.get("active") == Some(&Value::Bool(false));
+    let kept = if is_inactive { provision::kept_aside(&context.operations, caller, USER, &id).await? } else { None };
+    let note = (activates && kept.is_some()).then_some(LOCKED);
+    // A write is compared with what the user would be if no administrator had disabled it.
+    let mut known = shown;
+    if let Some(active) = kept {
+        known["active"] = active;
+    }
     let differs = |(path, value): &(String, Value)| {
         let now = steps(path).iter().try_fold(&known, |value, name| value.get(name.as_str()));
         // A name in other capitals is the same name.
         path != USER_NAME && !now.is_some_and(|now| is_same(now, value))
     };
-    let values: Vec<_> = values.filter(differs).collect();
-    if values.is_empty() {
-        return Ok(Action::Unchanged);
-    }
-    let id = known.get("id").and_then(Value::as_str).unwrap_or_default();
-    Ok(Action::Update(id.to_owned(), values))
+    let values: Vec<_> = values.into_iter().filter(differs).collect();
+    let action = if values.is_empty() { Action::Unchanged } else { Action::Update(id, values) };
+    Ok((action, note))
 }
 
 /// Whether a text has control characters, which nobody types, other than the ends of lines (of an address).
@@ -208,8 +241,8 @@ fn has_control_characters(text: &str) -> bool {
 fn typed((path, value): (String, Value)) -> (String, Value) {
     let value = match (path.as_str(), value.as_str()) {
         ("emails" | "phoneNumbers", Some(text)) => json!([{"value": text, "type": "work", "primary": true}]),
-        ("active", Some("true" | "TRUE")) => Value::Bool(true),
-        ("active", Some("false" | "FALSE")) => Value::Bool(false),
+        ("active", Some(text)) if text.eq_ignore_ascii_case("true") => Value::Bool(true),
+        ("active", Some(text)) if text.eq_ignore_ascii_case("false") => Value::Bool(false),
         _ => value,
     };
     (path, value)

@@ -205,6 +205,7 @@ pub(super) async fn create(
     let (tenant, first) = context.directory().create_in(place(database)?, name, settings, token).await?;
     context.access.reload().await?;
     context.tell(&tenant, Deed::TenantCreated, Subject::tenant(&tenant, &[])).await?;
+    note_brake(&tenant, output).await?;
     match &first {
         Some(issued) => output.row(&IssuedView { scopes: None, ..IssuedView::new(context, &tenant, issued) }).await,
         None => context.show_tenant(&tenant, output).await,
@@ -251,6 +252,7 @@ pub(super) async fn set(
     if !force {
         schemas::refuse_dropped(context, &tenant, &settings).await?;
     }
+    schemas::refuse_other_roles(context, &tenant, &settings).await?;
     let changes_access = access::differ(&tenant.settings, &settings);
     let tenant = indexing::apply(context, tenant, settings).await?;
     let names: Vec<_> = names.iter().map(String::as_str).collect();
@@ -258,7 +260,18 @@ pub(super) async fn set(
     if changes_access {
         context.tell(&tenant, Deed::AccessChanged, Subject::tenant(&tenant, &names)).await?;
     }
+    if ["brake", "restore_window"].iter().any(|changed| names.contains(changed)) {
+        note_brake(&tenant, output).await?;
+    }
     context.show_tenant(&tenant, output).await
+}
+
+/// Says what a brake cannot do without a `restore_window`.
+async fn note_brake(tenant: &TenantRecord, output: &Output) -> Result<(), AdminError> {
+    match tenant.settings.lost_in_a_burst() {
+        Some(note) => output.row(&serde_json::json!({ "note": note })).await,
+        None => Ok(()),
+    }
 }
 
 /// Moves a tenant to another database while it is served.

@@ -8,7 +8,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
-    AdminContext, AdminError, Output, events, provision,
+    AdminContext, AdminError, Output, events,
+    names::Actors,
+    provision,
     resources::{administrator, refuse_local_edits},
 };
 use crate::{
@@ -77,8 +79,10 @@ pub(super) async fn run(
     // All that it does has one number, by which it is found in the log.
     let request = Some(context.operations.fresh_id().0);
     let of_undo = Context { request, ..provision::context(&context.operations, caller) };
+    let actors = Actors::of(context, caller.tenant().id).await?;
+    let called = |actor: &str| actors.called(actor).to_owned();
     let (pieces, mut told) = mpsc::channel(WAITING);
-    let work = async { Ok(context.operations.undo(&of_undo, range, dry_run, pieces).await?) };
+    let work = async { Ok(context.operations.undo(&of_undo, range, dry_run, &called, pieces).await?) };
     let tell = async {
         let mut refusals = 0;
         while let Some(piece) = told.recv().await {

@@ -255,7 +255,7 @@ pub struct TenantSettings {
 #[derive(Debug, Args)]
 pub struct WhichDatabase {
     /// Of several databases, the number of the one for the tenant: 1 is the first --store [default: the one with the fewest tenants]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = units::number::<usize>)]
     pub(super) database: Option<usize>,
 }
 
@@ -391,7 +391,7 @@ pub enum TenantCommand {
         #[command(flatten)]
         name: TenantName,
         /// The number of the database: 1 is the first --store
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = units::number::<usize>)]
         to: usize,
         #[command(flatten)]
         common: Common,

@@ -322,8 +322,12 @@ impl Printer {
             (Show::Doctor, 1..) => Err(Failure::said(format!("{} thing(s) are wrong", self.left))),
             (Show::Status, 1..) => Err(Failure::said(format!("provisioning fails for {} tenant(s)", self.left))),
             (Show::Table { apply }, 1..) => {
-                let done = if apply { "the others were imported" } else { "nothing was changed" };
-                Err(Failure::said(format!("{} of {} rows are refused; {done}", self.left, self.rows)))
+                let done = match apply {
+                    true if self.left < self.rows => "the others were imported",
+                    true => "nothing was imported",
+                    false => "nothing was changed",
+                };
+                Err(Failure::said(format!("{} of {} row(s) are refused; {done}", self.left, self.rows)))
             }
             (Show::Table { apply: false }, 0) if !self.json => write("Nothing is changed yet. --apply does it.\n"),
             (Show::Restored, 1..) => Err(Failure::said(format!("{} of {} were not restored", self.left, self.rows))),
@@ -382,12 +386,15 @@ fn imported(row: &Value) -> String {
     format!("Brought in {} tenant(s) with {} resources.{resumed}\n", text("tenants"), text("resources"))
 }
 
+/// The most characters of a type of event of users and groups: what stands behind it is in one column.
+const WIDEST: usize = "scim.group.membership.changed".len();
+
 fn event(row: &Value) -> String {
     let at = |pointer: &str| cell(row.pointer(pointer));
     let attributes = row.get("attributes").map(|names| format!("  {}", cell(Some(names)))).unwrap_or_default();
     let named = |at: &str| row.get(at).map(|name| format!(" ({})", cell(Some(name)))).unwrap_or_default();
     format!(
-        "{:>8}  {}  {:<28} {}{}  by {}{}{attributes}\n",
+        "{:>8}  {}  {:<WIDEST$} {}{}  by {}{}{attributes}\n",
         at("/sequence"),
         at("/time"),
         at("/type"),

@@ -6,13 +6,21 @@ use super::Failure;
 
 /// On a terminal, says what is about to happen and asks for the word. Without a terminal, `--yes` is required.
 pub(super) fn confirm(what: &str, word: &str) -> Result<(), Failure> {
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
+    if !std::io::stdin().is_terminal() {
         return Err(Failure::Usage(format!("{what} Without a terminal there is no confirmation: add --yes")));
     }
+    ask(what, word)
+}
+
+/// The same of a person alone: a program, which has no terminal, goes on, because it was told what to do.
+pub(super) fn confirm_person(what: &str, word: &str) -> Result<(), Failure> {
+    if std::io::stdin().is_terminal() { ask(what, word) } else { Ok(()) }
+}
+
+fn ask(what: &str, word: &str) -> Result<(), Failure> {
     let mut typed = String::new();
     write!(std::io::stderr(), "{what}\nType {word:?} to continue: ")
-        .and_then(|()| stdin.lock().read_line(&mut typed).map(drop))
+        .and_then(|()| std::io::stdin().lock().read_line(&mut typed).map(drop))
         .map_err(|error| Failure::because(format!("cannot ask: {error}; use --yes"), error))?;
     if typed.trim() == word { Ok(()) } else { Err(Failure::said("nothing was changed".to_owned())) }
 }

@@ -70,6 +70,12 @@ impl Operations {
         Read::new(key, record.as_ref())
     }
 
+    /// Whether a tenant's brake has tripped, and nobody has decided yet. Nothing is purged then, so that all that the
+    /// burst has deleted can be put back.
+    pub(crate) async fn is_tripped(&self, home: TenantId) -> Result<bool, StoreError> {
+        Ok(self.brake_state(home).await?.value.trip.is_some())
+    }
+
     /// Changes how the brake of the caller's tenant stands, with an event that tells it. `change` gives `None` to leave it.
     pub(crate) async fn change_brake(
         &self,

@@ -50,10 +50,7 @@ impl Context {
 
     /// Rewrites the body of a POST or PUT.
     pub(super) fn map_body(&self, rt: &ResourceType, body: &mut Value) -> Applied {
-        match body.as_object_mut() {
-            Some(body) => self.rewritten(mapping::apply(self.rewrites(), rt, body)),
-            None => Applied::new(),
-        }
+        self.rewritten(mapping::apply_to_body(self.rewrites(), rt, body))
     }
 
     /// Rewrites what a PATCH has made, which is validated anew.

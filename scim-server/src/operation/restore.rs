@@ -8,7 +8,7 @@ mod namesake;
 
 use std::{sync::Arc, time::Duration};
 
-use scim_protocol::{Error, ErrorKind, message::Query, schema::ResourceType};
+use scim_protocol::{Error, ErrorKind, Timestamp, message::Query, schema::ResourceType};
 use serde_json::{Map, Value};
 
 pub(super) use self::{memberships::FormerGroups, namesake::Namesake};
@@ -37,6 +37,28 @@ pub struct Kept {
     pub record: Record,
     /// What the record says.
     pub deleted: Deleted,
+}
+
+/// Which of the deleted resources that are kept can be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restorable {
+    /// None.
+    Nothing,
+    /// Those that were deleted behind this instant.
+    Behind(Timestamp),
+    /// All, as long as the brake holds.
+    Held,
+}
+
+impl Restorable {
+    /// Whether that one can.
+    pub fn has(self, kept: &Kept) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Behind(begin) => kept.deleted.deleted_at() > begin,
+            Self::Held => true,
+        }
+    }
 }
 
 impl Kept {
@@ -179,10 +201,13 @@ impl Operations {
         Ok(kept.collect::<Result<_, _>>()?)
     }
 
-    /// Whether a deleted resource is within the tenant's `restore_window`: what is not is purged within an hour.
-    pub fn is_restorable(&self, tenant: &Tenant, kept: &Kept) -> bool {
-        let begin = tenant.settings.restore_window.begin(self.clock.now());
-        begin.is_some_and(|begin| kept.deleted.deleted_at() > begin)
+    /// What of the deleted resources of a tenant can be restored now: what is within its `restore_window`, because the
+    /// rest is purged within an hour; and all that is kept while its brake has tripped, because nothing is purged then.
+    pub async fn restorable(&self, tenant: &Tenant) -> Result<Restorable, StoreError> {
+        if self.is_tripped(tenant.home).await? {
+            return Ok(Restorable::Held);
+        }
+        Ok(tenant.settings.restore_window.begin(self.clock.now()).map_or(Restorable::Nothing, Restorable::Behind))
     }
 
     /// What is kept of a resource that was deleted and not purged.
@@ -202,10 +227,7 @@ impl Operations {
         };
         let key = context.key(rt, ResourceId::parse(id).ok_or_else(missing)?);
         let kept = self.kept_of(key).await?.ok_or_else(missing)?;
-        let tenant = context.caller.tenant();
-        // Nothing is purged while the brake holds, so that it can be put back.
-        let is_held = || async { Ok::<_, StoreError>(self.brake_state(tenant.home).await?.value.trip.is_some()) };
-        if self.is_restorable(tenant, &kept) || is_held().await? { Ok(kept) } else { Err(missing()) }
+        if self.restorable(context.caller.tenant()).await?.has(&kept) { Ok(kept) } else { Err(missing()) }
     }
 
     pub(super) async fn name_taken(&self, kept: &Kept, entry: IndexEntry) -> Error {

@@ -5,28 +5,32 @@
 //! as it was before is passed over. So an undo that was interrupted is completed by another one of the same range.
 
 mod history;
+mod moves;
 mod outcome;
 mod rehearsal;
 mod ring;
 mod values;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use futures_util::future::join_all;
 use scim_protocol::{Error, ErrorKind, Resource, message::Query, schema::ResourceType};
+use serde_json::Value;
 use tokio::sync::mpsc;
 
 #[cfg(test)]
 pub use self::outcome::{Refused, Undone};
 pub use self::{history::Range, outcome::Piece};
 use self::{
-    history::{ACTIVE, History, Step},
+    history::{ACTIVE, History},
     outcome::Outcome,
     rehearsal::Rehearsal,
-    values::{PutBack, since},
+    ring::{Wait, Waiting},
+    values::{PutBack, Steps, since},
 };
 use super::{
     Asked, Condition, Context, Operations, Preconditions,
@@ -37,10 +41,9 @@ use super::{
 };
 use crate::{
     event::Action,
-    membership::{self, MEMBERS, MemberOperation},
+    membership::{self, MEMBERS},
     profile,
-    render::stored_document,
-    store::{IndexEntry, ResourceId},
+    store::{Record, ResourceId, ResourceKey},
 };
 
 /// How many resources are worked on at a time: their commits become durable together.
@@ -53,29 +56,33 @@ const MOVES: usize = 1000;
 /// A resource that events changed.
 type Subject = (Arc<ResourceType>, ResourceId);
 
-/// Subjects in the order in which the events name them.
-type Histories = Vec<(Subject, History)>;
+/// What people call an actor of events.
+pub type Called<'a> = dyn Fn(&str) -> String + Send + Sync + 'a;
 
 struct Undo<'a> {
     operations: &'a Operations,
     context: &'a Context,
     dry_run: bool,
     pieces: mpsc::Sender<Piece>,
-    /// Who was restored, and so is in its groups again.
+    /// Who was restored, and so is in its groups again; in a dry run: would be.
     restored: BTreeSet<ResourceId>,
+    /// Who was deleted because the events made it, and the groups that held it.
+    removed: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
     /// Who cannot be restored yet.
     awaited: BTreeSet<ResourceId>,
-    /// What a dry run would change of names.
+    /// What became of restored resources, until their values and members are put back, too: each is told once.
+    untold: BTreeMap<ResourceId, Outcome>,
+    /// Names that others have, and that are not put back, with the reason.
+    given_up: BTreeMap<ResourceId, BTreeMap<String, String>>,
+    /// What a dry run would change.
     rehearsal: Rehearsal,
     /// The last number of the log before it began.
     begun: u64,
 }
 
-/// Who waits for a name of somebody else.
-type Waiting = BTreeMap<ResourceId, (Subject, IndexEntry)>;
-
-/// What is still to be done with a resource.
-type Todo<'h> = (Phase, &'h (Subject, History));
+/// What is still to be done with a resource: its phase, and how many stand before it in the row of those who wait for
+/// each other's names.
+type Todo<'h> = (Phase, usize, &'h (Subject, History));
 
 /// In which order: who was made makes room for names, and who is gone must be there before it is a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,79 +98,42 @@ enum Phase {
 
 impl Operations {
     /// Puts back what the chosen events changed. `pieces` gets what becomes of each resource; nothing of what was as
-    /// it was before.
+    /// it was before. A dry run gives the same, and writes nothing.
     pub async fn undo(
         &self,
         context: &Context,
         range: &Range,
         dry_run: bool,
+        called: &Called<'_>,
         pieces: mpsc::Sender<Piece>,
     ) -> Result<(), Error> {
-        let (mut histories, begun) = self.histories(context, range).await?;
+        let (mut histories, begun) = self.histories(context, range, called).await?;
         if range.only_losses {
-            for (_, history) in &mut histories {
+            for (_, history) in &mut histories.all {
                 history.only_losses();
             }
         }
-        let (restored, awaited) = (BTreeSet::new(), BTreeSet::new());
-        let rehearsal = Rehearsal::default();
-        let mut undo = Undo { operations: self, context, dry_run, pieces, restored, awaited, rehearsal, begun };
-        let of_phase = |phase: Phase| {
-            let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
-            subjects.map(move |subject| (phase, subject))
+        let mut undo = Undo {
+            operations: self,
+            context,
+            dry_run,
+            pieces,
+            restored: BTreeSet::new(),
+            removed: BTreeMap::new(),
+            awaited: BTreeSet::new(),
+            untold: BTreeMap::new(),
+            given_up: BTreeMap::new(),
+            rehearsal: Rehearsal::default(),
+            begun,
         };
-        let mut left: Vec<_> = PHASES.into_iter().flat_map(of_phase).collect();
-        // Who waits for a name, or for a member, is tried again when others have moved.
-        while !left.is_empty() {
-            let before = left.len();
-            let waiting;
-            (left, waiting) = undo.round(left).await?;
-            if left.len() == before && !undo.break_ring(&waiting).await? {
-                break;
+        let done = undo.all(&histories.all).await;
+        // Who was restored before something failed.
+        for (subject, history) in &histories.all {
+            if let Some(result) = undo.untold.remove(&subject.1) {
+                undo.send(subject, history, result).await?;
             }
         }
-        undo.awaited.clear();
-        for (phase, (subject, history)) in left {
-            let result = undo.one(phase, &subject.0, subject.1, history).await?;
-            undo.tell(subject, history, result).await?;
-        }
-        Ok(())
-    }
-
-    /// What the chosen events did to each resource, and who has changed the same since; and the number of the last event.
-    async fn histories(&self, context: &Context, range: &Range) -> Result<(Histories, u64), Error> {
-        let tenant = context.caller.tenant();
-        let (mut histories, mut places) = (Histories::new(), BTreeMap::<_, usize>::new());
-        let mut after = range.since;
-        loop {
-            let events = self.store.events(tenant.home, after, PAGE).await?;
-            let Some(last) = events.last() else { return Ok((histories, after)) };
-            for (event, number) in events.iter().zip(after + 1..) {
-                if event.sequence != number {
-                    return Err(Error::internal(format!("the log of events has no number {number}")));
-                }
-                let Some(rt) = tenant.registry.resource_type(&event.resource_type) else { continue };
-                if event.deed.is_some() {
-                    continue;
-                }
-                let place = places.get(&event.target).copied();
-                match (place, range.chooses(event)) {
-                    (Some(place), chosen) => {
-                        let Some((_, history)) = histories.get_mut(place) else { continue };
-                        if chosen { history.choose(event, rt) } else { history.note(event) }
-                    }
-                    (None, true) => {
-                        let mut history = History::default();
-                        history.choose(event, rt);
-                        places.insert(event.target, histories.len());
-                        histories.push(((Arc::clone(rt), event.target), history));
-                    }
-                    (None, false) => {}
-                }
-            }
-            after = last.sequence;
-            context.pace.step(PAGE).await?;
-        }
+        done
     }
 }
 
@@ -191,38 +161,81 @@ impl Phase {
 }
 
 impl Undo<'_> {
+    /// Works on all of them. Who waits for a name, or for a member, is tried again when others have moved.
+    async fn all(&mut self, histories: &[(Subject, History)]) -> Result<(), Error> {
+        let of_phase = |phase: Phase| {
+            let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
+            subjects.map(move |subject| (phase, 0, subject))
+        };
+        let mut left: Vec<Todo<'_>> = PHASES.into_iter().flat_map(of_phase).collect();
+        while !left.is_empty() {
+            let before = left.len();
+            let waiting;
+            (left, waiting) = self.round(left).await?;
+            let (places, is_broken) = self.places(&waiting).await?;
+            if left.len() == before && !is_broken {
+                break;
+            }
+            for (_, place, ((_, id), _)) in &mut left {
+                *place = places.get(id).copied().unwrap_or_default();
+            }
+            left.sort_by_key(|(_, place, _)| *place);
+        }
+        self.awaited.clear();
+        for (phase, _, (subject, history)) in left {
+            let mut result = self.one(phase, &subject.0, subject.1, history).await?;
+            // Everything but the name is put back.
+            while phase == Phase::PutBack && self.gives_up_name(subject.1, history, &result).await? {
+                result = self.one(phase, &subject.0, subject.1, history).await?;
+            }
+            self.tell(phase, subject, history, result).await?;
+        }
+        Ok(())
+    }
+
     /// Works on many resources at once. Gives those that wait for others, and which of them wait for a name.
     async fn round<'h>(&mut self, todo: Vec<Todo<'h>>) -> Result<(Vec<Todo<'h>>, Waiting), Error> {
         let (mut left, mut waiting) = (Vec::new(), Waiting::new());
-        let phases = todo.chunk_by(|one, next| one.0 == next.0);
-        for some in phases.flat_map(|of_one| of_one.chunks(of_one.first().map_or(1, |(phase, _)| phase.together()))) {
+        let phases = todo.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1));
+        for some in phases.flat_map(|of_one| of_one.chunks(of_one.first().map_or(1, |(phase, ..)| phase.together()))) {
             let this = &*self;
-            let work = some.iter().map(|(phase, ((rt, id), history))| this.one(*phase, rt, *id, history));
+            let work = some.iter().map(|(phase, _, ((rt, id), history))| this.one(*phase, rt, *id, history));
             let results = join_all(work).await;
             for (todo, result) in some.iter().zip(results) {
-                let (phase, (subject @ (rt, id), history)) = todo;
-                let result = result?;
+                let (phase, _, (subject @ (rt, id), history)) = todo;
+                let mut result = result?;
                 if phase.restores() {
                     self.awaited.remove(id);
-                    let set = if result.waits { &mut self.awaited } else { &mut self.restored };
-                    if result.waits || !result.changes.is_empty() {
-                        set.insert(*id);
-                    }
+                    self.awaited.extend(result.waits.then_some(*id));
                 }
                 if result.waits {
                     left.push(*todo);
                     let subject = (Arc::clone(rt), *id);
-                    let is_there = *phase == Phase::PutBack;
-                    waiting.extend(result.taken.filter(|_| is_there).map(|entry| (*id, (subject, entry))));
+                    waiting.extend(result.taken.map(|entry| (*id, Wait { subject, entry })));
                 } else {
-                    self.tell(subject, history, result).await?;
+                    self.removed.extend(result.left.take().map(|groups| (*id, groups)));
+                    self.tell(*phase, subject, history, result).await?;
                 }
             }
         }
         Ok((left, waiting))
     }
 
-    async fn tell(&self, (rt, id): &Subject, history: &History, result: Outcome) -> Result<(), Error> {
+    /// Tells what becomes of a resource: of one that is restored when its values and members are put back, too.
+    async fn tell(&mut self, phase: Phase, subject: &Subject, history: &History, result: Outcome) -> Result<(), Error> {
+        if phase.restores() {
+            self.restored.extend((!result.changes.is_empty()).then_some(subject.1));
+            self.untold.insert(subject.1, result);
+            return Ok(());
+        }
+        let result = match self.untold.remove(&subject.1) {
+            Some(before) => result.behind(before),
+            None => result,
+        };
+        self.send(subject, history, result).await
+    }
+
+    async fn send(&self, (rt, id): &Subject, history: &History, result: Outcome) -> Result<(), Error> {
         for piece in result.pieces(rt, *id, history.name().as_deref()) {
             self.pieces.send(piece).await.map_err(Error::internal)?;
         }
@@ -264,12 +277,21 @@ impl Undo<'_> {
         if let Some(other) = &history.other {
             return Ok(Outcome::refused(DELETED, since(other)));
         }
+        for (group, (kind, other)) in &history.put_into {
+            let group = ResourceKey { tenant: key.tenant, resource_type: kind.clone(), id: *group };
+            if self.is_member(context, &group, id).await? {
+                let reason =
+                    format!("event {} by {} has put it into the group {} since", other.sequence, other.actor, group.id);
+                return Ok(Outcome::refused(DELETED, reason));
+            }
+        }
         // A member of it was removed before.
         if version != history.version && !self.is_only_ours(context, id).await? {
             return Ok(Outcome::refused(DELETED, CHANGED.to_owned()));
         }
+        let groups = self.operations.store.groups_of(key.tenant, &[id]).await?.pop().unwrap_or_default();
         if self.dry_run {
-            self.rehearse(context, &key, Some(&stored_document(&record)?), None).await?;
+            self.rehearse_removal(context, &key, &record).await?;
         } else {
             let condition = Preconditions::of(Condition::Tags(vec![version.to_string()]));
             match self.operations.delete(context, rt, &id.to_string(), &condition).await {
@@ -278,7 +300,8 @@ impl Undo<'_> {
                 Ok(_) => {}
             }
         }
-        Ok(Outcome::done(DELETED))
+        let left = Some(groups.into_iter().map(|group| group.id).collect());
+        Ok(Outcome { left, ..Outcome::done(DELETED) })
     }
 
     /// Restores what was deleted.
@@ -321,22 +344,22 @@ impl Undo<'_> {
         }
         let untold = history.untold.iter().map(|path| (path.clone(), UNTOLD.to_owned()));
         result.refused.extend(untold);
-        let Ok((key, record)) = self.operations.find(context, rt, &id.to_string()).await else {
+        let Some((key, record)) = self.find(context, rt, id).await? else {
             return Ok(result.of_who_is_not_there(history));
         };
         let moves = self.moves(context, rt, id, history, &mut result).await?;
         if result.waits {
             return Ok(result);
         }
-        let is_disabled = disable::provider_active(&record)?.is_some();
-        if is_disabled && history.values.contains_key(ACTIVE) {
-            let reason = "an administrator has disabled the user; `user enable` ends that".to_owned();
-            result.refused.push((ACTIVE.to_owned(), reason));
+        let mut steps = unlocked(&record, &history.values, &mut result)?;
+        for (path, reason) in self.given_up.get(&id).into_iter().flatten() {
+            steps.to_mut().remove(path);
+            result.refused.push((path.clone(), reason.clone()));
         }
         // What is decided when the commit is.
         let decided = Mutex::new(PutBack::default());
         let decide = |now: &Resource| {
-            let put_back = PutBack::new(now.document(), &history.values, rt, id);
+            let put_back = PutBack::new(now.document(), &steps, rt, id);
             let resource = Resource::from_stored(put_back.document.clone());
             profile::check_resource(context.caller.tenant().profile(), rt, &resource)?;
             *decided.lock().unwrap_or_else(PoisonError::into_inner) = put_back;
@@ -352,19 +375,34 @@ impl Undo<'_> {
             self.commit(context, rt, id, &decide, &moves).await
         };
         if let Err(error) = done {
-            let failed = history.values.keys().next().map_or(MEMBERS, String::as_str);
-            return Outcome::or_failure(failed, error);
+            let failed = steps.keys().next().map_or(MEMBERS, String::as_str);
+            return Ok(Outcome::or_failure(failed, error)?.behind(result));
         }
         let PutBack { done, refused, .. } = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
         result.changes.extend(done);
         result.refused.extend(refused);
-        let returned = |(member, step): (&ResourceId, &Option<Step<bool>>)| {
-            self.restored.contains(member) && step.as_ref().is_some_and(|step| step.before)
-        };
-        if !moves.is_empty() || history.members.iter().any(returned) {
+        if !moves.is_empty() || self.has_moved(id, history) {
             result.changes.push(MEMBERS.to_owned());
         }
         Ok(result)
+    }
+
+    /// The resource whose values are to be put back; in a dry run also one that would be restored.
+    async fn find(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+    ) -> Result<Option<(ResourceKey, Record)>, Error> {
+        let key = context.key(rt, id);
+        if let Some(record) = self.operations.store.get(&key).await? {
+            return Ok(Some((key, record)));
+        }
+        if !self.dry_run || !self.restored.contains(&id) {
+            return Ok(None);
+        }
+        let kept = self.operations.kept(context, rt, &id.to_string()).await?;
+        Ok(Some((key, kept.deleted.record())))
     }
 
     async fn commit(
@@ -382,7 +420,7 @@ impl Undo<'_> {
         let first = Change {
             action: Action::Modify,
             decide: &unmapped,
-            members: operations(some.next().unwrap_or_default()),
+            members: moves::operations(some.next().unwrap_or_default()),
             switch: Switch::Keep,
             adopts: false,
         };
@@ -392,46 +430,13 @@ impl Undo<'_> {
             let change = Change {
                 action: Action::Modify,
                 decide: &unchanged,
-                members: operations(moves),
+                members: moves::operations(moves),
                 switch: Switch::Keep,
                 adopts: false,
             };
             self.operations.change(asked, change).await?;
         }
         Ok(())
-    }
-
-    /// Who is to come and who is to go; refuses the others.
-    async fn moves(
-        &self,
-        context: &Context,
-        rt: &ResourceType,
-        id: ResourceId,
-        history: &History,
-        result: &mut Outcome,
-    ) -> Result<Vec<(ResourceId, bool)>, Error> {
-        let group = context.key(rt, id);
-        let mut moves = Vec::new();
-        let steps = history.members.iter().filter_map(|(member, step)| Some((*member, step.as_ref()?)));
-        for (member, step) in steps {
-            context.pace.step(1).await?;
-            result.waits |= step.before && self.awaited.contains(&member);
-            if self.operations.store.is_member(&group, member).await? == step.before {
-                continue;
-            }
-            let reason = match &step.other {
-                Some(other) => since(other),
-                None if step.before && !self.is_there(context, member).await? => {
-                    format!("the member {member} is not there any more")
-                }
-                None => {
-                    moves.push((member, step.before));
-                    continue;
-                }
-            };
-            result.refused.push((MEMBERS.to_owned(), reason));
-        }
-        Ok(moves)
     }
 
     /// Whether nobody but this undo has changed a resource since it began.
@@ -452,31 +457,27 @@ impl Undo<'_> {
         let record = self.operations.store.get(&context.key(rt, id)).await?;
         Ok(record.map(|record| record.header.version))
     }
+}
 
-    /// Whether it can be a member; in a dry run also whether it would be restored.
-    async fn is_there(&self, context: &Context, id: ResourceId) -> Result<bool, Error> {
-        if self.restored.contains(&id) {
-            return Ok(true);
-        }
-        for rt in context.caller.tenant().registry.resource_types() {
-            if self.version(context, rt, id).await?.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+/// The values to be put back: of a user whom an administrator has disabled all but `active`, which is refused unless it is
+/// as it was before, for those who read and for the provider.
+fn unlocked<'h>(record: &Record, steps: &'h Steps, result: &mut Outcome) -> Result<Cow<'h, Steps>, Error> {
+    let (Some(provided), Some(step)) = (disable::provider_active(record)?, steps.get(ACTIVE)) else {
+        return Ok(Cow::Borrowed(steps));
+    };
+    let served = stored_resource(record)?;
+    let before = step.as_ref().and_then(|step| step.before.as_ref()).and_then(values::value);
+    let is_as_before = |now: Option<&Value>| values::mean_the_same(ACTIVE, now, before.as_ref());
+    if step.is_some() && !(is_as_before(served.document().get(ACTIVE)) && is_as_before(Some(&provided))) {
+        let reason = "an administrator has disabled the user; `user enable` ends that".to_owned();
+        result.refused.push((ACTIVE.to_owned(), reason));
     }
+    let mut steps = steps.clone();
+    steps.remove(ACTIVE);
+    Ok(Cow::Owned(steps))
 }
 
 const DELETED: &str = "deleted";
 const RESTORED: &str = "restored";
 const CHANGED: &str = "it has changed since";
 const UNTOLD: &str = "the events do not hold its value";
-
-fn operations(moves: &[(ResourceId, bool)]) -> Vec<MemberOperation> {
-    let of =
-        |joins: bool| moves.iter().filter(|(_, is)| *is == joins).map(|(id, _)| id.to_string()).collect::<Vec<_>>();
-    let (come, go) = (of(true), of(false));
-    let come = (!come.is_empty()).then_some(MemberOperation::Add(come));
-    let go = (!go.is_empty()).then_some(MemberOperation::Remove(go));
-    come.into_iter().chain(go).collect()
-}

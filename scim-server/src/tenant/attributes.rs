@@ -90,7 +90,7 @@ impl AccessAttributes {
         if given.len() > MOST_KEYS {
             let found = given.len();
             return Err(Error::value(format!(
-                "access_attributes: there are {found} keys, and {MOST_KEYS} is the most."
+                "access_attributes: there would be {found} keys, and {MOST_KEYS} is the most. Remove one that is not needed first; `access list` shows them."
             )));
         }
         let mut names = BTreeMap::new();

@@ -46,7 +46,9 @@ impl Tenant {
         let named = settings.indexes.keys().map(|name| ("indexes", name));
         for (setting, name) in named.chain(settings.quotas.keys().map(|name| ("quotas", name))) {
             if registry.resource_type(name).is_none() {
-                return Err(Error::value(format!("{setting}: there is no resource type \"{name}\".")));
+                return Err(Error::value(format!(
+                    "{setting}: there is no resource type \"{name}\". Say User or Group, or the name of a type of your own."
+                )));
             }
         }
         let access_attributes = AccessAttributes::build(settings.access_attributes.as_ref(), &registry)?;

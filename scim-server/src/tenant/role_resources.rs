@@ -25,12 +25,23 @@ impl RoleResources {
 
     /// The tenant's resource types, and `/Roles` and `/Entitlements`.
     pub fn add_to(self, registry: SchemaRegistry) -> Result<SchemaRegistry, Error> {
+        self.definitions()?.iter().try_fold(registry, |registry, one| registry.with_definition(one))
+    }
+
+    /// The URN of the schema of one of the [types](Self::TYPES).
+    pub fn schema_of(self, resource_type: &str) -> Result<Option<String>, Error> {
+        let definitions = self.definitions()?;
+        let text = |one: &Value, at: &str| one.pointer(at).and_then(Value::as_str).map(str::to_owned);
+        let of_type = |one: &&Value| text(one, "/resourceType/name").as_deref() == Some(resource_type);
+        Ok(definitions.iter().find(of_type).and_then(|one| text(one, "/schema/id")))
+    }
+
+    fn definitions(self) -> Result<Vec<Value>, Error> {
         let text = match self {
             Self::Scim => include_str!("role_resources/scim.json"),
             Self::Okta => include_str!("role_resources/okta.json"),
         };
-        let definitions: Vec<Value> = serde_json::from_str(text).map_err(Error::internal)?;
-        definitions.iter().try_fold(registry, |registry, one| registry.with_definition(one))
+        serde_json::from_str(text).map_err(Error::internal)
     }
 
     /// The attribute of ServiceProviderConfig that says what there is, as its schema has it. It is no part of that

@@ -74,7 +74,10 @@ impl Roles {
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |why: String| Err(Error::value(format!("roles: {why}")));
         if self.rules.len() > MOST_RULES {
-            return wrong(format!("there are {} rules, and {MOST_RULES} is the most.", self.rules.len()));
+            return wrong(format!(
+                "there would be {} rules, and {MOST_RULES} is the most. Remove one that is not needed first; `role list` shows them.",
+                self.rules.len()
+            ));
         }
         let words = self.rules.iter().flat_map(|rule| [&rule.name, &rule.role]).chain(&self.fallback);
         for word in words {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, Options, Response, TestServer, on_postgres};
+use crate::server::{Client, Options, Response, TestServer, USER, on_postgres};
 
 async fn people(client: &Client, number: usize) -> Vec<String> {
     let mut users = Vec::new();
@@ -381,4 +381,53 @@ async fn who_came_and_went_within_the_burst_is_no_obstacle() {
     assert_eq!(done["refused"], json!([]), "{done}");
     assert_ne!(client.get(&format!("/Users/{}", users[0])).await.expect(200).json["active"], false);
     client.get(&format!("/Users/{new}")).await.expect(404);
+}
+
+/// As long as nobody has decided, what was deleted can be restored, also behind `restore_window`.
+#[tokio::test]
+async fn what_the_brake_holds_is_listed_and_comes_back() {
+    for (mode, gone) in [("hold", 3), ("refuse", 1)] {
+        let settings = json!({"brake": {"users": 1, "mode": mode}, "restore_window": "1ms"});
+        let server = TestServer::with(Options::settings(settings));
+        let client = server.client();
+        let body = |name: &str| json!({"schemas": [USER], "userName": name, "externalId": format!("e-{name}")});
+        let mut users = Vec::new();
+        for name in ["anna", "bert", "carl"] {
+            users.push(client.post("/Users", &body(name)).await.expect(201).id());
+        }
+        for id in &users {
+            client.delete(&format!("/Users/{id}")).await;
+        }
+        assert_eq!(show(&server)["state"], "tripped");
+        let listed = || server.run_json(&["user", "deleted", "--tenant", "test", "--json"]);
+        let held = listed();
+        assert_eq!((held.as_array().map(Vec::len), &held[0]["until"]), (Some(gone), &json!(null)), "{held}");
+        // The first one returns by her externalId.
+        assert_eq!(client.post("/Users", &body("anna")).await.expect(201).id(), users[0]);
+        assert_eq!(listed().as_array().map(Vec::len), Some(gone - 1));
+        if mode == "hold" {
+            server.run_json(&["user", "restore", "--tenant", "test", &users[1], "--json"]);
+        }
+        server.run_json(&["brake", "approve", "--tenant", "test", "--json"]);
+        assert_eq!(listed(), json!([]));
+    }
+}
+
+/// A brake cannot put back whom the server does not keep, and says so.
+#[tokio::test]
+async fn a_brake_without_a_restore_window_is_warned_of() {
+    let server = TestServer::start();
+    let set = |settings: Value| {
+        let file = server.scratch("set.json");
+        std::fs::write(&file, settings.to_string()).expect("the settings file");
+        let outcome = server.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy()]);
+        assert!(outcome.status.success(), "{outcome:?}");
+        String::from_utf8(outcome.stderr).expect("text")
+    };
+    let warns = |said: &str| said.contains("note: restore_window is \"0\"") && said.contains("nobody who was deleted");
+    let show = || String::from_utf8(server.run(&["brake", "show", "--tenant", "test"]).stderr).expect("text");
+    assert!(!warns(&set(json!({"restore_window": "0"}))) && !warns(&show()));
+    assert!(warns(&set(json!({"brake": {"users": 1}}))) && warns(&show()));
+    assert!(!warns(&set(json!({"strict": false}))));
+    assert!(!warns(&set(json!({"restore_window": "1d"}))) && !warns(&show()));
 }

@@ -4,6 +4,7 @@
 
 mod operators;
 mod settings;
+mod typed;
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},

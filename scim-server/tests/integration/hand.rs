@@ -103,6 +103,7 @@ async fn the_lock_goes_on_for_the_name_and_is_listed() {
     std::fs::write(&file, "userName,active\nanna,true\n").expect("the table");
     let rows = by_hand(&server, &["user", "import", &file.to_string_lossy(), "--apply", "--force"]);
     assert_eq!(rows[0]["action"], "unchanged", "{rows}");
+    assert!(rows[0]["reason"].as_str().is_some_and(|reason| reason.contains("`user enable` ends that")), "{rows}");
     client.delete(&format!("/Users/{anna}")).await.expect(204);
     // Another user, but of the same name.
     let body = json!({"schemas": [USER], "userName": "Anna", "externalId": "new", "active": true});
@@ -263,4 +264,64 @@ async fn a_long_table_is_shown_in_its_order() {
     import("create", &["--apply", "--force"]);
     import("unchanged", &["--apply", "--force"]);
     assert_eq!(server.client().get("/Users?count=1").await.expect(200).json["totalResults"], 1500);
+}
+
+#[tokio::test]
+async fn a_lock_that_stays_is_told() {
+    let server = TestServer::start();
+    server.client().user("anna").await;
+    let said = |args: &[&str]| {
+        let outcome = server.run(&[args, &["--tenant", "test"]].concat());
+        assert!(outcome.status.success(), "{outcome:?}");
+        String::from_utf8(outcome.stderr).expect("text")
+    };
+    assert!(said(&["user", "enable", "anna"]).contains("nobody had disabled"));
+    assert!(!said(&["user", "disable", "anna"]).contains("already"));
+    assert!(said(&["user", "disable", "anna"]).contains("already"));
+    for set in ["title=Lead", "active=True", "active=false"] {
+        let note = said(&["user", "update", "anna", "--set", set, "--force"]);
+        assert!(note.contains("`user enable` ends that"), "{set}: {note}");
+    }
+    assert!(said(&["user", "enable", "anna"]).contains("because the provider says so"));
+    assert!(!said(&["user", "update", "anna", "--set", "title=x", "--force"]).contains("note"));
+}
+
+/// Names of attributes have no case (RFC 7643 §2.1), and a spreadsheet writes `True`.
+#[tokio::test]
+async fn columns_of_a_table_are_named_in_any_case() {
+    let server = TestServer::start();
+    let file = server.scratch("users.csv");
+    let import = |table: &str| {
+        std::fs::write(&file, table).expect("the table");
+        server.run(&["user", "import", &file.to_string_lossy(), "--tenant", "test", "--apply", "--force"])
+    };
+    let done = import("username,EMAILS,NAME.givenname,Active\nanna,a@example.com,Anna,False\n");
+    assert!(done.status.success(), "{done:?}");
+    let anna = by_hand(&server, &["user", "show", "anna"]);
+    assert_eq!((&anna["emails"][0]["value"], &anna["name"]["givenName"]), (&json!("a@example.com"), &json!("Anna")));
+    assert_eq!(anna["active"], false);
+    let again = import("USERNAME,active\nanna,FALSE\n");
+    assert!(String::from_utf8_lossy(&again.stdout).contains("unchanged"), "{again:?}");
+    let twice = import("userName,title,TITLE\nanna,a,b\n");
+    assert!(String::from_utf8_lossy(&twice.stderr).contains("the same attribute"), "{twice:?}");
+    let refused = import("userName,active\nbert,perhaps\n");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("1 of 1 row(s) are refused; nothing was imported"));
+}
+
+/// A refusal says what to do next.
+#[tokio::test]
+async fn who_is_not_there_is_told_with_the_next_step() {
+    let server = TestServer::start();
+    server.client().group("Staff", &[]).await;
+    let refused = |args: &[&str], code: i32, expect: &str| {
+        let outcome = server.run(&[args, &["--tenant", "test"]].concat());
+        let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
+        assert!(outcome.status.code() == Some(code) && said.contains(expect), "{args:?}: {said}");
+    };
+    refused(&["user", "list", "--limit", "-1"], 2, "write a whole number from 0");
+    refused(&["undo", "--since", "-1"], 2, "");
+    refused(&["user", "show", "nobody"], 1, "`user list --tenant test` shows who is there");
+    refused(&["user", "show", "019a0b70-11ab-7000-8000-9f2b6c3d4e5f"], 1, "`user list --tenant test`");
+    refused(&["group", "join", "Staff", "nobody", "--force"], 1, "`group list`");
+    refused(&["group", "join", "Staff", "Staff", "--force"], 1, "cannot be a member of itself");
 }

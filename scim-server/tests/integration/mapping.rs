@@ -159,3 +159,29 @@ async fn rewrites_are_tried_before_they_are_switched_on() {
         assert!(String::from_utf8_lossy(&refused.stderr).contains("several values"), "{refused:?}");
     }
 }
+
+/// What Entra ID sends for a boolean is one also where a rewrite gives it its name.
+#[tokio::test]
+async fn what_is_renamed_is_read_as_if_it_had_been_sent_so() {
+    let rules = json!([
+        {"name": "state", "rewrite": "rename", "attribute": "accountEnabled", "to": "active"},
+        {"name": "mails", "rewrite": "rename", "attribute": "mail", "to": "emails"},
+    ]);
+    let server = TestServer::with(Options::settings(json!({"mapping": rules})));
+    let client = server.client();
+    let body = json!({"schemas": [USER], "userName": "anna", "accountEnabled": "False", "mail": "a@example.com"});
+    let made = client.post("/Users", &body).await.expect(201);
+    assert_eq!((&made.json["active"], &made.json["emails"][0]["value"]), (&json!(false), &json!("a@example.com")));
+    let path = format!("/Users/{}", made.id());
+    for (operation, active) in [
+        (json!({"op": "Replace", "path": "accountEnabled", "value": "True"}), true),
+        (json!({"op": "Add", "value": {"accountEnabled": "False"}}), false),
+        (json!({"op": "replace", "value": {"accountEnabled": true}}), true),
+    ] {
+        assert_eq!(client.patch(&path, &json!([operation])).await.expect(200).json["active"], active);
+    }
+    assert_eq!(client.put(&path, &body).await.expect(200).json["active"], false);
+    let sent = file(&server, "body.json", &json!({"userName": "bob", "accountEnabled": "True"}));
+    let shown = server.run_json(&["mapping", "show", "--tenant", "test", &sent, "--json"]);
+    assert_eq!(shown, json!({"mapping": ["state"], "body": {"userName": "bob", "active": true}}));
+}

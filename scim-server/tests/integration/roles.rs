@@ -250,6 +250,32 @@ async fn roles_and_entitlements_are_resource_types_where_a_tenant_wants_it() {
     }
 }
 
+/// The two forms have different schemas and attributes: what is stored in one is not valid in the other.
+#[tokio::test]
+async fn roles_of_one_form_are_not_served_in_the_other() {
+    let server = TestServer::with(Options::settings(json!({"role_resources": "scim"})));
+    let client = server.client();
+    let set = |form: Value, more: &[&str]| {
+        let file = server.scratch("settings.json");
+        std::fs::write(&file, json!({"role_resources": form}).to_string()).expect("a file");
+        server.run(&[&["tenant", "set", "test", "--settings", &file.to_string_lossy()][..], more].concat())
+    };
+    let body = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Role"], "value": "a", "supported": true});
+    let role = client.post("/Roles", &body).await.expect(201).id();
+    assert!(set(json!(null), &["--force"]).status.success());
+    for more in [&[][..], &["--force"]] {
+        let refused = set(json!("okta"), more);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("1 of the type Role"), "{said}");
+    }
+    assert!(set(json!("scim"), &[]).status.success());
+    assert!(!set(json!("okta"), &[]).status.success());
+    client.delete(&format!("/Roles/{role}")).await.expect(204);
+    assert!(set(json!("okta"), &[]).status.success());
+    let body = json!({"schemas": ["urn:okta:scim:schemas:core:1.0:Role"], "displayName": "A"});
+    client.post("/Roles", &body).await.expect(201);
+}
+
 #[tokio::test]
 async fn an_import_keeps_since_when_somebody_has_a_role() {
     let server = TestServer::start();

@@ -3,6 +3,7 @@
 mod histories;
 mod killed;
 mod model;
+mod preview;
 mod property;
 
 use std::{

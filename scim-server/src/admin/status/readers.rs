@@ -9,6 +9,7 @@ use super::{Problem, State};
 use crate::{
     admin::{AdminContext, UPKEEP},
     deferred::Deferrals,
+    event::Event,
     sink,
     store::StoreError,
     stream::{self, Streams},
@@ -18,6 +19,8 @@ use crate::{
 
 /// For how long something may wait until that is a problem, in milliseconds.
 const LATE: i64 = 60_000;
+/// For how long a receiver that polls may leave something, in milliseconds: some poll once a day.
+const POLLED: i64 = 36 * 3_600_000;
 /// The sinks, and what people call them.
 const SINKS: [(&str, &str); 3] = [("file", "The event file"), ("nats", "NATS"), ("kafka", "Kafka")];
 
@@ -79,7 +82,7 @@ fn disabled(webhook: &Webhook) -> Option<Problem> {
     Some(Problem::new(State::Warning, "WebhookDisabled", detail))
 }
 
-/// Streams of security event tokens that are paused, or whose receiver takes nothing.
+/// Streams of security event tokens that are paused, or whose receiver takes or fetches nothing.
 async fn of_streams(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
     for stream in Streams::new(Arc::clone(&context.store)).list(tenant.id).await? {
@@ -102,6 +105,17 @@ async fn of_streams(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Probl
                 tenant.name
             );
             problems.push(Problem::new(State::Warning, "StreamFailing", detail));
+        } else if stream.status == stream::Status::Enabled
+            && stream.push.is_none()
+            && stream.log == tenant.home
+            && let Some(next) = waits(context, tenant, stream.place, POLLED).await?
+        {
+            let detail = format!(
+                "The receiver of the stream {id} ({name}) has not acknowledged the event {}, of {}, nor what follows. Look whether it still polls; nothing is lost within event_retention.",
+                next.sequence,
+                next.at()
+            );
+            problems.push(Problem::new(State::Warning, "StreamBehind", detail));
         }
     }
     Ok(problems)
@@ -121,9 +135,7 @@ async fn of_sinks(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Problem
             continue;
         }
         let place = sink::position(&*context.store, sink, tenant).await?.unwrap_or_default();
-        let Some(next) = context.store.events(tenant.home, place, 1).await?.into_iter().next() else { continue };
-        let out = context.operations.newest_out(tenant.home).await?.unwrap_or(u64::MAX);
-        if next.sequence <= out && context.clock.now().as_millis() - next.at().as_millis() > LATE {
+        if let Some(next) = waits(context, tenant, place, LATE).await? {
             let detail = format!(
                 "{called} has not taken the event {}, of {}, nor what follows. The server's log says why; nothing is lost within event_retention.",
                 next.sequence,
@@ -133,6 +145,14 @@ async fn of_sinks(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Problem
         }
     }
     Ok(problems)
+}
+
+/// The event behind a place in the log, if it may go out and is older than that many milliseconds.
+async fn waits(context: &AdminContext, tenant: &Tenant, place: u64, age: i64) -> Result<Option<Event>, StoreError> {
+    let Some(next) = context.store.events(tenant.home, place, 1).await?.into_iter().next() else { return Ok(None) };
+    let out = context.operations.newest_out(tenant.home).await?.unwrap_or(u64::MAX);
+    let is_late = context.clock.now().as_millis() - next.at().as_millis() > age;
+    Ok(Some(next).filter(|next| next.sequence <= out && is_late))
 }
 
 /// How many accepted requests wait to be completed, and whether they do for too long.

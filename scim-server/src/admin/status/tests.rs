@@ -12,6 +12,7 @@ use crate::{
     event::{Deed, Event},
     operation::Operations,
     store::{ResourceId, Store, sled::SledStore},
+    stream::{Stream, Streams},
     tenant::Settings,
     token::Scopes,
     webhook::Sender,
@@ -67,6 +68,23 @@ async fn a_sink_that_does_not_take_what_is_old_fails() {
     // A server that has no such sink has nothing to take.
     let context = AdminContext { sinks: Some(Arc::default()), ..place.context.clone() };
     assert!(of(&context, &place.record).await.unwrap().problems.is_empty());
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_polls_is_told() {
+    let place = Place::new(Some(&[])).await;
+    let newest = place.context.store.log(place.record.home()).await.unwrap().newest;
+    let stream = Stream::new(place.context.operations.fresh_id(), place.record.id, place.record.home(), newest);
+    Streams::new(Arc::clone(&place.context.store)).create(&stream).await.unwrap();
+    let event = Event::new(Action::Administer, "admin", "Tenant", ResourceId(place.record.id.0));
+    let event = Event { deed: Some(Deed::TenantChanged), ..event };
+    place.time.advance(40 * 3_600_000);
+    assert_eq!(place.codes().await, [""; 0]);
+    place.context.directory().tell(place.record.home(), event).await.unwrap();
+    place.time.advance(24 * 3_600_000);
+    assert_eq!(place.codes().await, [""; 0]);
+    place.time.advance(24 * 3_600_000);
+    assert_eq!(place.codes().await, ["StreamBehind"]);
 }
 
 #[tokio::test]

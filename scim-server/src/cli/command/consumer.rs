@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::Common;
+use crate::units;
 
 /// Which consumer.
 #[derive(Debug, Args)]
@@ -34,7 +35,7 @@ pub enum ConsumerCommand {
         #[arg(long)]
         prefill: bool,
         /// Begin behind this number
-        #[arg(long, value_name = "NUMBER", conflicts_with = "prefill")]
+        #[arg(long, value_name = "NUMBER", conflicts_with = "prefill", allow_negative_numbers = true, value_parser = units::number::<u64>)]
         after: Option<u64>,
         /// Only these types, such as user.created,group.*
         #[arg(long, value_name = "TYPES", value_delimiter = ',')]

@@ -43,6 +43,9 @@ pub struct PurgeArguments {
     /// The id, as `deleted` lists it
     #[arg(value_name = "ID")]
     pub(in crate::cli) id: String,
+    /// Do not ask for confirmation; without a terminal nothing is asked
+    #[arg(long)]
+    pub(in crate::cli) yes: bool,
     #[command(flatten)]
     pub(in crate::cli) common: Common,
 }

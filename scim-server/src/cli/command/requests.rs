@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 
 use super::Common;
+use crate::units;
 
 /// `requests …`
 #[derive(Debug, Subcommand)]
@@ -70,7 +71,7 @@ pub struct ListRequestsArguments {
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) request: Option<String>,
     /// At most this many, up to 1000 [default: 100; with --follow 10, before what comes]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = units::number::<usize>)]
     pub(in crate::cli) limit: Option<usize>,
     /// Only calls that are older than this place in the log, which the list before has named
     #[arg(long, value_name = "PLACE", conflicts_with = "follow")]

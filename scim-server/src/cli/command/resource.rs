@@ -17,7 +17,7 @@ pub struct ListArguments {
     #[arg(long)]
     pub(in crate::cli) filter: Option<String>,
     /// Show at most this many
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = units::number::<usize>)]
     pub(in crate::cli) limit: Option<usize>,
     #[command(flatten)]
     pub(in crate::cli) common: Common,
@@ -160,6 +160,9 @@ pub enum UserCommand {
         /// Do it even while an identity provider provisions the tenant
         #[arg(long)]
         force: bool,
+        /// Do not ask for confirmation; without a terminal nothing is asked
+        #[arg(long)]
+        yes: bool,
     },
     /// List users whom no provider has sent for a while; nothing is changed
     Stale(StaleArguments),
@@ -220,6 +223,9 @@ pub enum GroupCommand {
         /// Do it even while an identity provider provisions the tenant
         #[arg(long)]
         force: bool,
+        /// Do not ask for confirmation; without a terminal nothing is asked
+        #[arg(long)]
+        yes: bool,
     },
     /// List groups that no provider has sent for a while; nothing is changed
     Stale(StaleArguments),

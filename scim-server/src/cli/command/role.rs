@@ -41,7 +41,7 @@ pub enum RoleCommand {
         #[arg(long, value_name = "ID", conflicts_with = "group")]
         external_id: Option<String>,
         /// Its place among the rules, from 1; the first counts most [default: the last]
-        #[arg(long, value_name = "NUMBER", value_parser = position)]
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = position)]
         position: Option<usize>,
     },
     /// List the rules; the first counts most

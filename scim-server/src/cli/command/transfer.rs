@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args};
 
 use super::Common;
+use crate::units;
 
 /// `check`
 #[derive(Debug, Args)]
@@ -16,7 +17,7 @@ pub struct CheckArguments {
     ///
     /// The error message of the store names the number to give: that of the last commit that the store still has.
     /// Afterwards the store counts as undamaged. If you have a backup, restore it instead.
-    #[arg(long, value_name = "COMMIT")]
+    #[arg(long, value_name = "COMMIT", allow_negative_numbers = true, value_parser = units::number::<u64>)]
     pub(in crate::cli) accept_loss: Option<u64>,
     #[command(flatten)]
     pub(in crate::cli) common: Common,

@@ -11,10 +11,10 @@ pub struct UndoArguments {
     #[arg(long)]
     pub(in crate::cli) tenant: String,
     /// Put back what happened after this event: its number, as `events` shows it
-    #[arg(long, value_name = "SEQUENCE", value_parser = sequence)]
+    #[arg(long, value_name = "SEQUENCE", allow_negative_numbers = true, value_parser = sequence)]
     pub(in crate::cli) since: u64,
     /// Up to this event and no further [default: the newest]
-    #[arg(long, value_name = "SEQUENCE", value_parser = sequence)]
+    #[arg(long, value_name = "SEQUENCE", allow_negative_numbers = true, value_parser = sequence)]
     pub(in crate::cli) until: Option<u64>,
     /// Only what this token or client did: its name or id; or admin, for what was done by hand
     #[arg(long, value_name = "ID")]

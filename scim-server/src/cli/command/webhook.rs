@@ -84,10 +84,10 @@ pub enum WebhookCommand {
         #[arg(long)]
         tenant: String,
         /// The first number
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = units::number::<u64>)]
         from: u64,
         /// The last number; the newest without it
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", allow_negative_numbers = true, value_parser = units::number::<u64>)]
         to: Option<u64>,
     },
     /// List the messages that were given up

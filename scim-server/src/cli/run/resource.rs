@@ -12,6 +12,7 @@ use crate::{
         },
         csv, files,
         show::Show,
+        typed,
     },
 };
 
@@ -23,7 +24,7 @@ impl UserCommand {
             }
             Self::List { list, .. } => list.run("User", Show::Users).await,
             Self::Show(which) => which.show("User").await,
-            Self::Delete { which, force } => which.delete("User", force).await,
+            Self::Delete { which, force, yes } => which.delete("User", force, yes).await,
             Self::Import { tenant, file, apply, force, common } => {
                 let rows = csv::rows(&files::text(&file)?)
                     .map_err(|error| Failure::Usage(format!("{}: {error}", file.display())))?;
@@ -77,7 +78,7 @@ impl GroupCommand {
         match self {
             Self::List(list) => list.run("Group", Show::Groups).await,
             Self::Show(which) => which.show("Group").await,
-            Self::Delete { which, force } => which.delete("Group", force).await,
+            Self::Delete { which, force, yes } => which.delete("Group", force, yes).await,
             Self::Rename { hand, to } => {
                 hand.run("Group", Change::values(vec![replace("displayName", &to.into())])).await
             }
@@ -116,8 +117,15 @@ impl WhichArguments {
         common.run(AdminRequest::Hand { request }, Show::Document).await
     }
 
-    async fn delete(self, resource_type: &str, force: bool) -> Result<(), Failure> {
+    async fn delete(self, resource_type: &str, force: bool, yes: bool) -> Result<(), Failure> {
         let Self { tenant, name, common } = self;
+        if !yes {
+            let kind = resource_type.to_lowercase();
+            let what = format!(
+                "This deletes the {kind} {name:?} of tenant {tenant:?}. It can be restored as long as the tenant's restore_window says."
+            );
+            typed::confirm_person(&what, &name)?;
+        }
         let request = AdminRequest::Delete { tenant, resource_type: resource_type.to_owned(), name, force };
         common.run(request, Show::Deleted).await
     }
@@ -146,7 +154,12 @@ impl RestoreArguments {
 
 impl PurgeArguments {
     async fn run(self, resource_type: &str) -> Result<(), Failure> {
-        let Self { tenant, id, common } = self;
+        let Self { tenant, id, yes, common } = self;
+        if !yes {
+            let kind = resource_type.to_lowercase();
+            let what = format!("This removes what is kept of the deleted {kind} {id} of tenant {tenant:?}, for good.");
+            typed::confirm_person(&what, &id)?;
+        }
         let resource_type = resource_type.to_owned();
         let request = DeletedRequest::Purge { id };
         common.run(AdminRequest::Deleted { tenant, resource_type, request }, Show::Deleted).await

@@ -50,19 +50,33 @@ impl Pieces {
             Some(_) => "The brake is ready again, and the events go out.\n",
             None => "",
         };
-        Self::said(undone, refused, dry_run) + brake
+        Self::said(undone, self.whom(), refused, dry_run) + brake
     }
 
-    fn said(undone: usize, refused: usize, dry_run: bool) -> String {
+    /// What they are called together.
+    fn whom(&self) -> &'static str {
+        let are = |kinds: &[&str]| {
+            let kind = |one: &Value| one.get("type").and_then(Value::as_str).is_some_and(|kind| kinds.contains(&kind));
+            self.undone.iter().all(kind)
+        };
+        match (are(&["User"]), are(&["Group"]), are(&["User", "Group"])) {
+            (true, ..) => "user(s)",
+            (_, true, _) => "group(s)",
+            (.., true) => "user(s) and group(s)",
+            _ => "resource(s)",
+        }
+    }
+
+    fn said(undone: usize, whom: &str, refused: usize, dry_run: bool) -> String {
         match (undone, refused, dry_run) {
             (0, 0, _) => "There is nothing to put back: everything is as it was before.\n".to_owned(),
             (_, _, true) => {
                 format!(
-                    "{undone} user(s) and group(s) would be put back, {refused} change(s) would be refused. Nothing was changed.\n"
+                    "{undone} {whom} would be put back, {refused} change(s) would be refused. Nothing was changed.\n"
                 )
             }
             (_, _, false) => {
-                format!("{undone} user(s) and group(s) are as they were before; {refused} change(s) were refused.\n")
+                format!("{undone} {whom} are as they were before; {refused} change(s) were refused.\n")
             }
         }
     }

@@ -53,18 +53,30 @@ impl Operations {
         Ok(former)
     }
 
+    /// The members that a deleted group had, wherever they are now.
+    pub(in super::super) async fn kept_members(
+        &self,
+        context: &Context,
+        group: &Kept,
+    ) -> Result<Vec<ResourceKey>, Error> {
+        let mut members = Vec::new();
+        for part in &group.deleted.parts {
+            let key = deleted::part_key(group.key.tenant, *part);
+            let record = self.store.get(&key).await?.ok_or_else(|| no_longer_kept(&group.key))?;
+            members.extend(Part::from_record(&record)?.members(group.key.tenant));
+            context.pace.step(1).await?;
+        }
+        Ok(members)
+    }
+
     /// The members that a deleted group had and that are there. Those that are deleted as well return to it when they
     /// are restored.
     pub(super) async fn former_members(&self, context: &Context, group: &Kept) -> Result<Vec<ResourceKey>, Error> {
         let (mut there, mut absent) = (Vec::new(), Vec::new());
-        for part in &group.deleted.parts {
-            let key = deleted::part_key(group.key.tenant, *part);
-            let record = self.store.get(&key).await?.ok_or_else(|| no_longer_kept(&group.key))?;
-            for member in Part::from_record(&record)?.members(group.key.tenant) {
-                context.pace.step(1).await?;
-                let is_there = self.store.get(&member).await?.is_some();
-                if is_there { there.push(member) } else { absent.push(member) }
-            }
+        for member in self.kept_members(context, group).await? {
+            context.pace.step(1).await?;
+            let is_there = self.store.get(&member).await?.is_some();
+            if is_there { there.push(member) } else { absent.push(member) }
         }
         for members in absent.chunks(PORTION) {
             context.pace.step(members.len()).await?;

@@ -92,17 +92,20 @@ impl Operations {
         value: Option<&str>,
     ) -> Result<Found, StoreError> {
         let tenant = context.caller.tenant();
-        let begin = tenant.settings.restore_window.begin(self.clock.now());
-        let (Some(value), Some(begin)) = (value, begin) else { return Ok((Vec::new(), None)) };
+        let Some(value) = value else { return Ok((Vec::new(), None)) };
         let key = by.of(tenant.home, &rt.name, value);
         let found = self.store.indexed(&owners(&key), None, NAMESAKES).await?;
         let known = found.iter().map(|(position, _)| position.id).collect();
         let expect = (found.len() < NAMESAKES).then_some(Expect::Owners(key, known));
         let mut all = Vec::new();
+        if found.is_empty() {
+            return Ok((all, expect));
+        }
+        let restorable = self.restorable(tenant).await?;
         for (position, record) in found {
             let Some(record) = record else { continue };
             let kept = Kept::new(context.key(rt, position.id), record)?;
-            if kept.deleted.deleted_at() > begin {
+            if restorable.has(&kept) {
                 all.push(kept);
             }
         }

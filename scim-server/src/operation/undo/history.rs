@@ -1,16 +1,23 @@
 //! What some events of a log did to a resource, all together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use scim_protocol::schema::ResourceType;
+use scim_protocol::{Error, schema::ResourceType};
 use serde_json::{Map, Value};
 
+use super::{Called, Subject};
 use crate::{
     event::{ADMIN, Action, Change, Event, Json, is_administrator},
     membership::MEMBERS,
-    operation::told,
-    store::ResourceId,
+    operation::{Context, Operations, told},
+    store::{ResourceId, TypeName},
 };
+
+/// How many events are read at a time.
+const PAGE: usize = 1000;
 
 /// Which events are chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +49,7 @@ impl Range {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Other {
     pub sequence: u64,
+    /// What people call the actor.
     pub actor: String,
 }
 
@@ -84,6 +92,8 @@ pub(super) struct History {
     pub version: u64,
     /// Who has changed it after the first of them.
     pub other: Option<Other>,
+    /// The groups into which others have put it, and in which it still is as far as the events say; with their types.
+    pub put_into: BTreeMap<ResourceId, (TypeName, Other)>,
     /// Whether nothing is to be put back if somebody else has deleted it, or it was made in between.
     pub may_be_absent: bool,
     /// The document that was deleted.
@@ -119,8 +129,8 @@ impl History {
     }
 
     /// Notes an event that was not chosen.
-    pub fn note(&mut self, event: &Event) {
-        let other = || Some(Other { sequence: event.sequence, actor: event.actor.clone() });
+    pub fn note(&mut self, event: &Event, other: &Other) {
+        let other = || Some(other.clone());
         match event.action {
             Action::Create | Action::Delete => {
                 if let Some(step) = &mut self.existence {
@@ -204,6 +214,88 @@ impl History {
     }
 }
 
+/// Subjects in the order in which the events name them.
+#[derive(Default)]
+pub(super) struct Histories {
+    pub all: Vec<(Subject, History)>,
+    /// Where each stands among them.
+    places: BTreeMap<ResourceId, usize>,
+}
+
+impl Histories {
+    fn of(&mut self, id: ResourceId) -> Option<&mut History> {
+        let place = *self.places.get(&id)?;
+        self.all.get_mut(place).map(|(_, history)| history)
+    }
+
+    fn choose(&mut self, event: &Event, rt: &Arc<ResourceType>) {
+        if !self.places.contains_key(&event.target) {
+            self.places.insert(event.target, self.all.len());
+            self.all.push(((Arc::clone(rt), event.target), History::default()));
+        }
+        if let Some(history) = self.of(event.target) {
+            history.choose(event, rt);
+        }
+    }
+
+    /// An event that was not chosen.
+    fn note(&mut self, event: &Event, other: &Other) {
+        if let Some(history) = self.of(event.target) {
+            history.note(event, other);
+        }
+        for id in event.members.iter().flat_map(|moves| &moves.joined) {
+            if let Some(history) = self.of(*id) {
+                let kind = TypeName::from(event.resource_type.as_str());
+                history.put_into.insert(event.target, (kind, other.clone()));
+            }
+        }
+    }
+
+    /// Who has left a group, by whatever event, is in it no longer.
+    fn left(&mut self, event: &Event) {
+        for id in event.members.iter().flat_map(|moves| &moves.left) {
+            if let Some(history) = self.of(*id) {
+                history.put_into.remove(&event.target);
+            }
+        }
+    }
+}
+
+impl Operations {
+    /// What the chosen events did to each resource, and who has changed the same since; and the number of the last event.
+    pub(super) async fn histories(
+        &self,
+        context: &Context,
+        range: &Range,
+        called: &Called<'_>,
+    ) -> Result<(Histories, u64), Error> {
+        let tenant = context.caller.tenant();
+        let mut histories = Histories::default();
+        let mut after = range.since;
+        loop {
+            let events = self.store.events(tenant.home, after, PAGE).await?;
+            let Some(last) = events.last() else { return Ok((histories, after)) };
+            for (event, number) in events.iter().zip(after + 1..) {
+                if event.sequence != number {
+                    return Err(Error::internal(format!("the log of events has no number {number}")));
+                }
+                let Some(rt) = tenant.registry.resource_type(&event.resource_type) else { continue };
+                if event.deed.is_some() {
+                    continue;
+                }
+                if range.chooses(event) {
+                    histories.choose(event, rt);
+                } else {
+                    histories.note(event, &Other { sequence: event.sequence, actor: called(&event.actor) });
+                }
+                histories.left(event);
+            }
+            after = last.sequence;
+            context.pace.step(PAGE).await?;
+        }
+    }
+}
+
 /// The attribute that says whether somebody may use an account.
 pub(super) const ACTIVE: &str = "active";
 
@@ -229,7 +321,8 @@ mod tests {
             if event.actor == "t" {
                 history.changed(event);
             } else {
-                history.note(event);
+                let other = Other { sequence: event.sequence, actor: event.actor.clone() };
+                history.note(event, &other);
             }
         }
         history.values.remove("title").flatten().unwrap()

@@ -1,6 +1,6 @@
 //! What becomes of each resource in an undo.
 
-use std::error::Error as _;
+use std::{collections::BTreeSet, error::Error as _};
 
 use scim_protocol::{Error, ErrorKind, schema::ResourceType};
 use serde::Serialize;
@@ -63,6 +63,8 @@ pub(super) struct Outcome {
     pub waits: bool,
     /// The name that another has.
     pub taken: Option<IndexEntry>,
+    /// The groups that held it, where it was deleted.
+    pub left: Option<BTreeSet<ResourceId>>,
 }
 
 impl Outcome {
@@ -72,6 +74,14 @@ impl Outcome {
 
     pub fn refused(change: &str, reason: String) -> Self {
         Self { refused: vec![(change.to_owned(), reason)], ..Self::default() }
+    }
+
+    /// What became of the same resource before, and this.
+    #[must_use]
+    pub fn behind(self, mut before: Self) -> Self {
+        before.changes.extend(self.changes);
+        before.refused.extend(self.refused);
+        Self { changes: before.changes, refused: before.refused, ..self }
     }
 
     /// What is told of it.
@@ -105,7 +115,7 @@ impl Outcome {
 
     /// What cannot be put back in a resource that is not there.
     pub fn of_who_is_not_there(mut self, history: &History) -> Self {
-        // In a dry run nobody has been restored.
+        // That it was not restored is told already.
         if history.is_gone() || history.may_be_absent {
             self.refused.clear();
             return self;

@@ -1,4 +1,5 @@
-//! A dry run writes nothing, so it notes which unique values would change hands, and sees what would be in the way.
+//! A dry run writes nothing, so it notes what would change of unique values, memberships and numbers, and sees what would
+//! be in the way.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,12 +13,19 @@ use super::{Context, Undo};
 use crate::{
     index,
     render::stored_document,
-    store::{IndexEntry, IndexKey, ResourceId, ResourceKey, Store, StoreError},
+    store::{IndexEntry, IndexKey, Record, ResourceId, ResourceKey, Store, StoreError, TypeName},
 };
 
-/// Who would have which unique value; nobody would have those that are `None`.
+/// What would be different.
 #[derive(Default)]
-pub(super) struct Rehearsal(Mutex<BTreeMap<IndexKey, Option<ResourceId>>>);
+pub(super) struct Rehearsal {
+    /// Who would have which unique value; nobody would have those that are `None`.
+    owners: Mutex<BTreeMap<IndexKey, Option<ResourceId>>>,
+    /// Groups and members that were together before one of the two was deleted.
+    together: Mutex<BTreeSet<(ResourceId, ResourceId)>>,
+    /// How many more of each type there would be.
+    more: Mutex<BTreeMap<TypeName, i64>>,
+}
 
 impl Rehearsal {
     /// Notes that a resource would have other index entries than before. `Taken` if another would have one of them.
@@ -55,8 +63,13 @@ impl Rehearsal {
         }
     }
 
+    /// Whether a membership returns when both its ends are there again.
+    pub fn returns(&self, group: ResourceId, member: ResourceId) -> bool {
+        locked(&self.together).contains(&(group, member))
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<IndexKey, Option<ResourceId>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.owners)
     }
 }
 
@@ -69,12 +82,54 @@ impl Undo<'_> {
         id: &str,
     ) -> Result<(), Error> {
         let kept = self.operations.kept(context, rt, id).await?;
+        let members = self.operations.kept_members(context, &kept).await?;
+        self.rehearse_number(context, rt).await?;
         let document = stored_document(&kept.deleted.record())?;
         let (store, entries) = (&*self.operations.store, entries_of(context, &kept.key, &document));
         match self.rehearsal.change(store, kept.key.id, &BTreeSet::new(), &entries).await {
-            Err(StoreError::Taken(entry)) => Err(self.operations.name_taken(&kept, entry).await),
-            done => Ok(done?),
+            Err(StoreError::Taken(entry)) => {
+                self.count(&kept.key.resource_type, -1);
+                return Err(self.operations.name_taken(&kept, entry).await);
+            }
+            done => done?,
         }
+        let id = kept.key.id;
+        let groups = kept.deleted.groups.iter().map(|group| (group.id, id));
+        locked(&self.rehearsal.together).extend(groups.chain(members.iter().map(|member| (id, member.id))));
+        Ok(())
+    }
+
+    /// Counts one more, and refuses it above the quota.
+    async fn rehearse_number(&self, context: &Context, rt: &ResourceType) -> Result<(), Error> {
+        let tenant = context.caller.tenant();
+        let resource_type = TypeName::from(rt.name.as_str());
+        let there = self.operations.store.count(tenant.home, &resource_type).await?;
+        let more = self.count(&resource_type, 1);
+        if let Some(limit) = tenant.quota(rt).filter(|limit| there.saturating_add_signed(more) > *limit) {
+            self.count(&resource_type, -1);
+            return Err(StoreError::Full { resource_type, limit }.into());
+        }
+        Ok(())
+    }
+
+    /// How many more of a type there would be, with that change.
+    fn count(&self, resource_type: &TypeName, change: i64) -> i64 {
+        let mut more = locked(&self.rehearsal.more);
+        let more = more.entry(resource_type.clone()).or_default();
+        *more += change;
+        *more
+    }
+
+    /// Notes in a dry run that a resource would go.
+    pub(super) async fn rehearse_removal(
+        &self,
+        context: &Context,
+        key: &ResourceKey,
+        record: &Record,
+    ) -> Result<(), Error> {
+        self.rehearse(context, key, Some(&stored_document(record)?), None).await?;
+        self.count(&key.resource_type, -1);
+        Ok(())
     }
 
     /// Notes in a dry run what would come of a document.
@@ -91,6 +146,10 @@ impl Undo<'_> {
         let (before, after) = (entries(before), entries(after));
         Ok(self.rehearsal.change(&*self.operations.store, key.id, &before, &after).await?)
     }
+}
+
+fn locked<T>(one: &Mutex<T>) -> MutexGuard<'_, T> {
+    one.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn entries_of(context: &Context, key: &ResourceKey, document: &Map<String, Value>) -> BTreeSet<IndexEntry> {

@@ -1,48 +1,81 @@
-//! Names that were exchanged in a ring: each waits for the next. One steps aside to a name of its own, and the others
-//! go back one after the other.
+//! Who waits for a name of whom. They are tried again in that order, so that each finds the name free; and where names
+//! were exchanged in a ring, one steps aside to a name of its own, and the others go back one after the other.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use futures_util::future::join_all;
 use scim_protocol::{Error, Resource, schema::ResourceType};
 use serde_json::Value;
 
-use super::{Subject, Undo, values::temporary};
+use super::{History, Outcome, Subject, TOGETHER, Undo, values::temporary};
 use crate::{
     index,
     operation::modify::stored_resource,
     store::{IndexEntry, ResourceId},
 };
 
+/// Who waits for a name of somebody else.
+pub(super) type Waiting = BTreeMap<ResourceId, Wait>;
+
+/// What a resource waits for.
+pub(super) struct Wait {
+    pub subject: Subject,
+    /// The name that another has.
+    pub entry: IndexEntry,
+}
+
+/// For each of those who wait, who has its name, if that one waits as well.
+type Owners = BTreeMap<ResourceId, ResourceId>;
+
 impl Undo<'_> {
-    /// Gives one of those who wait for each other a name of its own for the meantime. False if there is no ring.
-    pub(super) async fn break_ring(
-        &self,
-        waiting: &BTreeMap<ResourceId, (Subject, IndexEntry)>,
+    /// How many stand before each of those who wait, and whether rings were broken: one of each has now a name of its own.
+    pub(super) async fn places(&self, waiting: &Waiting) -> Result<(BTreeMap<ResourceId, usize>, bool), Error> {
+        let mut owners = Owners::new();
+        for (id, wait) in waiting {
+            let owner = self.rehearsal.owner(&*self.operations.store, &wait.entry.key).await?;
+            owners.extend(owner.filter(|owner| waiting.contains_key(owner)).map(|owner| (*id, owner)));
+        }
+        let mut is_broken = false;
+        for some in rings(&owners).chunks(TOGETHER) {
+            let aside = some.iter().filter_map(|(waits, owner)| {
+                let (Wait { subject: (rt, id), .. }, Wait { entry, .. }) = (waiting.get(owner)?, waiting.get(waits)?);
+                Some(self.step_aside(rt, *id, entry))
+            });
+            for broken in join_all(aside).await {
+                is_broken |= broken?;
+            }
+            for (waits, _) in some {
+                owners.remove(waits);
+            }
+        }
+        Ok((places(&owners), is_broken))
+    }
+
+    /// Gives up the name that another has and keeps, so that the rest can be put back. False if that is not in the way.
+    pub(super) async fn gives_up_name(
+        &mut self,
+        id: ResourceId,
+        history: &History,
+        result: &Outcome,
     ) -> Result<bool, Error> {
-        let mut next = BTreeMap::new();
-        for (id, (_, entry)) in waiting {
-            let owner = self.rehearsal.owner(&*self.operations.store, &entry.key).await?;
-            next.extend(owner.filter(|owner| waiting.contains_key(owner)).map(|owner| (*id, owner)));
-        }
-        for start in next.keys() {
-            let (mut at, mut steps) = (next.get(start), 0);
-            while let Some(one) = at
-                && one != start
-                && steps < next.len()
-            {
-                (at, steps) = (next.get(one), steps + 1);
-            }
-            if at != Some(start) {
-                continue;
-            }
-            // The one before has the name that this one gives up.
-            let before = next.iter().find(|(_, owner)| *owner == start).and_then(|(id, _)| waiting.get(id));
-            let (Some(((rt, id), _)), Some((_, entry))) = (waiting.get(start), before) else { continue };
-            if self.step_aside(rt, *id, entry).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let Some(entry) = &result.taken else { return Ok(false) };
+        let attribute = entry.key.attribute.as_ref();
+        let is_it = |path: &&String| {
+            attribute.strip_prefix(path.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let Some(path) = history.values.keys().find(is_it) else { return Ok(false) };
+        let kind = entry.key.resource_type.as_str();
+        let other = match self.rehearsal.owner(&*self.operations.store, &entry.key).await? {
+            Some(owner) => format!("the {kind} {owner}"),
+            None => format!("another {kind}"),
+        };
+        let reason = format!(
+            "its {attribute} is now that of {other}: rename or delete that one, and run the same command again"
+        );
+        Ok(self.given_up.entry(id).or_default().insert(path.clone(), reason).is_none())
     }
 
     /// Gives a resource a value of its own instead of that one. False if the attribute is not a single text.
@@ -67,5 +100,75 @@ impl Undo<'_> {
             self.commit(&context, rt, id, &decide, &[]).await?;
         }
         Ok(true)
+    }
+}
+
+/// Of each ring one who waits, and who has its name.
+fn rings(owners: &Owners) -> Vec<(ResourceId, ResourceId)> {
+    let (mut seen, mut rings) = (BTreeSet::new(), Vec::new());
+    for start in owners.keys() {
+        let (mut at, mut way) = (*start, BTreeSet::new());
+        while seen.insert(at) {
+            way.insert(at);
+            match owners.get(&at) {
+                Some(owner) if way.contains(owner) => rings.push((at, *owner)),
+                Some(owner) => at = *owner,
+                None => {}
+            }
+        }
+    }
+    rings
+}
+
+/// How many stand before each, where there are no rings.
+fn places(owners: &Owners) -> BTreeMap<ResourceId, usize> {
+    let mut places = BTreeMap::new();
+    for start in owners.keys() {
+        let (mut at, mut way) = (*start, Vec::new());
+        while !places.contains_key(&at) {
+            way.push(at);
+            match owners.get(&at) {
+                Some(owner) => at = *owner,
+                None => break,
+            }
+        }
+        let first = places.get(&at).map_or(0, |place| place + 1);
+        places.extend(way.into_iter().rev().zip(first..));
+    }
+    places
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn owners(pairs: &[(u128, u128)]) -> Owners {
+        let id = |number| ResourceId(Uuid::from_u128(number));
+        pairs.iter().map(|(waits, owner)| (id(*waits), id(*owner))).collect()
+    }
+
+    /// Who waits at which place, once the rings are broken.
+    #[track_caller]
+    fn check(pairs: &[(u128, u128)], rings_expected: usize, expect: &[(u128, usize)]) {
+        let mut owners = owners(pairs);
+        let rings = rings(&owners);
+        assert_eq!(rings.len(), rings_expected, "{rings:?}");
+        for (waits, owner) in rings {
+            assert_eq!(owners.remove(&waits), Some(owner));
+        }
+        let places = places(&owners);
+        let places: Vec<_> = places.iter().map(|(id, place)| (id.0.as_u128(), *place)).collect();
+        assert_eq!(places, expect);
+    }
+
+    #[test]
+    fn each_ring_is_found_once_and_rows_are_counted() {
+        check(&[], 0, &[]);
+        check(&[(1, 2), (2, 3)], 0, &[(1, 2), (2, 1), (3, 0)]);
+        check(&[(1, 2), (2, 1), (3, 4), (4, 3)], 2, &[(1, 1), (2, 0), (3, 1), (4, 0)]);
+        // Two wait at a ring of three.
+        check(&[(1, 3), (2, 3), (3, 4), (4, 5), (5, 3)], 1, &[(1, 3), (2, 3), (3, 2), (4, 1), (5, 0)]);
     }
 }

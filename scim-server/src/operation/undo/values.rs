@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scim_protocol::schema::ResourceType;
 use serde_json::{Map, Value};
 
-use super::history::{Other, SCHEMAS, Step};
+use super::history::{ACTIVE, Other, SCHEMAS, Step};
 use crate::{event::Json, store::ResourceId};
 
 /// What was changed, and what was to be put back.
@@ -36,9 +36,12 @@ impl PutBack {
             if now == before.as_ref() {
                 continue;
             }
+            let is_as_before = mean_the_same(path, now, before.as_ref());
             // Only an undo gives such a name, and this may be the one that completes it.
             let is_aside = now == Some(&aside);
             match &step.other {
+                // What others have made of it is what it was before.
+                other if is_as_before && (other.is_some() || now != after.as_ref()) => {}
                 Some(other) if !is_aside => put_back.refused.push((path.clone(), since(other))),
                 None if now != after.as_ref() && !is_aside => {
                     put_back.refused.push((path.clone(), "it has changed since".to_owned()));
@@ -67,6 +70,15 @@ impl PutBack {
 /// The name that a resource has for the meantime, while names that were exchanged in a ring go back.
 pub(super) fn temporary(id: ResourceId) -> String {
     format!("undo-{id}")
+}
+
+/// Whether two values of an attribute mean the same: who has no `active` is active.
+pub(super) fn mean_the_same(path: &str, one: Option<&Value>, other: Option<&Value>) -> bool {
+    let active = |value: Option<&Value>| match value {
+        None | Some(Value::Null) => Some(true),
+        Some(value) => value.as_bool(),
+    };
+    one == other || path == ACTIVE && active(one).is_some_and(|one| active(other) == Some(one))
 }
 
 /// Says who has changed something since.
@@ -138,7 +150,8 @@ fn set(object: &mut Map<String, Value>, names: &[&str], value: Option<Value>) {
     }
 }
 
-fn value(json: &Json) -> Option<Value> {
+/// The value that an event tells.
+pub(super) fn value(json: &Json) -> Option<Value> {
     serde_json::from_str(json.text()).ok()
 }
 
@@ -152,6 +165,14 @@ mod tests {
     fn check(mut document: Value, names: &[&str], value: Option<Value>, expect: &Value) {
         set(document.as_object_mut().unwrap(), names, value);
         assert_eq!(document, *expect);
+    }
+
+    #[test]
+    fn who_has_no_active_is_active() {
+        let (yes, no, text) = (json!(true), json!(false), json!("x"));
+        assert!(mean_the_same("active", None, Some(&yes)) && mean_the_same("active", Some(&yes), None));
+        assert!(!mean_the_same("active", None, Some(&no)) && !mean_the_same("active", None, Some(&text)));
+        assert!(!mean_the_same("title", None, Some(&yes)) && mean_the_same("title", Some(&text), Some(&text)));
     }
 
     #[test]

@@ -176,8 +176,9 @@ fn settings_that_cannot_be_used_are_named() {
         }
     };
     check(json!({"strikt": true}), &["unknown field `strikt`"]);
-    check(json!({"strict": "yes"}), &["\"strict\"", "expected a boolean"]);
-    check(json!({"quotas": {"User": -1}}), &["\"quotas\""]);
+    check(json!({"strict": "yes"}), &["\"strict\"", "Write it like this: {\"strict\": true}"]);
+    check(json!({"quotas": {"User": -1}}), &["\"quotas\"", "{\"User\": 500}"]);
+    check(json!({"protected": []}), &["a list is not what belongs there", "members_of"]);
     check(json!({"indexes": {"User": ["shoeSize"]}}), &["shoeSize"]);
     check(json!({"indexes": {"Car": ["title"]}}), &["Car"]);
     let mut schema = definition("urn:example:payroll:1.0:User");

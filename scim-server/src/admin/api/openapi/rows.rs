@@ -109,7 +109,7 @@ impl Rows {
             }
             "delete" => object("id deleted:boolean"),
             "deleted list" => {
-                object("id deleted until actor actor_name:string~ request? userName? displayName? externalId?")
+                object("id deleted until:string~ actor actor_name:string~ request? userName? displayName? externalId?")
             }
             "deleted purge" => object("id purged:boolean"),
             "deleted restore-all" => object("id restored:boolean reason?"),

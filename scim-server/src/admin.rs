@@ -6,6 +6,7 @@
 
 mod access;
 mod admin_tokens;
+mod agents;
 mod api;
 pub mod archive;
 mod authorize;
@@ -59,6 +60,7 @@ use uuid::Uuid;
 pub use self::{
     access::AccessRequest,
     admin_tokens::AdminTokenRequest,
+    agents::AgentRequest,
     brake::BrakeRequest,
     browse::BrowseRequest,
     consumers::ConsumerRequest,
@@ -154,6 +156,7 @@ pub async fn execute(
     authorize::authorize(context, &request).await?;
     match request {
         AdminRequest::AdminToken { request } => admin_tokens::execute(context, request, output).await,
+        AdminRequest::Agent { request } => agents::execute(context, request, output).await,
         AdminRequest::Base => output.row(&serde_json::json!({"base": context.base})).await,
         AdminRequest::Brake { tenant, request } => brake::execute(context, &tenant, request, output).await,
         AdminRequest::Browse { request } => browse::execute(context, request, output).await,

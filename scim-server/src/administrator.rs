@@ -25,6 +25,8 @@ use crate::{
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
+    /// Reports how it stands, and is told what was decided: a program (`sync-agent`). Looks at nothing.
+    Agent,
     /// Looks, and changes nothing.
     Viewer,
     /// Handles people, tokens, clients, webhooks, the brake and what was deleted.
@@ -35,21 +37,27 @@ pub enum Role {
 
 impl Role {
     /// Every role, the least first.
-    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Administrator];
+    pub const ALL: [Self; 4] = [Self::Agent, Self::Viewer, Self::Operator, Self::Administrator];
 
     /// The word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Agent => "agent",
             Self::Viewer => "viewer",
             Self::Operator => "operator",
             Self::Administrator => "administrator",
         }
     }
 
+    /// Whether people have it: they may look at something.
+    pub fn is_of_people(self) -> bool {
+        self >= Self::Viewer
+    }
+
     /// Reads the word. The error names the words that there are.
     pub fn parse(word: &str) -> Result<Self, String> {
         let role = Self::ALL.into_iter().find(|role| role.as_str() == word);
-        role.ok_or_else(|| format!("there is no role {word:?}; use viewer, operator or administrator"))
+        role.ok_or_else(|| format!("there is no role {word:?}; use viewer, operator or administrator, or agent for a sync-agent that reports"))
     }
 }
 

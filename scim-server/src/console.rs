@@ -12,6 +12,7 @@ mod connect;
 mod deleted;
 mod deliveries;
 mod history;
+mod judge;
 mod kind;
 mod oidc;
 mod overview;
@@ -28,6 +29,7 @@ mod server;
 mod session;
 mod settings;
 mod sign_in;
+mod sync;
 mod tokens;
 mod traffic;
 
@@ -46,11 +48,13 @@ use self::{
 };
 use crate::{
     admin::{
+        AdminContext,
         console::SignInLinks,
         listen::{Admin, Pages},
     },
     clock::Clock,
     http::limit::AddressLimit,
+    judge::Judge,
     metrics::Metrics,
     web::{Page, Parameters, Piece, Side, Tone, WebResponse, assets, response},
 };
@@ -76,6 +80,7 @@ pub struct Console {
     attempts: AddressLimit,
     side: Side,
     metrics: Arc<Metrics>,
+    judge: Arc<Judge>,
     /// What was counted lately.
     ring: Ring,
     /// The settings that the server was started with: key, value, and where it comes from.
@@ -88,6 +93,7 @@ impl Console {
         links: Arc<SignInLinks>,
         oidc: Option<Oidc>,
         metrics: Arc<Metrics>,
+        judge: Arc<Judge>,
         settings: Vec<(String, String, String)>,
     ) -> Self {
         let name = "scim-server".to_owned();
@@ -102,6 +108,7 @@ impl Console {
             ),
             side: Side { base: BASE.to_owned(), name, home: BASE.to_owned(), ..Side::default() },
             metrics,
+            judge,
             ring: Ring::default(),
             settings,
         }
@@ -110,6 +117,12 @@ impl Console {
     /// Counts what the charts show, until the server stops.
     pub async fn count(&self, clock: Arc<dyn Clock>, stopped: watch::Receiver<bool>) {
         self.ring.fill(Arc::clone(&self.metrics), clock, stopped).await;
+    }
+
+    /// Deletes what runs of the judge have left, and ends one that is under way when the server stops.
+    pub fn judge(&self, context: AdminContext, stopped: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+        let judge = Arc::clone(&self.judge);
+        async move { judge.tidy(context, stopped).await }
     }
 
     /// Where a provider leads back to, below what people reach the console by.

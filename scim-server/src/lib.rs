@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod administrator;
+mod agent;
 mod audit;
 mod brake;
 mod budget;
@@ -28,6 +29,7 @@ mod http;
 mod idempotency;
 mod ids;
 mod index;
+mod judge;
 mod log;
 mod membership;
 mod metrics;

@@ -1,10 +1,11 @@
-//! The records that the system keeps of its own: tenants, tokens, clients, consumers, setup links, streams and secrets, in a tenant of their
+//! The records that the system keeps of its own: tenants, tokens, clients, consumers, setup links, agents, streams and secrets, in a tenant of their
 //! own.
 
 pub mod secret;
 
 use crate::{
     administrator::{self, AdminToken},
+    agent::{self, Agent},
     consumer::{self, Consumer},
     deferred::{self, Deferred},
     idempotency,
@@ -20,6 +21,7 @@ use crate::{
 pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, StoreError> {
     match key.resource_type.as_str() {
         administrator::record::KIND => Ok(AdminToken::from_record(key.id, record)?.entries()),
+        agent::KIND => Ok(Agent::from_record(key.id, record)?.entries()),
         tenant::record::KIND => Ok(TenantRecord::from_record(key.id, record)?.entries()),
         token::record::KIND => Ok(Token::from_record(key.id, record)?.entries()),
         consumer::KIND => Ok(Consumer::from_record(key.id, record)?.entries()),
@@ -35,11 +37,13 @@ pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, St
 }
 
 /// Whether records of that kind stay where they are when everything is exported: what is good for hours, the key of
-/// access tokens, which a backup must not give away, and administrators, whom a file must not let in.
+/// access tokens, which a backup must not give away, administrators, whom a file must not let in, and what agents report
+/// anew each minute.
 pub fn stays(kind: &str) -> bool {
     matches!(
         kind,
         administrator::record::KIND
+            | agent::KIND
             | secret::OF_ACCESS_TOKENS
             | secret::OF_ANSWERS
             | secret::OF_SIGNATURES

@@ -8,6 +8,7 @@ pub mod edit;
 pub mod raw;
 #[cfg(test)]
 mod reference;
+pub mod report;
 pub mod safety;
 mod sources;
 
@@ -105,6 +106,8 @@ pub struct Config {
     pub state: PathBuf,
     /// Address and port of `/metrics` and `/healthz`.
     pub listen: Option<SocketAddr>,
+    /// The server that is told how it stands.
+    pub report: Option<report::Reporting>,
     /// The control socket.
     pub socket: PathBuf,
     /// The error log.
@@ -211,6 +214,7 @@ impl Config {
                 full_interval: Duration::from_secs(raw.schedule.full_interval_seconds.get()),
                 follow: Some(raw.schedule.follow_seconds).filter(|seconds| *seconds > 0).map(Duration::from_secs),
             },
+            report: raw.report.map(|raw| report::reporting(raw, folder)).transpose()?,
             listen: raw.service.listen,
             socket: folder.join(raw.service.socket.unwrap_or_else(|| raw.state.directory.join("control.sock"))),
             errors: folder.join(raw.service.error_log.unwrap_or_else(|| "sync-errors.jsonl".into())),

@@ -1,7 +1,8 @@
 //! The daemon: cycle by cycle, until it is told to stop.
 //!
 //! One task runs cycles, one after the other: when one is due, and when [`notifier`] says that something
-//! changed. Beside it are [`control`], a local socket on which the program's own commands ask, and [`listen`], HTTP for health and metrics. They never touch the
+//! changed. Beside it are [`control`], a local socket on which the program's own commands ask, [`listen`], HTTP for health and
+//! metrics, and [`report`], which tells a server how it stands. They never touch the
 //! directory or the target: they read the state, change the pause, or hand the first task a [`Job`].
 //!
 //! SIGTERM and SIGINT end it in good order: requests that are under way are finished and remembered, and
@@ -12,6 +13,7 @@ pub mod control;
 pub mod listen;
 pub mod metrics;
 pub mod notifier;
+pub mod report;
 pub mod schedule;
 
 use std::{
@@ -24,7 +26,7 @@ use anyhow::Context as _;
 use scim_protocol::Timestamp;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
 };
 
 use crate::{
@@ -66,6 +68,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Metrics,
+    /// Something has happened that a server is told.
+    pub news: Notify,
     live: Mutex<Live>,
     path: PathBuf,
     config: watch::Sender<Arc<Config>>,
@@ -146,6 +150,7 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         metrics: Metrics::new(state.cycles()?.first()),
         state,
         clock,
+        news: Notify::new(),
         live: Mutex::default(),
         path: path.to_owned(),
         config: watch::Sender::new(Arc::clone(&config)),
@@ -157,12 +162,14 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         Some(address) => Some(listen::serve(address, Arc::clone(&shared), stopped.clone()).await?),
         None => None,
     };
+    let report = report::serve(Arc::clone(&shared), stopped.clone());
     tracing::info!(socket = %config.socket.display(), "ready");
     let changed = shared.config.subscribe();
     let mut daemon = Daemon { shared, signals, asked, changed, stop, notifier: Notifier::default(), outlasted: None };
     let result = daemon.cycles().await;
     daemon.stop.send_replace(true);
     control.await?;
+    report.await?;
     if let Some(listener) = listener {
         listener.await?;
     }
@@ -206,6 +213,7 @@ impl Daemon {
                 self.paused(&config, &pause).await?;
                 continue;
             }
+            self.shared.news.notify_one();
             let watermark = self.shared.state.watermark()?;
             tokio::select! {
                 told = self.signals.told() => self.obey(&told),

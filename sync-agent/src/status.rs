@@ -1,5 +1,7 @@
 //! How it stands: what `sync-agent status` shows, with a daemon and without one.
 
+pub mod report;
+
 use std::fmt;
 
 use scim_protocol::Timestamp;

@@ -1,17 +1,19 @@
 //! What a command needs of its giver: a role, and the right tenant. The one place where that is decided.
 
 use super::{
-    AccessRequest, AdminContext, AdminError, AdminRequest, BrakeRequest, ConsumerRequest, DeletedRequest, HandRequest,
-    MappingRequest, Role, RoleRequest, RulesRequest, SetupLinkRequest, SigningKeyRequest, StreamRequest,
+    AccessRequest, AdminContext, AdminError, AdminRequest, AgentRequest, BrakeRequest, ConsumerRequest, DeletedRequest,
+    HandRequest, MappingRequest, Role, RoleRequest, RulesRequest, SetupLinkRequest, SigningKeyRequest, StreamRequest,
     WebhookRequest, clients::ClientRequest,
 };
-use crate::{directory::DirectoryError, store::TenantId};
+use crate::{agent::AgentError, directory::DirectoryError, store::TenantId};
 
 /// What a command is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Matter<'a> {
     /// The tenant with that name or id.
     Tenant(&'a str),
+    /// The agent of that name.
+    Agent(&'a str),
     /// The webhook with that id.
     Webhook(&'a str),
     /// All tenants, or the server itself.
@@ -49,6 +51,11 @@ async fn tenant_of(context: &AdminContext, matter: Matter<'_>) -> Result<Option<
         Matter::Tenant(name) => match context.directory().find(name).await {
             Ok(tenant) => Ok(Some(tenant.id)),
             Err(DirectoryError::Unknown(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        },
+        Matter::Agent(name) => match context.agents().find(name).await {
+            Ok(agent) => Ok(agent.tenant),
+            Err(AgentError::Unknown(_)) => Ok(None),
             Err(error) => Err(error.into()),
         },
         Matter::Webhook(id) => match context.webhook(id).await {
@@ -95,6 +102,7 @@ impl AdminRequest {
             | Self::TenantDelete { .. }
             | Self::TenantDisable { .. }
             | Self::TenantSet { .. } => Role::Administrator,
+            Self::Agent { request } => of_agent(request),
             Self::Brake { request, .. } => look_or(Role::Operator, matches!(request, BrakeRequest::Show)),
             Self::Client { request, .. } => {
                 let looks =
@@ -128,6 +136,7 @@ impl AdminRequest {
     fn matter(&self) -> Matter<'_> {
         match self {
             Self::Base | Self::Console => Matter::Nothing,
+            Self::Agent { request } => Matter::of_agent(request),
             Self::Browse { request } => request.tenant().map_or(Matter::Server, Matter::Tenant),
             Self::AdminToken { .. }
             | Self::Check { .. }
@@ -175,6 +184,18 @@ impl<'a> Matter<'a> {
         tenant.map_or(Self::Server, Self::Tenant)
     }
 
+    fn of_agent(request: &'a AgentRequest) -> Self {
+        match request {
+            AgentRequest::Approve { agent, .. }
+            | AgentRequest::Delete { agent }
+            | AgentRequest::Reject { agent, .. }
+            | AgentRequest::Show { agent } => Self::Agent(agent),
+            AgentRequest::List { tenant } => Self::of(tenant.as_deref()),
+            // Whose report it is says the token.
+            AgentRequest::Report { .. } => Self::Nothing,
+        }
+    }
+
     fn of_webhook(request: &'a WebhookRequest) -> Self {
         match request {
             WebhookRequest::Create { tenant, .. } | WebhookRequest::List { tenant } => Self::of(tenant.as_deref()),
@@ -193,6 +214,14 @@ impl<'a> Matter<'a> {
 /// What a command needs that only looks, or does something.
 fn look_or(does: Role, looks: bool) -> Role {
     if looks { Role::Viewer } else { does }
+}
+
+fn of_agent(request: &AgentRequest) -> Role {
+    match request {
+        AgentRequest::Report { .. } => Role::Agent,
+        AgentRequest::List { .. } | AgentRequest::Show { .. } => Role::Viewer,
+        AgentRequest::Approve { .. } | AgentRequest::Delete { .. } | AgentRequest::Reject { .. } => Role::Operator,
+    }
 }
 
 fn of_hand(request: &HandRequest) -> Role {
@@ -270,6 +299,9 @@ mod tests {
         let dead = |again| json!({"command": "webhook", "request": {"what": "dead-letters", "webhook": "w", "send_again": again}});
         check(dead(false), Viewer, Webhook("w"));
         check(dead(true), Operator, Webhook("w"));
+        let agent = |what: &str| json!({"command": "agent", "request": {"what": what, "agent": "ad", "plan": "1"}});
+        check(agent("approve"), Operator, Matter::Agent("ad"));
+        check(json!({"command": "agent", "request": {"what": "show", "agent": "ad"}}), Viewer, Matter::Agent("ad"));
         check(json!({"command": "webhook", "request": {"what": "list", "tenant": null}}), Viewer, Server);
         check(json!({"command": "signing-key", "request": {"what": "list"}}), Viewer, Server);
         check(json!({"command": "admin-token", "request": {"what": "list"}}), Administrator, Server);

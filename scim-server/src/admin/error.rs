@@ -5,8 +5,8 @@ use std::fmt;
 use scim_protocol::{Error, ErrorKind};
 
 use crate::{
-    administrator::TokenError, directory::DirectoryError, oauth::ClientsError, setup_link::SetupLinkError,
-    store::StoreError, token::LedgerError,
+    administrator::TokenError, agent::AgentError, directory::DirectoryError, oauth::ClientsError,
+    setup_link::SetupLinkError, store::StoreError, token::LedgerError,
 };
 
 /// Why a command failed. Each says what to do next.
@@ -15,6 +15,9 @@ pub enum AdminError {
     /// About an administrator's token.
     #[error(transparent)]
     AdminTokens(#[from] TokenError),
+    /// About an agent that reports.
+    #[error(transparent)]
+    Agents(#[from] AgentError),
     /// About an OAuth client.
     #[error(transparent)]
     Clients(#[from] ClientsError),
@@ -58,6 +61,7 @@ impl AdminError {
     pub fn status(&self) -> u16 {
         match self {
             Self::AdminTokens(error) => of_admin_token(error),
+            Self::Agents(error) => of_agent(error),
             Self::Clients(error) => of_client(error),
             Self::Directory(error) => of_directory(error),
             Self::Forbidden(_) => 403,
@@ -104,6 +108,14 @@ fn of_admin_token(error: &TokenError) -> u16 {
         TokenError::Unknown(_) => 404,
         TokenError::Full | TokenError::NameTaken(_) | TokenError::Raced | TokenError::Several(..) => 409,
         TokenError::Store(error) => of_store(error),
+    }
+}
+
+fn of_agent(error: &AgentError) -> u16 {
+    match error {
+        AgentError::Unknown(_) => 404,
+        AgentError::Store(error) => of_store(error),
+        _ => 409,
     }
 }
 

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    admin_tokens::AdminTokenRequest, brake::BrakeRequest, browse::BrowseRequest, clients::ClientRequest,
-    connection::Provider, consumers::ConsumerRequest, deleted::DeletedRequest, events::EventsRequest,
-    hand::HandRequest, lifetime, requests::RequestsRequest, rules::RulesRequest, setup_links::SetupLinkRequest,
-    signing_keys::SigningKeyRequest, streams::StreamRequest, undo::UndoRequest, webhooks::WebhookRequest,
+    admin_tokens::AdminTokenRequest, agents::AgentRequest, brake::BrakeRequest, browse::BrowseRequest,
+    clients::ClientRequest, connection::Provider, consumers::ConsumerRequest, deleted::DeletedRequest,
+    events::EventsRequest, hand::HandRequest, lifetime, requests::RequestsRequest, rules::RulesRequest,
+    setup_links::SetupLinkRequest, signing_keys::SigningKeyRequest, streams::StreamRequest, undo::UndoRequest,
+    webhooks::WebhookRequest,
 };
 use crate::{tenant::Settings, token::Scopes};
 
@@ -19,6 +20,10 @@ pub enum AdminRequest {
     /// About the tokens of administrators.
     AdminToken {
         request: AdminTokenRequest,
+    },
+    /// About agents that report.
+    Agent {
+        request: AgentRequest,
     },
     /// Tells what the URLs begin with that clients are given.
     Base,
@@ -288,6 +293,7 @@ impl AdminRequest {
     pub fn name(&self) -> &'static str {
         match self {
             Self::AdminToken { request } => request.name(),
+            Self::Agent { request } => request.name(),
             Self::Base => "base",
             Self::Brake { request, .. } => request.name(),
             Self::Browse { request } => request.name(),

@@ -336,6 +336,7 @@ pub(super) async fn delete(
     Streams::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     Deferrals::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     context.setup_links().forget(tenant.id).await?;
+    context.agents().forget(tenant.id).await?;
     let resources = context.directory().remove(&tenant, &context.by.actor()).await?;
     let deleted = serde_json::json!({
         "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,

@@ -2,6 +2,7 @@
 
 mod access;
 mod admin_token;
+mod agent;
 mod brake;
 mod client;
 mod config;
@@ -17,6 +18,7 @@ mod schema;
 mod setup_link;
 mod signing_key;
 mod stream;
+mod token;
 mod transfer;
 mod undo;
 mod webhook;
@@ -28,6 +30,7 @@ use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 pub use self::{
     access::{AccessCommand, WhichAccess},
     admin_token::AdminTokenCommand,
+    agent::AgentCommand,
     brake::{BrakeCommand, WhichBrake},
     client::{ClientCommand, SecretCommand, TrustCommand},
     config::{CompletionsArguments, ConfigCommand, HealthArguments},
@@ -45,6 +48,7 @@ pub use self::{
     setup_link::SetupLinkCommand,
     signing_key::{KeyAlgorithm, SigningKeyCommand},
     stream::{StreamCommand, WhichStream},
+    token::TokenCommand,
     transfer::{
         BackupArguments, BackupRestoreArguments, CheckArguments, ExportArguments, ImportArguments, MigrateArguments,
     },
@@ -87,6 +91,9 @@ pub enum Command {
     /// Issue, list, rotate and delete the tokens of administrators, for programs that use the management API
     #[command(subcommand, arg_required_else_help = true)]
     AdminToken(AdminTokenCommand),
+    /// Look at the agents that report to this server (sync-agent), and decide about what they hold back
+    #[command(subcommand, arg_required_else_help = true)]
+    Agent(AgentCommand),
     /// Make, list, rotate and remove OAuth clients
     #[command(subcommand, arg_required_else_help = true)]
     Client(ClientCommand),
@@ -420,69 +427,6 @@ pub enum TenantCommand {
         /// Do not ask for confirmation; --force needs it when there is no terminal
         #[arg(long)]
         yes: bool,
-        #[command(flatten)]
-        common: Common,
-    },
-}
-
-/// `token …`
-#[derive(Debug, Subcommand)]
-pub enum TokenCommand {
-    /// Issue a token and print its text, which cannot be shown again
-    Create {
-        /// The tenant's name or id
-        #[arg(long)]
-        tenant: String,
-        /// A name for the token, such as that of the program that will use it
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-        /// What the token allows: read and write for an identity provider, events for an application that reads the
-        /// feed of events
-        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', default_value = "read,write")]
-        scopes: Vec<String>,
-        #[command(flatten)]
-        lifetime: Lifetime,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// List tokens with their ids, dates and status; never their text
-    List {
-        /// The tenant's name or id; without it the tokens of all tenants
-        #[arg(long)]
-        tenant: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Issue a token that replaces another, with its name and scopes
-    ///
-    /// Give the new token to the identity provider and test it. Then delete the old one; with --overlap the old one
-    /// expires by itself.
-    Rotate {
-        /// The tenant's name or id
-        #[arg(long)]
-        tenant: String,
-        /// The old token's name or id; not needed if the tenant has only one live token
-        #[arg(value_name = "TOKEN")]
-        token: Option<String>,
-        /// Let the old token expire after this time
-        #[arg(long, value_name = "DURATION", value_parser = units::duration)]
-        overlap: Option<Duration>,
-        #[command(flatten)]
-        lifetime: Lifetime,
-        #[command(flatten)]
-        common: Common,
-    },
-    /// Revoke a token; it stops working at once
-    Delete {
-        /// The tenant's name or id
-        #[arg(long)]
-        tenant: String,
-        /// The token's name or id, as `token list` shows them
-        #[arg(value_name = "TOKEN", required_unless_present = "token_id")]
-        id: Option<String>,
-        /// The same, as an option
-        #[arg(long, value_name = "TOKEN", conflicts_with = "id")]
-        token_id: Option<String>,
         #[command(flatten)]
         common: Common,
     },

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use scim_protocol::{filter, patch, projection};
 
 use crate::{
-    administrator, audit, config, consumer, cursor, http,
+    administrator, agent, audit, config, consumer, cursor, http,
     http::request,
     index,
     operation::{self, feed, members, pace, password},
@@ -212,6 +212,8 @@ fn stored() -> Vec<Row> {
         },
         number("live tokens of a tenant, under `identity-center`", tenant::IDENTITY_CENTER_TOKENS, "refused"),
         number("tokens of administrators", administrator::ledger::MOST, "refused"),
+        number("agents that report", agent::MOST, "refused"),
+        size("bytes of a report of an agent", agent::MOST_BYTES, "refused"),
         words("answers to requests with an `Idempotency-Key`", "24 h", "", "then the same request is done anew"),
         number("requests of a tenant that wait for events", feed::WAITING, "answered at once"),
         number("consumers of a tenant's events", consumer::MOST, "refused"),

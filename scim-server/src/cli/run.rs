@@ -2,6 +2,7 @@
 
 mod access;
 mod admin_token;
+mod agent;
 mod client;
 mod lifecycle;
 mod mapping;
@@ -44,6 +45,7 @@ impl Command {
             Self::Tenant(command) => command.run().await,
             Self::Token(command) => command.run().await,
             Self::AdminToken(command) => command.run().await,
+            Self::Agent(command) => command.run().await,
             Self::Client(command) => command.run().await,
             Self::SetupLink(command) => command.run().await,
             Self::Schema(command) => command.run().await,

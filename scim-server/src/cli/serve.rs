@@ -30,6 +30,7 @@ use crate::{
     console::{Console, Oidc},
     directory::Directory,
     http::Service,
+    judge::{self, Judge},
     log::{LogControl, Seldom},
     metrics::Metrics,
     server::{Server, not_listening},
@@ -118,6 +119,8 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     if let Some(console) = console {
         let (clock, stopped) = (Arc::clone(&server.service.clock), stopped.clone());
+        let judging = console.judge(admin.context.clone(), stopped.clone());
+        tokio::spawn(judging);
         tokio::spawn(async move { console.count(clock, stopped).await });
     }
     let administration = tokio::spawn(listen::serve(listener, Arc::clone(&admin), until(stopped)));
@@ -249,7 +252,8 @@ fn console(
     let oidc = config.console.oidc.clone();
     let oidc = oidc.map(|oidc| Oidc::open(oidc, &config.jwks, back, Arc::clone(&metrics.oauth)));
     let oidc = oidc.transpose().map_err(failed)?;
-    Ok(Console::new(Arc::clone(links), oidc, Arc::clone(metrics), Config::shown(given)?))
+    let judge = Arc::new(Judge::new(config.console.judge.clone().or_else(judge::beside_ours)));
+    Ok(Console::new(Arc::clone(links), oidc, Arc::clone(metrics), judge, Config::shown(given)?))
 }
 
 fn admin(

@@ -1,5 +1,6 @@
 //! Shows rows: as tables and lines for people, as JSON for programs.
 
+mod agent;
 mod columns;
 mod gone;
 mod requests;
@@ -27,6 +28,10 @@ pub(super) enum Show {
     AdminTokenIssued,
     /// A list of administrators' tokens.
     AdminTokens,
+    /// An agent that reports.
+    Agent,
+    /// A list of agents.
+    Agents,
     /// How a brake stands.
     Brake,
     /// A consumer of events.
@@ -145,6 +150,7 @@ impl Show {
         matches!(
             self,
             Self::AdminTokens
+                | Self::Agents
                 | Self::Clients
                 | Self::Consumers
                 | Self::DeadLetters
@@ -251,6 +257,7 @@ impl Printer {
         }
         let text = match self.show {
             Show::AdminTokenIssued => format!("{}\n{ADMIN_ONCE}\n", lines(&row, self.show.columns())),
+            Show::Agent => lines(&row, self.show.columns()) + &agent::details(&row),
             Show::Deleted => deleted(&row),
             Show::Document => format!("{row:#}\n"),
             Show::Endpoint => format!("{}\n", cell(row.pointer("/endpoint"))),

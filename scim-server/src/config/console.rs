@@ -17,6 +17,8 @@ pub struct ConsoleSettings {
     pub url: Option<String>,
     /// The provider at which administrators sign in, if there is one.
     pub oidc: Option<OidcSettings>,
+    /// The program that judges the server, if it is not beside the server's own.
+    pub judge: Option<PathBuf>,
 }
 
 /// A provider of OpenID Connect, and what it calls the console.
@@ -53,11 +55,16 @@ impl ConsoleSettings {
                 ));
             }
         };
-        Ok(Self { on: layers.required("console", switch)?, url: layers.optional("console_url", url)?, oidc })
+        Ok(Self {
+            on: layers.required("console", switch)?,
+            url: layers.optional("console_url", url)?,
+            oidc,
+            judge: layers.optional("console_judge", path)?,
+        })
     }
 
     /// The settings in which another configuration differs.
-    pub fn differences(&self, other: &Self) -> [(&'static str, bool); 7] {
+    pub fn differences(&self, other: &Self) -> [(&'static str, bool); 8] {
         let differ = |part: fn(&OidcSettings) -> String| self.oidc.as_ref().map(part) != other.oidc.as_ref().map(part);
         let secret = |settings: &Self| settings.oidc.as_ref().and_then(|oidc| oidc.client_secret_file.clone());
         [
@@ -67,6 +74,7 @@ impl ConsoleSettings {
             ("console_client_id", differ(|oidc| oidc.client_id.clone())),
             ("console_client_secret_file", secret(self) != secret(other)),
             ("console_scope", differ(|oidc| oidc.scope.clone())),
+            ("console_judge", self.judge != other.judge),
             ("console_claim", differ(|oidc| oidc.claim.clone())),
         ]
     }

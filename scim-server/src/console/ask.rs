@@ -63,6 +63,11 @@ impl Ask<'_> {
         self.session.administrator.role >= role
     }
 
+    /// Whether they may see what the judge finds: that is about the server, and not about one tenant.
+    pub fn may_see_the_judge(&self) -> bool {
+        self.may(Role::Operator) && self.session.administrator.tenant.is_none()
+    }
+
     /// Runs a command, and gives its rows.
     pub async fn rows(&self, request: AdminRequest) -> Result<Vec<Value>, Fault> {
         let mut lines = admin::start(self.context(), request, line::nothing());
@@ -93,7 +98,10 @@ impl Ask<'_> {
     /// A page with the navigation of the console.
     pub fn page(&self, title: impl Into<String>) -> Page {
         let mut page = Page::new(&self.console.side, title);
-        page.links = vec![Link::new(BASE, "Overview")];
+        page.links = vec![Link::new(BASE, "Overview"), Link::new(format!("{BASE}/sync"), "Sync")];
+        if self.may_see_the_judge() {
+            page.links.push(Link::new(format!("{BASE}/judge"), "Judge"));
+        }
         if self.session.administrator.tenant.is_none() {
             page.links.push(Link::new(format!("{BASE}/server"), "Server"));
         }

@@ -7,6 +7,7 @@ use super::{
     command,
     path::of_tenant,
     row::{Row, thousands},
+    sync,
     traffic::{self, Range, Traffic},
 };
 use crate::{
@@ -46,7 +47,7 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
         let what = "There is no tenant yet. A tenant is one customer: its identity provider, its users and groups. Make the first one here.";
         page.pieces.push(Piece::Notice(Tone::Plain, what.to_owned()));
     }
-    page = page.with(wanted(&standings));
+    page = page.with(wanted(&standings, sync::wanted(ask).await?));
     let mut list = table(&standings, range);
     if from + PAGE < tenants.len() {
         let more = format!("The next of {} tenants", thousands(tenants.len() as u64));
@@ -119,19 +120,18 @@ fn figures(tenants: &[Value], standings: &[Standing]) -> Piece {
 }
 
 /// What somebody should do, the worst first.
-fn wanted(standings: &[Standing]) -> Section {
-    let mut found: Vec<_> =
-        standings.iter().flat_map(|one| one.problems.iter().map(move |problem| (one, problem))).collect();
-    found.sort_by_key(|(one, (tone, _))| (std::cmp::Reverse(*tone), one.row.text("/tenant").to_owned()));
-    let mut table = Table::new(&["Tenant", "State", "What is wrong, and what to do"], "Nothing needs a person now.");
-    for (one, (tone, detail)) in found {
+fn wanted(standings: &[Standing], of_agents: Vec<(Tone, Cell, String)>) -> Section {
+    let of_tenants = standings.iter().flat_map(|one| {
         let name = one.row.text("/tenant");
-        let word = if *tone == Tone::Bad { "failing" } else { "soon" };
-        table.push(vec![
-            Cell::link(of_tenant(name, ""), name),
-            Cell::Badge(*tone, word.to_owned()),
-            Cell::text(detail.as_str()),
-        ]);
+        let link = move || Cell::link(of_tenant(name, ""), name);
+        one.problems.iter().map(move |(tone, detail)| (*tone, link(), detail.clone()))
+    });
+    let mut found: Vec<_> = of_tenants.chain(of_agents).collect();
+    found.sort_by_key(|(tone, ..)| std::cmp::Reverse(*tone));
+    let mut table = Table::new(&["Where", "State", "What is wrong, and what to do"], "Nothing needs a person now.");
+    for (tone, link, detail) in found {
+        let word = if tone == Tone::Bad { "failing" } else { "soon" };
+        table.push(vec![link, Cell::Badge(tone, word.to_owned()), Cell::text(detail)]);
     }
     Section::new("Needs a person").with(table)
 }

@@ -5,11 +5,11 @@ use hyper::{Method, StatusCode};
 use super::{
     BASE,
     ask::{Ask, Done, sentence},
-    call, connect, deleted, deliveries, history,
+    call, connect, deleted, deliveries, history, judge,
     kind::{GROUPS, People, USERS},
     overview,
     path::of_tenant,
-    people, person, requests, rules, safety, server, settings, sign_in, tokens,
+    people, person, requests, rules, safety, server, settings, sign_in, sync, tokens,
 };
 use crate::{
     admin::Fault,
@@ -25,7 +25,11 @@ pub async fn answer(ask: &Ask<'_>, method: &Method, path: &str) -> WebResponse {
     }
     let shown = match parts.as_slice() {
         [] => overview::show(ask).await,
+        ["judge"] => judge::show(ask),
+        ["judge", "report"] => return judge::report(ask).unwrap_or_else(|| nothing(ask)),
         ["server"] => server::show(ask).await,
+        ["sync"] => sync::list(ask).await,
+        ["sync", agent] => sync::show(ask, agent).await,
         ["t", tenant] => connect::show(ask, tenant).await,
         ["t", tenant, "users"] => people::show(ask, tenant, &USERS).await,
         ["t", tenant, "groups"] => people::show(ask, tenant, &GROUPS).await,
@@ -59,6 +63,8 @@ async fn change(ask: &Ask<'_>, parts: &[&str]) -> WebResponse {
         ["sign-out"] => return sign_in::out(ask.console, ask.admin, &ask.session).await,
         ["tenants"] => (BASE.to_owned(), overview::create(ask).await),
         ["server", "sessions"] => (format!("{BASE}/server"), server::end_session(ask)),
+        ["judge", what] => (judge::PATH.to_owned(), judge::change(ask, what)),
+        ["sync", agent, what] => (sync::path(agent), sync::change(ask, agent, what).await),
         ["t", tenant, kind @ ("users" | "groups"), id, what] => {
             let people: &People = if *kind == "users" { &USERS } else { &GROUPS };
             (people.path(tenant, id), person::change(ask, tenant, people, id, what).await)

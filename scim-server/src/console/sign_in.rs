@@ -104,6 +104,11 @@ pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incomin
         return shown(console, StatusCode::TOO_MANY_REQUESTS, &to, Some(&why));
     }
     match admin.authenticate(form.text("token")).await {
+        Ok(Some(agent)) if !agent.role.is_of_people() => {
+            console.attempts.count(peer.ip());
+            let why = "This is the token of an agent. It reports, and shows nothing.";
+            shown(console, StatusCode::FORBIDDEN, &to, Some(why))
+        }
         Ok(Some(administrator)) => begin(console, admin, administrator, peer, &to).await,
         Ok(None) => {
             console.attempts.count(peer.ip());

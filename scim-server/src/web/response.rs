@@ -18,6 +18,8 @@ const POLICY: &str =
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
 /// For a page that is sent to forms: with `no-referrer` browsers send `Origin: null` with them.
 const REFERRER: &str = "same-origin";
+/// For a page that another program has written: it has its own origin, and asks nobody for anything.
+const SANDBOX: &str = "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HTML: &str = "text/html; charset=utf-8";
 /// A path of an asset has its hash: it never changes.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -40,6 +42,14 @@ pub fn page(status: StatusCode, page: &Page) -> WebResponse {
             )
         }
     }
+}
+
+/// A page that another program has written, with its scripts and styles inside. It can reach neither this server nor
+/// any other, and has no cookie.
+pub fn sandboxed(html: Bytes) -> WebResponse {
+    let mut response = made(StatusCode::OK, HTML, NEVER, html);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(SANDBOX));
+    response
 }
 
 /// Another page, by GET. `to` must be a path of this server.

@@ -1,12 +1,14 @@
 //! The console: who gets in, what it shows and changes, and how it looks in a real browser.
 
 mod entry;
+mod judge;
 mod oidc;
 mod pages;
 mod person;
 mod provider;
 mod requests;
 mod screens;
+mod sync;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;

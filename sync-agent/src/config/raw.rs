@@ -36,6 +36,7 @@ pub struct RawConfig {
     pub schedule: RawSchedule,
     #[serde(default)]
     pub service: RawService,
+    pub report: Option<super::report::RawReport>,
     #[serde(default)]
     pub safety: super::safety::RawSafety,
     #[serde(default)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::de::DeserializeOwned;
 
-use super::{raw, safety};
+use super::{raw, report, safety};
 use crate::source::flavour::Flavour;
 
 /// Whether a key must be there.
@@ -67,6 +67,7 @@ const SECTIONS: &[Section] = &[
             ("mapping", "see `[mapping]`", OPTIONAL, "What they become."),
             ("schedule", "see `[schedule]`", OPTIONAL, "When the daemon runs."),
             ("service", "see `[service]`", OPTIONAL, "Where the daemon is asked."),
+            ("report", "see `[report]`", OPTIONAL, "The server that is told how it stands."),
             ("safety", "see `[safety]`", OPTIONAL, "Times of grace, and limits on losses."),
             ("state", "see `[state]`", OPTIONAL, "Where the agent remembers."),
         ]),
@@ -292,6 +293,38 @@ const SECTIONS: &[Section] = &[
             ("listen", "address:port", OPTIONAL, "Address and port of `/metrics` and `/healthz`; none without it."),
             ("socket", "path", OPTIONAL, "The control socket: `control.sock` in the folder of the state by default."),
             ("error_log", "path", OPTIONAL, "The error log: `sync-errors.jsonl` beside the configuration by default."),
+        ]),
+    },
+    Section {
+        title: "[report]",
+        accepted: keys::<report::RawReport>,
+        rows: Rows::Keys(&[
+            (
+                "url",
+                "text",
+                NEEDED,
+                "Base URL of the administration listener of scim-server: `https://`, or `http://` of this machine, as at the end of a tunnel.",
+            ),
+            (
+                "token_file",
+                "path",
+                OPTIONAL,
+                "The file whose first line is an administrator's token of the role `agent`.",
+            ),
+            ("token_env", "text", OPTIONAL, "The environment variable that holds it."),
+            ("ca_file", "path", OPTIONAL, "Authorities, PEM."),
+            (
+                "decisions",
+                "true or false",
+                OPTIONAL,
+                "Whether an operator may approve and reject there what the limits hold back: `false` by default.",
+            ),
+            (
+                "every_seconds",
+                "number from 1",
+                OPTIONAL,
+                "Seconds from one report to the next, if nothing happens in between: 60 by default.",
+            ),
         ]),
     },
     Section {

@@ -174,12 +174,14 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
             shared.state.set_pause(Some(&Pause { since: now, reason }))?;
             shared.state.flush().await?;
             shared.metrics.paused(true);
+            shared.news.notify_one();
             Response::Done(status::PAUSED.to_owned())
         }
         Request::Resume => {
             shared.state.set_pause(None)?;
             shared.state.flush().await?;
             shared.metrics.paused(false);
+            shared.news.notify_one();
             Response::Done(status::RESUMED.to_owned())
         }
         Request::RunNow { .. } | Request::SyncOne { .. } if shared.state.pause()?.is_some() => {
@@ -195,6 +197,7 @@ async fn respond(request: Request, shared: &Shared) -> anyhow::Result<Response> 
                 return Ok(Response::Refused(held::CHANGED.to_owned()));
             };
             shared.state.flush().await?;
+            shared.news.notify_one();
             if decision == Decision::Rejected {
                 shared.metrics.rejected();
             }

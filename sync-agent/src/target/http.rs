@@ -48,6 +48,8 @@ pub fn segment(text: &str) -> String {
 pub struct Http {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: String,
+    /// The media type of what is sent.
+    sends: &'static str,
     token: Arc<Token>,
     timeout: Duration,
     patience: Duration,
@@ -71,11 +73,18 @@ impl Http {
         Ok(Self {
             client: Client::builder(TokioExecutor::new()).build(connector),
             base: settings.url.clone(),
+            sends: "application/scim+json",
             token: Arc::new(settings.token.clone()),
             timeout: settings.timeout,
             patience: settings.patience,
             gate: Arc::new(Throttle::new(settings.requests_per_second)),
         })
+    }
+
+    /// The same for a server that takes another media type.
+    #[must_use]
+    pub fn sending(self, media_type: &'static str) -> Self {
+        Self { sends: media_type, ..self }
     }
 
     pub async fn get(&self, path: &str) -> Result<Answer, TargetError> {
@@ -131,7 +140,7 @@ impl Http {
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.current()?.expose()))
             .header(header::ACCEPT, "application/scim+json, application/json");
         if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/scim+json");
+            request = request.header(header::CONTENT_TYPE, self.sends);
         }
         let request = request
             .body(Full::new(body.unwrap_or_default()))

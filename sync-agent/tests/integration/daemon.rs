@@ -25,19 +25,19 @@ jitter_seconds = 0
 ";
 
 /// A daemon that is killed when a test fails.
-struct Daemon(Child);
+pub struct Daemon(Child);
 
 impl Daemon {
-    fn start(agent: &TestAgent) -> Self {
+    pub fn start(agent: &TestAgent) -> Self {
         Self(agent.spawn(&["run"]))
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         let id = self.0.id().to_string();
         assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill").success());
     }
 
-    fn ends(mut self) -> Option<i32> {
+    pub fn ends(mut self) -> Option<i32> {
         self.0.wait().expect("the daemon").code()
     }
 }
@@ -51,7 +51,7 @@ impl Drop for Daemon {
 
 /// Waits until something is so; a minute is long for everything that is waited for here.
 #[track_caller]
-fn until(what: &str, mut is: impl FnMut() -> bool) {
+pub fn until(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is() {
         assert!(start.elapsed() < Duration::from_secs(60), "it never came: {what}");

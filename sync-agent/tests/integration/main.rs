@@ -34,6 +34,7 @@ mod proxy;
 mod reading;
 mod references;
 mod repairs;
+mod report;
 mod saved_plan;
 mod scoping;
 mod server;

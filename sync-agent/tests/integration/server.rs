@@ -78,6 +78,34 @@ impl TestServer {
         file
     }
 
+    /// The URL of its administration listener.
+    pub fn admin(&self) -> String {
+        let address = std::fs::read_to_string(self.folder.path().join("admin.addr")).expect("admin.addr");
+        format!("http://{}", address.trim())
+    }
+
+    /// What a command prints about the server's own data directory.
+    #[track_caller]
+    pub fn command(&self, words: &[&str]) -> Value {
+        let output = self.ran(words);
+        assert!(output.status.success() || words[1] == "show", "{words:?}: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// Why a command is refused.
+    #[track_caller]
+    pub fn fails(&self, words: &[&str]) -> String {
+        let output = self.ran(words);
+        assert!(!output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8(output.stderr).expect("text")
+    }
+
+    fn ran(&self, words: &[&str]) -> std::process::Output {
+        let mut command = Command::new(program());
+        command.args(words).args(["--json", "--data"]).arg(self.folder.path());
+        command.output().expect("the program starts")
+    }
+
     /// A write by somebody else.
     #[track_caller]
     pub fn send(&self, method: &str, path: &str, body: &Value) {

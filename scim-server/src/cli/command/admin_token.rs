@@ -16,7 +16,7 @@ pub enum AdminTokenCommand {
         #[arg(long, value_name = "NAME")]
         name: String,
         /// What it allows. viewer: to look; operator: also to handle people, tokens, clients, webhooks, the brake and
-        /// what was deleted; administrator: everything
+        /// what was deleted; administrator: everything; agent: nothing but to report, for a sync-agent
         #[arg(long, value_name = "ROLE", value_parser = Role::parse)]
         role: Role,
         /// The name or id of the only tenant that it is for; without it any tenant, and the server itself

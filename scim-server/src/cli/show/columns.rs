@@ -11,6 +11,8 @@ impl Show {
             Self::Brake => BRAKE,
             Self::AdminTokenIssued => ADMIN_TOKEN,
             Self::AdminTokens => ADMIN_TOKENS,
+            Self::Agent => AGENT,
+            Self::Agents => AGENTS,
             Self::Client | Self::ClientIssued => CLIENT,
             Self::Clients => CLIENTS,
             Self::Connection => CONNECTION,
@@ -72,6 +74,33 @@ pub(super) fn without_unused(table: &mut [Vec<String>]) {
         }
     }
 }
+
+const AGENT: Columns = &[
+    ("Agent", "/agent"),
+    ("Tenant id", "/tenant_id"),
+    ("State", "/state"),
+    ("Detail", "/detail"),
+    ("Heard", "/heard"),
+    ("Version", "/version"),
+    ("Last cycle", "/last_cycle"),
+    ("Next run", "/next_run"),
+    ("Changes held back", "/held"),
+    ("Plan", "/report/held/plan"),
+    ("Takes decisions", "/takes_decisions"),
+    ("Decided", "/decision/decision"),
+    ("By", "/decision/by"),
+    ("Taken by the agent", "/decision/taken"),
+];
+
+const AGENTS: Columns = &[
+    ("AGENT", "/agent"),
+    ("STATE", "/state"),
+    ("LAST CYCLE", "/last_cycle"),
+    ("NEXT RUN", "/next_run"),
+    ("HELD BACK", "/held"),
+    ("TROUBLED", "/troubled"),
+    ("HEARD", "/heard"),
+];
 
 const BRAKE: Columns = &[
     ("Tenant", "/tenant"),

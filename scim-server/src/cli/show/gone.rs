@@ -7,6 +7,9 @@ use super::cell;
 /// A sentence for people, by what the row names.
 pub(super) fn deleted(row: &Value) -> String {
     let text = |name: &str| row.get(name).map(|value| cell(Some(value))).unwrap_or_default();
+    if row.get("agent").is_some() {
+        return format!("Agent {} is forgotten.\n", text("agent"));
+    }
     if row.get("schema").is_some() {
         return format!("Schema {} of tenant {} is removed.\n", text("schema"), text("tenant"));
     }

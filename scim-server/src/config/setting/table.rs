@@ -224,6 +224,13 @@ pub const SETTINGS: &[Setting] = &[
         "roles",
         "The claim of the ID token that has the role: viewer, operator or administrator, as a text or in a list. Of several the highest counts, and nobody gets in without one. A claim inside others is written as a JSON Pointer: /realm_access/roles.",
     ),
+    fixed(
+        NETWORK,
+        "console_judge",
+        "FILE",
+        "",
+        "The program scim-conformance, which the console's page “Judge” runs against a tenant that is made for it. Without it, the one beside the server's own program.",
+    ),
     live(
         NETWORK,
         "public_url",

@@ -65,7 +65,7 @@ pub(super) fn person(said: &Map<String, Value>, settings: &OidcSettings) -> Resu
     let given = if claim.starts_with('/') { inside(said, claim) } else { said.get(claim) };
     let several = given.and_then(Value::as_array).into_iter().flatten();
     let words = given.into_iter().chain(several).filter_map(Value::as_str);
-    match words.filter_map(|word| Role::parse(word).ok()).max() {
+    match words.filter_map(|word| Role::parse(word).ok()).filter(|role| role.is_of_people()).max() {
         Some(role) => Ok(Administrator::person(&name, role)),
         None => Err(Refusal::Role { name, claim: claim.to_owned() }),
     }

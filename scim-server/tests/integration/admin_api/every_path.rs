@@ -244,7 +244,7 @@ async fn readers(walk: &mut Walk) {
     walk.delete(one, &[&id]).await;
 }
 
-async fn server_itself(walk: &mut Walk) {
+async fn server_itself(walk: &mut Walk, server: &TestServer) {
     let first = walk.post("/signing-keys", &[], json!({}), 200).await;
     let old = text(&first, "/items/0/key_id");
     walk.post("/signing-keys", &[], json!({"overlap_seconds": 3600}), 200).await;
@@ -252,6 +252,19 @@ async fn server_itself(walk: &mut Walk) {
     walk.delete("/signing-keys/{key_id}", &[&old]).await;
     walk.post("/admin-tokens", &[], json!({"name": "app", "role": "viewer"}), 201).await;
     walk.get("/admin-tokens", &[]).await;
+    let made = walk.post("/admin-tokens", &[], json!({"name": "ad", "role": "agent"}), 201).await;
+    let root = std::mem::replace(&mut walk.api, Api::with(server, &text(&made, "/token")));
+    let held = json!({"plan": "7f", "since": "2026-11-01T00:00:00Z", "decision": "open", "limits": []});
+    let report =
+        json!({"version": "1", "name": "default", "interval_seconds": 60, "takes_decisions": true, "held": held});
+    let told = walk.post("/agent-report", &[], json!({ "report": report }), 200).await;
+    assert_eq!(told, json!({"decision": null}));
+    walk.api = root;
+    walk.get("/agents", &[]).await;
+    walk.get("/agents/{agent}", &["ad"]).await;
+    walk.post("/agents/{agent}/approve", &["ad"], json!({"plan": "7f"}), 200).await;
+    walk.post("/agents/{agent}/reject", &["ad"], json!({"plan": "8f"}), 409).await;
+    walk.delete("/agents/{agent}", &["ad"]).await;
     let next = walk.post("/admin-tokens/{token}/rotate", &["app"], json!({}), 201).await;
     walk.delete("/admin-tokens/{token}", &[&text(&next, "/token_id")]).await;
 }
@@ -287,7 +300,7 @@ async fn every_path_is_asked_and_answers_as_it_is_described() {
     people(&mut walk).await;
     rules(&mut walk).await;
     readers(&mut walk).await;
-    server_itself(&mut walk).await;
+    server_itself(&mut walk, &server).await;
     export_and_import(&mut walk).await;
     let gone = walk.delete("/tenants/{tenant}?force=true", &["acme"]).await;
     assert_eq!(gone["deleted"], true);

@@ -10,6 +10,8 @@ pub const PAGES: &[&str] = &[
     "/console",
     "/console?range=7d",
     "/console/server",
+    "/console/judge",
+    "/console/sync",
     "/console/t/test",
     "/console/t/test?provider=entra",
     "/console/t/test?provider=okta",

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::{
     link,
     pages::{PAGES, PAYLOAD, hostile},
+    sync::{Agent, holding},
     with_console,
 };
 use crate::{chromium::Browser, server::TestServer};
@@ -116,7 +117,9 @@ async fn every_screen_is_whole_with_nobody_three_and_many() {
     client.patch(&format!("/Users/{}", ids[0]), &title).await.expect(200);
     client.delete(&format!("/Users/{}", ids[2])).await.expect(204);
     let refused = client.get(&format!("/Users/{}", ids[2])).await.expect(404);
+    Agent::new(&server, "ad", &[]).report(&holding("user \"anna\"")).await;
     let more = [
+        "/console/sync/ad".to_owned(),
         format!("/console/t/test/users/{}", ids[0]),
         format!("/console/t/test/groups/{staff}"),
         format!("/console/t/test/requests/{}", refused.header("x-request-id")),

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    admin::{admin_tokens, brake, clients, setup_links, status, streams, tenants, webhooks},
+    admin::{admin_tokens, agents, brake, clients, setup_links, status, streams, tenants, webhooks},
     described::generator,
     operation::{access, consumer::ConsumerView, feed::Shown, undo},
     ssf::KeyView,
@@ -34,7 +34,7 @@ impl Rows {
     /// The schema of a row of that command.
     pub fn of_command(&mut self, name: &str) -> Value {
         match name.split(' ').next().unwrap_or_default() {
-            "admin-token" | "client" | "setup-link" | "signing-key" => self.of_credentials(name),
+            "admin-token" | "agent" | "client" | "setup-link" | "signing-key" => self.of_credentials(name),
             "consumer" | "events" | "requests" | "stream" | "webhook" => self.of_readers(name),
             "brake" | "create" | "delete" | "deleted" | "hand" | "list" | "show" | "undo" => self.of_people(name),
             "rules" => self.of_rules(name),
@@ -76,6 +76,9 @@ impl Rows {
             "admin-token create" | "admin-token list" | "admin-token rotate" => {
                 self.of::<admin_tokens::View<'static>>()
             }
+            "agent delete" => object("agent deleted:boolean"),
+            "agent report" => object("decision:object~"),
+            "agent approve" | "agent list" | "agent reject" | "agent show" => self.of::<agents::AgentView<'static>>(),
             "client create" | "client rotate" => self.of::<clients::IssuedView<'static>>(),
             "client delete" => object("client_id name tenant deleted:boolean"),
             "client trace" => self.of::<clients::TracedView<'static>>(),

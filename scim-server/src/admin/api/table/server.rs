@@ -39,6 +39,34 @@ pub(super) const ROUTES: &[Route] = &[
         r#"{"command": "admin-token", "request": {"what": "delete", "token": "{token}"}}"#,
         "Deletes a token of an administrator: it lets nobody in from now on.",
     ),
+    get("/agents", r#"{"command": "agent", "request": {"what": "list", "*": 0}}"#, "Lists the agents that report.")
+        .list()
+        .asks(&[("tenant", Text)]),
+    get(
+        "/agents/{agent}",
+        r#"{"command": "agent", "request": {"what": "show", "agent": "{agent}"}}"#,
+        "Shows an agent with its last report.",
+    ),
+    post(
+        "/agents/{agent}/approve",
+        r#"{"command": "agent", "request": {"what": "approve", "agent": "{agent}", "*": 0}}"#,
+        "Has an agent do what it holds back.",
+    ),
+    post(
+        "/agents/{agent}/reject",
+        r#"{"command": "agent", "request": {"what": "reject", "agent": "{agent}", "*": 0}}"#,
+        "Has an agent leave undone what it holds back.",
+    ),
+    delete(
+        "/agents/{agent}",
+        r#"{"command": "agent", "request": {"what": "delete", "agent": "{agent}"}}"#,
+        "Forgets an agent, until it reports again.",
+    ),
+    post(
+        "/agent-report",
+        r#"{"command": "agent", "request": {"what": "report", "*": 0}}"#,
+        "Says how the agent stands whose token this is; answers with what was decided about what it holds back.",
+    ),
     get(
         "/signing-keys",
         r#"{"command": "signing-key", "request": {"what": "list"}}"#,

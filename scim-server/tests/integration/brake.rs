@@ -387,7 +387,7 @@ async fn who_came_and_went_within_the_burst_is_no_obstacle() {
 #[tokio::test]
 async fn what_the_brake_holds_is_listed_and_comes_back() {
     for (mode, gone) in [("hold", 3), ("refuse", 1)] {
-        let settings = json!({"brake": {"users": 1, "mode": mode}, "restore_window": "1ms"});
+        let settings = json!({"brake": {"users": 1, "mode": mode}, "restore_window": "1d"});
         let server = TestServer::with(Options::settings(settings));
         let client = server.client();
         let body = |name: &str| json!({"schemas": [USER], "userName": name, "externalId": format!("e-{name}")});
@@ -399,6 +399,10 @@ async fn what_the_brake_holds_is_listed_and_comes_back() {
             client.delete(&format!("/Users/{id}")).await;
         }
         assert_eq!(show(&server)["state"], "tripped");
+        // Only now is all behind the window: before, it would be purged.
+        let file = server.scratch("window.json");
+        std::fs::write(&file, json!({"restore_window": "1ms"}).to_string()).expect("the settings file");
+        assert!(server.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy()]).status.success());
         let listed = || server.run_json(&["user", "deleted", "--tenant", "test", "--json"]);
         let held = listed();
         assert_eq!((held.as_array().map(Vec::len), &held[0]["until"]), (Some(gone), &json!(null)), "{held}");

@@ -19,7 +19,7 @@ pub enum AgentCommand {
     Show(WhichAgent),
     /// Have an agent do exactly what it holds back, in its next run
     ///
-    /// The agent must allow it (`decisions = true` in [report] of its configuration).
+    /// The agent must allow it (`decisions = true` below `[report]` in its configuration).
     Approve(DecideArguments),
     /// Have an agent leave undone what it holds back; it does not ask again about the same
     Reject(DecideArguments),

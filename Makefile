@@ -51,16 +51,8 @@ install: ## As root: install the programs that were built, with units, users, co
 export RELEASED_FEATURES := scim-server/nats,scim-server/kafka
 FEATURES := --features $(RELEASED_FEATURES)
 
-# The two halves wait much, so they run at the same time; their lines come as they are printed.
 test: python node postgresql chromium systemd directories nats ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
-	$(CARGO) test --workspace $(FEATURES) --locked --no-run
-	$(MAKE) --no-print-directory --jobs=2 test-workspace test-postgresql
-
-.PHONY: test-workspace test-postgresql
-test-workspace:
 	$(CARGO) test --workspace $(FEATURES) --locked
-
-test-postgresql:
 	scripts/test-postgresql $(RELEASED_FEATURES)
 
 packaging-test: python packagers ## Check dashboards, alerts, manifests and chart; make packages of unoptimised programs, and install them in a chroot

@@ -22,6 +22,17 @@ async fn metric(server: &TestServer, name: &str) -> f64 {
     line.unwrap_or_else(|| panic!("no {name} in {}", metrics.text)).parse().expect("a number")
 }
 
+/// Waits until somebody holds a row of the schema.
+pub async fn until_held(schema: &str) {
+    let held = format!(
+        "SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation \
+         JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = '{schema}' AND l.mode = 'RowShareLock'"
+    );
+    while shared().sql(&held) == "0" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_statement_that_takes_too_long_is_given_up() {
     let (server, schema) = server(&["--store-timeout", "1s"]);
@@ -33,13 +44,7 @@ async fn a_statement_that_takes_too_long_is_given_up() {
         server.tenant()
     );
     let holding = tokio::task::spawn_blocking(move || shared().sql(&hold));
-    let held = format!(
-        "SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation \
-         JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = '{schema}' AND l.mode = 'RowShareLock'"
-    );
-    while shared().sql(&held) == "0" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_held(&schema).await;
     let user = serde_json::json!({"schemas": [crate::server::USER], "userName": "waits"});
     let refused = client.post("/Users", &user).await.expect_error(503, None);
     assert!(!refused.header("retry-after").is_empty());

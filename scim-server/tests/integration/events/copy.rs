@@ -53,15 +53,23 @@ async fn served(client: &Client) -> Value {
     json!(all)
 }
 
+/// A token that may read the feed.
+fn token_of_events(server: &TestServer) -> String {
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
+    made["token"].as_str().expect("a token").to_owned()
+}
+
+/// The feed of a server, which has another address after each start.
+fn feed_of(server: &TestServer, token: &str) -> Feed {
+    let url = format!("{}/{}/events/v1", server.origin(), server.tenant());
+    Feed { client: server.client().with_token(token), url, start: 0 }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sample_consumer_has_a_copy_whatever_is_killed() {
     let mut server = TestServer::start();
-    let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
-    let feed = |server: &TestServer| Feed {
-        client: server.client().with_token(made["token"].as_str().expect("a token")),
-        url: format!("{}/{}/events/v1", server.origin(), server.tenant()),
-        start: 0,
-    };
+    let token = token_of_events(&server);
+    let feed = |server: &TestServer| feed_of(server, &token);
     let database = server.scratch("copy.db");
     let mut users = Vec::new();
     for number in 0..30 {
@@ -117,12 +125,8 @@ fn short(feed: &Feed) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_short_consumer_of_the_guide_is_complete() {
     let mut server = TestServer::start();
-    let made = server.run_json(&["token", "create", "--tenant", "test", "--scope", "events", "--json"]);
-    let feed = |server: &TestServer| Feed {
-        client: server.client().with_token(made["token"].as_str().expect("a token")),
-        url: format!("{}/{}/events/v1", server.origin(), server.tenant()),
-        start: 0,
-    };
+    let token = token_of_events(&server);
+    let feed = |server: &TestServer| feed_of(server, &token);
     let before = server.client().user("before").await;
     server.run_json(&["consumer", "create", "--tenant", "test", "crm", "--prefill", "--json"]);
     let run = |server: &TestServer| {

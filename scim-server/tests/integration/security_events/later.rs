@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Receiver, events};
 use crate::{
+    bounds::until_held,
     database::shared,
     server::{Client, Options, Response, TestServer, USER, on_postgres},
 };
@@ -122,13 +123,7 @@ async fn who_has_waited_for_long_enough_is_told_where_the_completion_will_be() {
         server.tenant()
     );
     let holding = tokio::task::spawn_blocking(move || shared().sql(&hold));
-    let held = format!(
-        "SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation \
-         JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = '{schema}' AND l.mode = 'RowShareLock'"
-    );
-    while shared().sql(&held) == "0" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until_held(&schema).await;
     let wait = [("prefer", "respond-async, wait=1")];
     let body = json!({"schemas": [USER], "userName": "anna"});
     let answer = client.request("POST", "/Users", &wait, Some(&body)).await.expect(202);

@@ -286,7 +286,7 @@ impl Service {
             access: Arc::clone(&self.access),
             sender: Arc::clone(&self.sender),
             messages: Arc::default(),
-            paces: webhook::Paces::default(),
+            paces: Arc::default(),
             metrics: Arc::clone(&self.metrics.events),
             base: self.public_base(),
             process: Uuid::new_v4(),

@@ -13,8 +13,8 @@ use crate::{
     store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
     webhook::{
-        DeadLetter, Deliverer, MOST_KEYS, MOST_RATE, Message, NewWebhook, Outcome, Reason, Replay, USUAL_RATE, Webhook,
-        Webhooks,
+        DeadLetter, MOST_KEYS, MOST_RATE, Message, NewWebhook, Outcome, Reason, Replay, USUAL_RATE, Webhook, Webhooks,
+        send_once,
     },
 };
 
@@ -362,10 +362,10 @@ async fn update(context: &AdminContext, id: &str, rate: u32, output: &Output) ->
 
 /// Sends a message that says nothing, once.
 async fn test(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
-    let webhook = Arc::new(context.webhook(id).await?);
+    let webhook = context.webhook(id).await?;
     let message = Message::test(&webhook.id.to_string(), rand::random(), context.clock.now());
     let id = message.id.clone();
-    match Deliverer::send(&context.sender, &webhook, &context.clock, move || message).await {
+    match send_once(&context.sender, &webhook, &*context.clock, message).await {
         Outcome::Taken => output.row(&json!({"webhook_id": webhook.id.to_string(), "id": id, "taken": true})).await,
         Outcome::Gone => Err(refused("the status 410, which means that it wants no messages")),
         Outcome::Failed(why, _) => Err(refused(&why)),

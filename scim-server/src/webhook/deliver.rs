@@ -1,29 +1,26 @@
 //! Delivery of the events to one endpoint.
 //!
-//! A pass reads the next events of each tenant, adds them to what is pending, and sends what is due: messages about
-//! one resource one after the other, about several at the same time. Then it writes down what has come of it. When the
-//! process ends in between, the same messages are sent again, with the same ids.
+//! A pass reads the next events of each tenant, adds them to what is pending, and has what is due [sent](super::lane).
+//! Then it writes down what has come of it. When the process ends in between, the same messages are sent again, with the
+//! same ids.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
-use futures_util::{StreamExt as _, stream};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::{
+    lane::{Lane, Way},
     leased::{Leased, Pass},
-    message::{Message, Messages},
+    message::Messages,
     pace::Paces,
-    record::{DeadLetter, Delivery, Pending, Reason, Replay, Webhook},
+    record::{Delivery, Pending, Reason, Replay, Webhook},
     schedule,
     send::Sender,
     shelf::Webhooks,
 };
 use crate::{
     access::Access,
-    clock::Clock,
     event::{Action, Deed, Event, SERVER},
     metrics::EventMetrics,
     operation::{
@@ -38,20 +35,6 @@ use crate::{
 const BATCH: usize = 200;
 /// How many messages may be pending before no more are read.
 pub const MOST_PENDING: usize = 400;
-/// The media type of a CloudEvents document.
-const CLOUD_EVENTS: &str = "application/cloudevents+json; charset=utf-8";
-/// How many messages are on their way to one endpoint.
-const CONCURRENCY: usize = 16;
-
-/// What has come of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Taken,
-    /// It was not, and the endpoint wants no more (410).
-    Gone,
-    /// It was not: why, and after how many seconds it may be tried again.
-    Failed(String, Option<u64>),
-}
 
 /// Sends events to the endpoints that want them.
 pub struct Deliverer {
@@ -64,30 +47,12 @@ pub struct Deliverer {
     /// What was made of late, for other endpoints.
     pub messages: Arc<Messages>,
     /// How much was sent of late.
-    pub paces: Paces,
+    pub paces: Arc<Paces>,
     /// What is counted.
     pub metrics: Arc<EventMetrics>,
     /// The URL of this server.
     pub base: Arc<dyn Fn() -> String + Send + Sync>,
     pub process: Uuid,
-}
-
-/// Messages about one resource, in their order, and what has come of them.
-#[derive(Default)]
-struct Lane {
-    left: Vec<Pending>,
-    dead: Vec<DeadLetter>,
-    taken: usize,
-    error: Option<String>,
-    is_gone: bool,
-}
-
-/// What is to be sent of one tenant.
-struct Work<'a> {
-    webhook: &'a Arc<Webhook>,
-    tenant: &'a Arc<Tenant>,
-    events: HashMap<u64, Arc<Event>>,
-    now: i64,
 }
 
 impl Leased for Deliverer {
@@ -146,30 +111,6 @@ impl Leased for Deliverer {
 }
 
 impl Deliverer {
-    /// Sends a message once.
-    pub async fn send(
-        sender: &Arc<Sender>,
-        webhook: &Arc<Webhook>,
-        clock: &Arc<dyn Clock>,
-        message: impl FnOnce() -> Message + Send + 'static,
-    ) -> Outcome {
-        let (by, webhook, time) = (Arc::clone(sender), Arc::clone(webhook), Arc::clone(clock));
-        let sending = async move {
-            let message = message();
-            let headers = message.headers(&webhook.keys, time.now());
-            by.send(&webhook.url, CLOUD_EVENTS, &headers, message.body).await
-        };
-        match sender.aside(sending).await {
-            Ok(answered) if (200..300).contains(&answered.status) => Outcome::Taken,
-            Ok(answered) if answered.status == 410 => Outcome::Gone,
-            Ok(answered) => {
-                let retry_after = answered.retry_after.map(|asked| asked.seconds(clock.now()));
-                Outcome::Failed(format!("the status {}", answered.status), retry_after)
-            }
-            Err(why) => Outcome::Failed(why, None),
-        }
-    }
-
     /// A pass that waits, when as much was sent to an endpoint as may be.
     fn rest(&self, id: ResourceId) -> Option<Pass> {
         let until = self.paces.rest(id, self.operations.clock.now())?;
@@ -186,6 +127,23 @@ impl Deliverer {
         tenants
     }
 
+    fn way(&self, webhook: &Arc<Webhook>, tenant: &Arc<Tenant>) -> Way {
+        Way {
+            webhook: Arc::clone(webhook),
+            tenant: Arc::clone(tenant),
+            store: Arc::clone(&self.operations.store),
+            clock: Arc::clone(&self.operations.clock),
+            sender: Arc::clone(&self.sender),
+            messages: Arc::clone(&self.messages),
+            paces: Arc::clone(&self.paces),
+            metrics: Arc::clone(&self.metrics),
+            base: (self.base)(),
+            threads: Handle::current(),
+            events: HashMap::new(),
+            now: self.operations.clock.now().as_millis(),
+        }
+    }
+
     fn webhooks(&self) -> Webhooks {
         Webhooks::new(Arc::clone(&self.operations.store))
     }
@@ -194,16 +152,11 @@ impl Deliverer {
     async fn pass_of(&self, webhook: &Arc<Webhook>, tenant: &Arc<Tenant>) -> Result<Option<Pass>, StoreError> {
         let mut delivery = self.webhooks().delivery(webhook, tenant).await?;
         let before = delivery.clone();
-        let mut work = Work { webhook, tenant, events: HashMap::new(), now: self.operations.clock.now().as_millis() };
-        let replays = self.take_in(&mut delivery, &mut work).await?;
-        let mut lanes: BTreeMap<Option<ResourceId>, Vec<Pending>> = BTreeMap::new();
-        let has_mark = delivery.pending.iter().any(|pending| pending.is_mark);
-        for pending in std::mem::take(&mut delivery.pending) {
-            lanes.entry(Some(pending.about).filter(|_| !has_mark)).or_default().push(pending);
-        }
-        let sent = stream::iter(lanes.into_values()).map(|lane| self.lane(&work, lane));
+        let mut way = self.way(webhook, tenant);
+        let (now, replays) = (way.now, self.take_in(&mut delivery, &mut way).await?);
+        let sending = way.send(std::mem::take(&mut delivery.pending));
         let lanes: Vec<Lane> =
-            sent.buffer_unordered(CONCURRENCY).collect::<Vec<_>>().await.into_iter().collect::<Result<_, _>>()?;
+            self.sender.aside(sending).await.map_err(|failed| StoreError::Unavailable(failed.into()))??;
         // What stands first in a lane decides when the lane goes on.
         let due = lanes.iter().filter_map(|lane| lane.left.first()).map(|first| first.at).min();
         let (mut dead, mut taken, mut error, mut is_gone) = (Vec::new(), 0, None, false);
@@ -218,14 +171,14 @@ impl Deliverer {
         if taken > 0 {
             delivery.failing_since = None;
         } else if error.is_some() {
-            delivery.failing_since.get_or_insert(work.now);
+            delivery.failing_since.get_or_insert(now);
         }
         delivery.last_error = error.or(delivery.last_error).filter(|_| taken == 0);
         let moved = delivery != before || !replays.is_empty();
         if moved {
             self.webhooks().advance(&delivery, &dead, &replays).await?;
         }
-        let is_failing = delivery.failing_since.is_some_and(|since| work.now - since >= schedule::DISABLE);
+        let is_failing = delivery.failing_since.is_some_and(|since| now - since >= schedule::DISABLE);
         if is_gone || is_failing {
             self.disable(webhook, tenant, if is_gone { Reason::Gone } else { Reason::Failing }).await?;
             return Ok(None);
@@ -237,21 +190,21 @@ impl Deliverer {
     }
 
     /// Adds the next events to what is pending: of what is to be sent again, and of the log.
-    async fn take_in(&self, delivery: &mut Delivery, work: &mut Work<'_>) -> Result<Vec<(Replay, u64)>, StoreError> {
-        let (store, home) = (&self.operations.store, work.tenant.home);
-        let patterns = TypePattern::read(&work.webhook.types);
+    async fn take_in(&self, delivery: &mut Delivery, way: &mut Way) -> Result<Vec<(Replay, u64)>, StoreError> {
+        let (store, home) = (&self.operations.store, way.tenant.home);
+        let patterns = TypePattern::read(&way.webhook.types);
         let mut add = |delivery: &mut Delivery, event: Event, now: i64| {
             // That the log is another one concerns every endpoint of it.
             let is_mark = event.deed == Some(Deed::TenantReplaced);
             if is_mark || TypePattern::fit(&patterns, &type_of(&event)) {
                 let pending = Pending { sequence: event.sequence, about: event.target, is_mark, tries: 0, at: now };
                 delivery.pending.push(pending);
-                work.events.insert(event.sequence, Arc::new(event));
+                way.events.insert(event.sequence, Arc::new(event));
             }
         };
-        let now = work.now;
+        let now = way.now;
         let mut done = Vec::new();
-        for replay in self.webhooks().replays(work.webhook.id, home).await? {
+        for replay in self.webhooks().replays(way.webhook.id, home).await? {
             let room = MOST_PENDING.saturating_sub(delivery.pending.len()).min(BATCH);
             if room == 0 {
                 break;
@@ -280,60 +233,6 @@ impl Deliverer {
         Ok(done)
     }
 
-    /// Sends the messages about one resource that are due, until one is not taken.
-    async fn lane(&self, work: &Work<'_>, pending: Vec<Pending>) -> Result<Lane, StoreError> {
-        let mut lane = Lane::default();
-        let mut pending = pending.into_iter();
-        for mut one in pending.by_ref() {
-            if one.at > work.now || !self.paces.take(work.webhook.id, work.webhook.rate, self.operations.clock.now()) {
-                lane.left.push(one);
-                break;
-            }
-            let outcome = match self.event(work, one.sequence).await? {
-                None => Outcome::Failed("the event is no longer kept".to_owned(), None),
-                Some(event) => {
-                    let (tenant, base) = (Arc::clone(work.tenant), (self.base)());
-                    let messages = Arc::clone(&self.messages);
-                    let message = move || messages.of(&event, &tenant, base);
-                    Self::send(&self.sender, work.webhook, &self.operations.clock, message).await
-                }
-            };
-            match outcome {
-                Outcome::Taken => {
-                    self.metrics.taken.inc();
-                    lane.taken += 1;
-                }
-                Outcome::Gone => {
-                    lane.is_gone = true;
-                    lane.left.push(one);
-                    break;
-                }
-                Outcome::Failed(why, retry_after) => {
-                    self.metrics.failed.inc();
-                    one.tries += 1;
-                    lane.error = Some(why.clone());
-                    if let Some(pause) = schedule::pause(one.tries, retry_after, rand::random()) {
-                        one.at = self.operations.clock.now().as_millis().saturating_add(pause);
-                        lane.left.push(one);
-                        break;
-                    }
-                    self.metrics.dead_letters.inc();
-                    lane.dead.push(letter(work, &one, why));
-                }
-            }
-        }
-        lane.left.extend(pending);
-        Ok(lane)
-    }
-
-    async fn event(&self, work: &Work<'_>, sequence: u64) -> Result<Option<Arc<Event>>, StoreError> {
-        if let Some(event) = work.events.get(&sequence) {
-            return Ok(Some(Arc::clone(event)));
-        }
-        let found = self.operations.store.events(work.tenant.home, sequence.saturating_sub(1), 1).await?;
-        Ok(found.into_iter().next().filter(|event| event.sequence == sequence).map(Arc::new))
-    }
-
     async fn disable(&self, webhook: &Webhook, tenant: &Tenant, reason: Reason) -> Result<(), StoreError> {
         self.webhooks().keep(&Webhook { disabled: Some(reason), ..webhook.clone() }, "disabled").await?;
         tracing::warn!(
@@ -343,17 +242,5 @@ impl Deliverer {
         );
         let event = Event::new(Action::Administer, SERVER, "Webhook", webhook.id);
         self.access.directory().tell(tenant.home, Event { deed: Some(Deed::WebhookDisabled), ..event }).await
-    }
-}
-
-fn letter(work: &Work<'_>, pending: &Pending, error: String) -> DeadLetter {
-    DeadLetter {
-        webhook: work.webhook.id,
-        tenant: work.tenant.id,
-        log: work.tenant.home,
-        sequence: pending.sequence,
-        tries: pending.tries,
-        error,
-        at: work.now,
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use tokio::{
     runtime::{Builder, Handle},
     sync::oneshot,
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
 };
 
 /// How nice the thread is, of 0 to 19: a tenth of the weight of a thread that serves requests.
@@ -40,10 +40,10 @@ impl LowPriority {
         Ok(Self { handle, _stop: stop })
     }
 
-    /// Does some work there; `None` when it panics or the thread ends.
-    pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    /// Does some work there. Fails when it panics or the thread ends.
+    pub async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, JoinError> {
         let mut working = AbortOnDrop(self.handle.spawn(work));
-        (&mut working.0).await.ok()
+        (&mut working.0).await
     }
 }
 
@@ -62,9 +62,9 @@ mod tests {
     #[tokio::test]
     async fn work_is_done_and_what_nobody_waits_for_is_ended() {
         let thread = LowPriority::start("test").unwrap();
-        assert_eq!(thread.run(async { 7 }).await, Some(7));
+        assert_eq!(thread.run(async { 7 }).await.unwrap(), 7);
         #[cfg(target_os = "linux")]
-        assert_eq!(thread.run(async { rustix::process::getpriority_process(None).unwrap() }).await, Some(NICE));
+        assert_eq!(thread.run(async { rustix::process::getpriority_process(None).unwrap() }).await.unwrap(), NICE);
         let (alive, ended) = oneshot::channel::<()>();
         let endless = thread.run(async move {
             let _alive = alive;

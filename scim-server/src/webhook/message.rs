@@ -50,14 +50,14 @@ impl Default for Messages {
 
 impl Messages {
     /// The message of an event: the one that was made already, if the tenant and the base are the same as then.
-    pub fn of(&self, event: &Event, tenant: &Arc<Tenant>, base: String) -> Message {
+    pub fn of(&self, event: &Event, tenant: &Arc<Tenant>, base: &str) -> Message {
         let key = (tenant.home, event.sequence);
         let known = self.0.get(&key).filter(|made| Arc::ptr_eq(&made.tenant, tenant) && made.base == base);
         if let Some(made) = known {
             return made.message;
         }
-        let message = Message::of(event, tenant, &base);
-        self.0.insert(key, Made { tenant: Arc::clone(tenant), base, message: message.clone() });
+        let message = Message::of(event, tenant, base);
+        self.0.insert(key, Made { tenant: Arc::clone(tenant), base: base.to_owned(), message: message.clone() });
         message
     }
 }

@@ -24,6 +24,7 @@ use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
+    task::JoinError,
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
@@ -100,16 +101,17 @@ impl Sender {
         Self { tls: OnceLock::new(), private, allowed, idle: Mutex::default(), thread: OnceLock::new() }
     }
 
-    /// Makes and sends a message without taking the processors from those who wait for answers.
-    pub async fn aside(
+    /// Makes and sends messages without taking the processors from those who wait for answers. Fails when the work
+    /// panics.
+    pub async fn aside<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<Answered, String>> + Send + 'static,
-    ) -> Result<Answered, String> {
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
         let start =
             || LowPriority::start("sender").inspect_err(|error| tracing::warn!(%error, "cannot start a thread")).ok();
         match self.thread.get_or_init(start) {
-            Some(thread) => thread.run(work).await.unwrap_or_else(|| Err("the sending has failed".to_owned())),
-            None => work.await,
+            Some(thread) => thread.run(work).await,
+            None => Ok(work.await),
         }
     }
 

@@ -13,8 +13,8 @@ use scim_protocol::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Deliverer, MOST_BYTES, Message, NewWebhook, Paces, Reason, Sender, USUAL_RATE, Webhook, Webhooks,
-    leased::Leased as _, message::Messages,
+    Deliverer, MOST_BYTES, Message, NewWebhook, Reason, Sender, USUAL_RATE, Webhook, Webhooks, leased::Leased as _,
+    message::Messages,
 };
 use crate::{
     access::Access,
@@ -99,7 +99,7 @@ impl Stage {
             access,
             sender: Arc::new(Sender::new(vec!["127.0.0.0/8".parse().unwrap()])),
             messages: Arc::default(),
-            paces: Paces::default(),
+            paces: Arc::default(),
             metrics: Arc::default(),
             base: Arc::new(String::new),
             process: Uuid::nil(),
@@ -147,7 +147,7 @@ async fn a_message_is_made_once_for_all_endpoints_unless_the_tenant_is_another()
     let stage = Stage::start().await;
     let (messages, tenant) = (Messages::default(), stage.deliverer.access.tenant_of(stage.tenant.id).unwrap());
     let event = Event { sequence: 5, ..Event::new(Action::Create, "a", "User", ResourceId(Uuid::from_u128(7))) };
-    let made = |tenant, base: &str| messages.of(&event, tenant, base.to_owned()).body;
+    let made = |tenant, base: &str| messages.of(&event, tenant, base).body;
     let first = made(&tenant, "");
     assert_eq!(first.as_ptr(), made(&tenant, "").as_ptr());
     // What it is made by has changed: other settings, or another URL of the server.

@@ -77,7 +77,8 @@ pub struct Event {
     /// What `active` is afterwards, where it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// Who has become a member of the target, and who has ceased to be one; set by the store.
+    /// Who has become a member of the target, and who has ceased to be one; set by the store, but for a deletion, where
+    /// it is who was in the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub members: Option<Box<Membership>>,
     /// The values, unless the tenant leaves them out.
@@ -96,7 +97,8 @@ pub struct Event {
     pub adopted: bool,
 }
 
-/// Members that came and went in one change: as many as a request may change (`max_member_changes`).
+/// Members that came and went in one change: as many as a request may change (`max_member_changes`), and all of a group
+/// that is deleted or restored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Membership {
     /// Who came, in the order of ids.

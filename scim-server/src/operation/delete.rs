@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     deleted::{self, Deleted, GroupOf, MEMBERS_IN_A_PART, Part},
-    event::{Action, Event},
+    event::{Action, Event, Membership},
     index,
     render::stored_document,
     sent,
@@ -19,6 +19,9 @@ use crate::{
 
 /// How many members are read at a time.
 const MEMBERS_PAGE: usize = 1000;
+
+/// The members of a group by their types.
+type ByType = BTreeMap<TypeName, Vec<ResourceId>>;
 
 impl Operations {
     /// Removes a resource: its document, its index entries, and its place in every group. Unless the tenant's
@@ -38,12 +41,14 @@ impl Operations {
             let document = stored_document(&record)?;
             let values = if tenant.settings.tells_values() { told::whole(&record.body) } else { None };
             let external_id = told::external_id(&document);
-            let event = Event { external_id, values, ..context.event(Action::Delete, &key, Vec::new()) };
+            let had = self.members_by_type(context, &key, &record).await?;
+            let (event, members) = (context.event(Action::Delete, &key, Vec::new()), left(&had));
+            let event = Event { external_id, members, values, ..event };
             let mut commit = Commit::new(key.clone(), event);
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
             // Before the resource goes: its id, which both have, is then not yet that of a group to be swept.
             if keeps {
-                self.keep(context, &key, &record, &mut commit).await?;
+                self.keep(context, &key, &record, had, &mut commit).await?;
             }
             let entries = index::entries(&key, &document, tenant.index_specs(&rt.name));
             commit.writes.extend(entries.into_iter().map(Write::Unindex));
@@ -76,6 +81,7 @@ impl Operations {
         context: &Context,
         key: &ResourceKey,
         record: &Record,
+        members: ByType,
         commit: &mut Commit,
     ) -> Result<(), Error> {
         let groups = self.store.groups_of(key.tenant, &[key.id]).await?.pop().unwrap_or_default();
@@ -91,9 +97,9 @@ impl Operations {
         let by = (&**context.caller.actor(), context.caller.writer());
         let mut deleted = Deleted::of(record, at, by, request, groups.collect())?;
         let writes = &mut commit.writes;
-        if record.header.members > 0 {
-            for part in self.members_in_parts(context, key).await? {
-                let id = self.fresh_id();
+        for (resource_type, members) in members {
+            for members in members.chunks(MEMBERS_IN_A_PART) {
+                let (id, part) = (self.fresh_id(), Part::new(resource_type.clone(), members));
                 deleted.parts.push(id);
                 writes.push(Write::Put(deleted::part_key(key.tenant, id), part.body()?));
             }
@@ -105,9 +111,12 @@ impl Operations {
         Ok(())
     }
 
-    async fn members_in_parts(&self, context: &Context, group: &ResourceKey) -> Result<Vec<Part>, Error> {
-        let mut by_type: BTreeMap<TypeName, Vec<ResourceId>> = BTreeMap::new();
-        let mut after = None;
+    /// The members of a group that is about to be deleted.
+    async fn members_by_type(&self, context: &Context, group: &ResourceKey, record: &Record) -> Result<ByType, Error> {
+        let (mut by_type, mut after) = (ByType::new(), None);
+        if record.header.members == 0 {
+            return Ok(by_type);
+        }
         loop {
             context.pace.step(1).await?;
             let page = self.store.members(group, after, MEMBERS_PAGE, false).await?;
@@ -119,9 +128,13 @@ impl Operations {
                 _ => break,
             }
         }
-        let parts = by_type.iter().flat_map(|(resource_type, members)| {
-            members.chunks(MEMBERS_IN_A_PART).map(|members| Part::new(resource_type.clone(), members))
-        });
-        Ok(parts.collect())
+        Ok(by_type)
     }
+}
+
+/// Who has left a group because it was deleted, as its event tells it.
+fn left(members: &ByType) -> Option<Box<Membership>> {
+    let mut left: Vec<_> = members.values().flatten().copied().collect();
+    left.sort_unstable();
+    (!left.is_empty()).then(|| Box::new(Membership { joined: Vec::new(), left }))
 }

@@ -347,7 +347,7 @@ impl Undo<'_> {
         let Some((key, record)) = self.find(context, rt, id).await? else {
             return Ok(result.of_who_is_not_there(history));
         };
-        let moves = self.moves(context, rt, id, history, &mut result).await?;
+        let moves = self.moves(context, (&key, &record), history, &mut result).await?;
         if result.waits {
             return Ok(result);
         }

@@ -5,6 +5,7 @@ mod killed;
 mod model;
 mod preview;
 mod property;
+mod returned;
 
 use std::{
     io::{BufRead, BufReader},

@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// How many of those are named who were in a group that is deleted.
+const NAMED: usize = 1000;
+
 /// An event as readers see it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Event"))]
@@ -92,7 +95,17 @@ struct Members<'a> {
     /// How many, together.
     count: usize,
     joined: &'a [ResourceId],
+    /// Of a group that is deleted, 1000 at most.
     left: &'a [ResourceId],
+}
+
+impl<'a> Members<'a> {
+    fn of(Membership { joined, left }: &'a Membership, action: Action) -> Self {
+        let count = joined.len() + left.len();
+        // With the group its members are gone, too: whoever keeps a copy does not need to know each of them.
+        let named = if action == Action::Delete { NAMED } else { left.len() };
+        Self { count, joined, left: left.get(..named).unwrap_or(left) }
+    }
 }
 
 /// What the application's policies make of the resource as it is afterwards, by the keys that the tenant has now.
@@ -150,11 +163,7 @@ impl<'a> Shown<'a> {
     pub fn new(event: &'a Event, tenant: &Tenant) -> Self {
         let version = |number: Option<u64>| number.filter(|number| *number > 0).map(etag);
         let values = event.values.as_deref().filter(|_| tenant.settings.tells_values());
-        let members = event.members.as_deref().map(|Membership { joined, left }| Members {
-            count: joined.len() + left.len(),
-            joined,
-            left,
-        });
+        let members = event.members.as_deref().map(|moves| Members::of(moves, event.action));
         Self {
             sequence: Some(event.sequence).filter(|number| *number > 0),
             name: type_of(event),

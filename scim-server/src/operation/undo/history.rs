@@ -13,6 +13,7 @@ use crate::{
     event::{ADMIN, Action, Change, Event, Json, is_administrator},
     membership::MEMBERS,
     operation::{Context, Operations, told},
+    render::is_served_by_default,
     store::{ResourceId, TypeName},
 };
 
@@ -96,10 +97,18 @@ pub(super) struct History {
     pub put_into: BTreeMap<ResourceId, (TypeName, Other)>,
     /// Whether nothing is to be put back if somebody else has deleted it, or it was made in between.
     pub may_be_absent: bool,
-    /// The document that was deleted.
-    last: Option<Json>,
+    /// What was deleted.
+    last: Option<Last>,
     /// The document after the last chosen event that holds one.
     document: Option<Json>,
+}
+
+/// A resource as a chosen event deleted it.
+#[derive(Debug)]
+struct Last {
+    document: Option<Json>,
+    /// Who was in it, in the order of ids.
+    members: Vec<ResourceId>,
 }
 
 impl History {
@@ -112,11 +121,19 @@ impl History {
         match event.action {
             Action::Create => {
                 Step::extend(&mut self.existence, false, true);
-                self.returned(event, rt);
+                let last = self.last.take();
+                let had = last.as_ref().map_or(&[][..], |last| &last.members);
+                self.left_behind(had, event);
+                for id in joined(event).filter(|id| had.binary_search(id).is_err()) {
+                    Step::extend(self.members.entry(id).or_default(), false, true);
+                }
+                if let Some(last) = last {
+                    self.returned(last, event, rt);
+                }
             }
             Action::Delete => {
                 Step::extend(&mut self.existence, true, false);
-                self.last = event.values.as_ref().map(|values| values.document.clone());
+                self.last = Some(Last::of(event));
             }
             Action::Replace | Action::Modify => self.changed(event),
             Action::Purge | Action::Administer | Action::Present | Action::Remind => {}
@@ -135,6 +152,16 @@ impl History {
             Action::Create | Action::Delete => {
                 if let Some(step) = &mut self.existence {
                     step.other = other();
+                }
+                // Another has brought it back. Who was in it before is still to return; who was not is that one's doing.
+                if let Some(last) = self.last.take_if(|_| event.action == Action::Create) {
+                    self.left_behind(&last.members, event);
+                }
+                for id in joined(event) {
+                    let step = self.members.get_mut(&id).and_then(Option::as_mut);
+                    if let Some(step) = step.filter(|step| !step.after) {
+                        step.other = other();
+                    }
                 }
             }
             Action::Replace | Action::Modify => {
@@ -202,9 +229,23 @@ impl History {
         }
     }
 
+    /// A group came back, perhaps without some who were in it: they have left it with the deletion.
+    fn left_behind(&mut self, members: &[ResourceId], event: &Event) {
+        let joined: BTreeSet<_> = joined(event).collect();
+        for id in members.iter().filter(|id| !joined.contains(*id)) {
+            Step::extend(self.members.entry(*id).or_default(), true, false);
+        }
+    }
+
     /// What was deleted came back, perhaps with other values.
-    fn returned(&mut self, event: &Event, rt: &ResourceType) {
-        let Some((last, values)) = self.last.take().zip(event.values.as_ref()) else { return };
+    fn returned(&mut self, last: Last, event: &Event, rt: &ResourceType) {
+        let sent = event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS);
+        let is_hidden = |path: &&String| rt.attribute(path).is_some_and(|attribute| !is_served_by_default(attribute));
+        let Some((last, values)) = last.document.zip(event.values.as_ref()) else {
+            self.untold.extend(sent.cloned());
+            return;
+        };
+        self.untold.extend(sent.filter(is_hidden).cloned());
         let document = |json: &Json| serde_json::from_str::<Map<String, Value>>(json.text()).unwrap_or_default();
         let (old, new) = (document(&last), document(&values.document));
         for one in told::differences(&old, &new, rt).into_iter().filter(|one| one.path != SCHEMAS) {
@@ -212,6 +253,19 @@ impl History {
             Step::extend(self.values.entry(one.path).or_default(), before, after);
         }
     }
+}
+
+impl Last {
+    fn of(event: &Event) -> Self {
+        let document = event.values.as_ref().map(|values| values.document.clone());
+        let mut members = event.members.as_ref().map(|moves| moves.left.clone()).unwrap_or_default();
+        members.sort_unstable();
+        Self { document, members }
+    }
+}
+
+fn joined(event: &Event) -> impl Iterator<Item = ResourceId> + '_ {
+    event.members.iter().flat_map(|moves| moves.joined.iter().copied())
 }
 
 /// Subjects in the order in which the events name them.

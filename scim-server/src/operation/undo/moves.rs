@@ -1,8 +1,8 @@
 //! Members that are put back: who is to come, and who is to go.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use scim_protocol::{Error, schema::ResourceType};
+use scim_protocol::Error;
 
 use super::{
     Context, Undo,
@@ -12,26 +12,36 @@ use super::{
 };
 use crate::{
     membership::{MEMBERS, MemberOperation},
-    store::{ResourceId, ResourceKey},
+    store::{Record, ResourceId, ResourceKey},
 };
+
+/// How many members are read at a time.
+const PAGE: usize = 1000;
+/// A group of which a smaller part moves is not read: each of those who do is looked up.
+const PART: u64 = 16;
 
 impl Undo<'_> {
     /// Who is to come and who is to go; refuses the others.
     pub(super) async fn moves(
         &self,
         context: &Context,
-        rt: &Arc<ResourceType>,
-        id: ResourceId,
+        (group, record): (&ResourceKey, &Record),
         history: &History,
         result: &mut Outcome,
     ) -> Result<Vec<(ResourceId, bool)>, Error> {
-        let group = context.key(rt, id);
         let mut moves = Vec::new();
-        let steps = history.members.iter().filter_map(|(member, step)| Some((*member, step.as_ref()?)));
+        let steps: Vec<_> = history.members.iter().filter_map(|(id, step)| Some((*id, step.as_ref()?))).collect();
+        let ids: Vec<_> = steps.iter().map(|(id, _)| *id).collect();
+        let there = self.members_among(group, record.header.members, &ids).await?;
         for (member, step) in steps {
             context.pace.step(1).await?;
             result.waits |= step.before && self.awaited.contains(&member);
-            if self.is_member(context, &group, member).await? == step.before {
+            let is_member = match self.rehearsed(context, group, member).await? {
+                Some(is_member) => is_member,
+                None => there.contains(&member),
+            };
+            // Who is in the end where it was, and is not there now, is out by something that was not chosen.
+            if is_member == step.before || step.before && step.is_nothing() {
                 continue;
             }
             let reason = match &step.other {
@@ -47,6 +57,33 @@ impl Undo<'_> {
             result.refused.push((MEMBERS.to_owned(), reason));
         }
         Ok(moves)
+    }
+
+    /// Those of some ids, which ascend, that are members of a group of so many.
+    async fn members_among(
+        &self,
+        group: &ResourceKey,
+        members: u64,
+        ids: &[ResourceId],
+    ) -> Result<BTreeSet<ResourceId>, Error> {
+        let (store, mut found) = (&self.operations.store, BTreeSet::new());
+        if members > PART.saturating_mul(ids.len() as u64) {
+            for id in ids {
+                if store.is_member(group, *id).await? {
+                    found.insert(*id);
+                }
+            }
+            return Ok(found);
+        }
+        let (mut rest, mut after) = (ids, None);
+        while !rest.is_empty() {
+            let page = store.members(group, after, PAGE, false).await?;
+            found.extend(page.iter().map(|member| member.id));
+            let Some(last) = page.last().filter(|_| !page.done) else { break };
+            rest = rest.get(rest.partition_point(|id| *id <= last.id)..).unwrap_or_default();
+            after = Some(last.id);
+        }
+        Ok(found)
     }
 
     /// Whether members of a group have come back, or gone, because they were restored or deleted themselves.
@@ -66,12 +103,25 @@ impl Undo<'_> {
         group: &ResourceKey,
         member: ResourceId,
     ) -> Result<bool, Error> {
+        match self.rehearsed(context, group, member).await? {
+            Some(is_member) => Ok(is_member),
+            None => Ok(self.operations.store.is_member(group, member).await?),
+        }
+    }
+
+    /// In a dry run: whether it would be a member of a group, if one of the two would be deleted or restored.
+    async fn rehearsed(
+        &self,
+        context: &Context,
+        group: &ResourceKey,
+        member: ResourceId,
+    ) -> Result<Option<bool>, Error> {
         let is_rehearsed =
             self.restored.contains(&member) || self.restored.contains(&group.id) || self.removed.contains_key(&member);
-        if self.dry_run && is_rehearsed {
-            return Ok(self.rehearsal.returns(group.id, member) && self.is_there(context, member).await?);
+        if !self.dry_run || !is_rehearsed {
+            return Ok(None);
         }
-        Ok(self.operations.store.is_member(group, member).await?)
+        Ok(Some(self.rehearsal.returns(group.id, member) && self.is_there(context, member).await?))
     }
 
     /// Whether it can be a member; in a dry run: could be, after all deletions and restores.

@@ -92,6 +92,7 @@ impl Model {
                 let version = |model: &Self| model.resources.get(key).map_or(0, |record| record.header.version);
                 let (version, previous_version) = (version(&after), Some(version(self)));
                 let members = after.resources.contains_key(key).then(|| self.moves(&after, key)).flatten();
+                let members = members.or(event.members);
                 let at = now.as_millis();
                 after.events.push(Event { sequence, at, version, previous_version, members, ..event });
             }

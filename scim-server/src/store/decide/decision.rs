@@ -181,7 +181,8 @@ impl Decision<'_> {
             let of = |joined| moves.iter().filter(|(_, is)| **is == joined).map(|(id, _)| *id).collect();
             Box::new(Membership { joined: of(true), left: of(false) })
         });
-        Event { version, previous_version: Some(before), members, ..event }
+        // Who was in a group that is gone, the caller has read.
+        Event { version, previous_version: Some(before), members: members.or(event.members), ..event }
     }
 
     fn index(&mut self, entry: &IndexEntry) -> Result<(), StoreError> {

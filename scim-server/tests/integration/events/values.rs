@@ -92,7 +92,8 @@ async fn who_joins_and_who_leaves_is_told() {
         ("scim.group.membership.changed", all, moved(&[], &[anna])),
         ("scim.user.deleted", anna, Value::Null),
         ("scim.group.membership.changed", all, moved(&[], &[staff])),
-        ("scim.group.deleted", staff, Value::Null),
+        // So has whoever is in a group that is deleted.
+        ("scim.group.deleted", staff, moved(&[], &[bert])),
     ];
     assert_eq!(told, expect.map(|(kind, id, members)| (kind, id.as_str(), members)));
     // The change of a group is the deletion's: its actor, its request.

@@ -1,0 +1,156 @@
+//! Groups that were deleted and came back: events tell who was in them, and an undo puts the members back.
+
+use serde_json::{Value, json};
+
+use super::{attempt, newest, people, preview::as_rehearsed, undo};
+use crate::server::{Client, GROUP, Options, TestServer};
+
+/// POSTs a group that is known by its `externalId`.
+async fn post(client: &Client, members: &[&String]) -> String {
+    let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
+    let body = json!({"schemas": [GROUP], "displayName": "Staff", "externalId": "g-1", "members": members});
+    client.post("/Groups", &body).await.expect(201).id()
+}
+
+async fn delete(client: &Client, endpoint: &str, id: &str) {
+    client.delete(&format!("/{endpoint}/{id}")).await.expect(204);
+}
+
+async fn members(client: &Client, group: &str) -> Vec<String> {
+    sorted(client.members(group).await)
+}
+
+fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
+}
+
+/// The changes of the only resource that was put back.
+#[track_caller]
+fn only(done: &Value, id: &str) -> Value {
+    assert_eq!((done["undone"].as_array().map(Vec::len), &done["refused"]), (Some(1), &json!([])), "{done}");
+    assert_eq!(done["undone"][0]["id"], id, "{done}");
+    done["undone"][0]["changes"].clone()
+}
+
+/// The last event of a type.
+fn told(server: &TestServer, kind: &str) -> Value {
+    let events = server.run(&["events", "--tenant", "test", "--types", kind, "--json"]).stdout;
+    let events = String::from_utf8(events).expect("text");
+    serde_json::from_str(events.lines().last().expect("an event")).expect("JSON")
+}
+
+#[tokio::test]
+async fn who_was_in_a_group_that_a_post_brought_back_is_in_it_again() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 5).await;
+    let group = post(&client, &users[..4].iter().collect::<Vec<_>>()).await;
+    let since = newest(&server);
+    delete(&client, "Groups", &group).await;
+    let left = told(&server, "group.deleted");
+    assert_eq!((&left["members"]["count"], &left["members"]["joined"]), (&json!(4), &json!([])), "{left}");
+    assert_eq!(left["members"]["left"], json!(sorted(users[..4].to_vec())));
+    // Some are in it again, and one is new.
+    assert_eq!(post(&client, &[&users[0], &users[1], &users[4]]).await, group);
+    let came = told(&server, "group.created");
+    assert_eq!((&came["restored"], &came["members"]["count"]), (&json!(true), &json!(3)), "{came}");
+    // One of the old ones is put back by hand, and one goes.
+    let add = json!([{"op": "add", "path": "members", "value": [{"value": users[2]}]}]);
+    client.patch(&format!("/Groups/{group}"), &add).await.expect(200);
+    delete(&client, "Users", &users[3]).await;
+    let done = as_rehearsed(&server, &["--since", &since]);
+    assert_eq!(done["refused"], json!([]));
+    assert_eq!(members(&client, &group).await, sorted(users[..4].to_vec()));
+    assert_eq!(undo(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
+}
+
+/// Nothing is to be put back where all are in it again; and what was brought back can go, and return with its members.
+#[tokio::test]
+async fn a_group_that_was_restored_by_hand_is_as_before() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let group = post(&client, &users.iter().collect::<Vec<_>>()).await;
+    let since = newest(&server);
+    delete(&client, "Groups", &group).await;
+    let between = newest(&server);
+    let restore = || server.run_json(&["group", "restore", "--tenant", "test", &group, "--json"]);
+    restore();
+    assert_eq!(told(&server, "group.created")["members"]["joined"], json!(sorted(users.clone())));
+    assert_eq!(as_rehearsed(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
+    assert_eq!(only(&as_rehearsed(&server, &["--since", &between]), &group), json!(["deleted"]));
+    restore();
+    assert_eq!(members(&client, &group).await, sorted(users));
+    // The deletion alone is undone already.
+    let until = ["--since", &since, "--until", &between];
+    assert_eq!(as_rehearsed(&server, &until), json!({"undone": [], "refused": []}));
+}
+
+/// What another puts into a group that it brings back stays.
+#[tokio::test]
+async fn whom_another_has_put_in_stays() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let group = post(&client, &[&users[0], &users[1]]).await;
+    let since = newest(&server);
+    delete(&client, "Groups", &group).await;
+    let until = newest(&server);
+    post(&client, &[&users[1], &users[2]]).await;
+    let done = as_rehearsed(&server, &["--since", &since, "--until", &until]);
+    assert_eq!(only(&done, &group), json!(["members"]));
+    assert_eq!(members(&client, &group).await, sorted(users));
+}
+
+#[tokio::test]
+async fn the_brake_puts_them_back_too() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 2}})));
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let group = post(&client, &users.iter().collect::<Vec<_>>()).await;
+    delete(&client, "Groups", &group).await;
+    post(&client, &[]).await;
+    let stands = server.run_json(&["brake", "show", "--tenant", "test", "--json"]);
+    assert_eq!((&stands["state"], &stands["left"]), (&json!("tripped"), &json!(3)), "{stands}");
+    let done = server.run_json(&["brake", "undo", "--tenant", "test", "--json"]);
+    assert_eq!(only(&done, &group), json!(["members"]));
+    assert_eq!(members(&client, &group).await, sorted(users));
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+/// Readers are told how many were in a large group, and not all of them; an undo knows all.
+#[tokio::test]
+async fn a_large_group_is_told_in_short_and_put_back_whole() {
+    const MANY: usize = 1000;
+    let server = TestServer::start();
+    let client = server.client();
+    let mut users = people(&client, MANY).await;
+    users.push(client.user("one more").await);
+    let group = post(&client, &users.iter().collect::<Vec<_>>()).await;
+    let since = newest(&server);
+    delete(&client, "Groups", &group).await;
+    let left = told(&server, "group.deleted");
+    assert_eq!(left["members"]["count"], MANY + 1);
+    assert_eq!(left["members"]["left"].as_array().map(Vec::len), Some(MANY));
+    post(&client, &[]).await;
+    assert_eq!(only(&as_rehearsed(&server, &["--since", &since]), &group), json!(["members"]));
+    assert_eq!(members(&client, &group).await, sorted(users));
+}
+
+/// What events do not hold is refused, and not passed over.
+#[tokio::test]
+async fn values_that_a_post_replaced_are_refused_where_they_are_not_told() {
+    let server = TestServer::with(Options::settings(json!({"event_values": false})));
+    let client = server.client();
+    let users = people(&client, 2).await;
+    let group = post(&client, &users.iter().collect::<Vec<_>>()).await;
+    let since = newest(&server);
+    delete(&client, "Groups", &group).await;
+    post(&client, &[]).await;
+    let done = attempt(&server, &["--since", &since]);
+    assert_eq!(done["undone"][0]["changes"], json!(["members"]));
+    let refused: Vec<_> = done["refused"].as_array().expect("a list").iter().map(|one| one["change"].clone()).collect();
+    assert_eq!(refused, [json!("displayName"), json!("externalId")], "{done}");
+    assert_eq!(members(&client, &group).await, sorted(users));
+}

@@ -18,7 +18,7 @@ use crate::{
         Body, Commit, Expect, Header, IndexRange, IndexValue, LAST_MODIFIED, Record, ResourceId, ResourceKey,
         StoreError, TenantId, TypeName, Values, Write,
     },
-    tenant::{Brake, Window},
+    tenant::{Brake, Mode, Window},
 };
 
 /// The type of the records. Names of resource types have no such character.
@@ -73,6 +73,17 @@ pub struct Trip {
     pub actors: BTreeSet<String>,
     /// What was more than it may be.
     pub reason: String,
+    /// The brake that has tripped: whatever the settings say meanwhile, it stops as this one does until somebody has
+    /// decided. Absent where an older version has noted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<Brake>,
+}
+
+impl Trip {
+    /// What it does until somebody has decided.
+    pub fn mode(&self) -> Mode {
+        if self.held_after.is_some() { Mode::Hold } else { Mode::Refuse }
+    }
 }
 
 /// How many went within a window.

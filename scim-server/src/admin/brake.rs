@@ -1,6 +1,9 @@
 //! The brake on mass deprovisioning, for people: look, let it go on, or put it back.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -59,6 +62,7 @@ pub(super) struct View<'a> {
     tenant: &'a str,
     /// `off`, `ready`, `approved` or `tripped`.
     state: &'static str,
+    /// Of the brake that has tripped, until somebody has decided; else of that of the settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<Mode>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,6 +95,11 @@ pub(super) struct View<'a> {
     actor_names: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     approved_until: Option<String>,
+    /// What the settings say by now, if that is not the brake that has tripped: it counts when somebody has decided.
+    /// `null` for no brake.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<Brake>"))]
+    afterwards: Option<Value>,
 }
 
 /// Does what a request says.
@@ -125,7 +134,10 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
     }
     let brake = tenant.settings.brake.as_ref();
     let trip = state.trip.as_ref();
-    let approved = brake.and_then(|brake| state.approved_until(brake, now));
+    let approved = brake.filter(|_| trip.is_none()).and_then(|brake| state.approved_until(brake, now));
+    let tripped = trip.and_then(|trip| trip.brake.as_ref());
+    // As it stops now.
+    let stops = tripped.or(brake);
     let held = context.operations.newest_out(tenant.home).await?;
     let newest = context.store.log(tenant.home).await?.newest;
     if let Some(note) = tenant.settings.lost_in_a_burst() {
@@ -141,10 +153,10 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
         .row(&View {
             tenant: &tenant.name,
             state: name_of(brake, &state, now),
-            mode: brake.map(|brake| brake.mode),
-            users: brake.and_then(|brake| brake.users),
-            percent: brake.and_then(|brake| brake.percent),
-            window: brake.map(|brake| brake.window.into()),
+            mode: trip.map(Trip::mode).or(stops.map(|brake| brake.mode)),
+            users: stops.and_then(|brake| brake.users),
+            percent: stops.and_then(|brake| brake.percent),
+            window: stops.map(|brake| brake.window.into()),
             deactivated: gone.deactivated,
             deleted: gone.deleted,
             left: gone.left,
@@ -155,6 +167,7 @@ async fn show(context: &AdminContext, caller: &Caller, output: &Output) -> Resul
             actors: actors.clone(),
             actor_names: actors.into_iter().map(|actor| names.called(actor)).collect(),
             approved_until: approved.map(|until| Timestamp::from_millis(until).to_string()),
+            afterwards: trip.and_then(|_| (brake != stops).then(|| json!(brake))),
         })
         .await
 }
@@ -239,12 +252,17 @@ async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output
     if !dry_run && refusals == 0 {
         // Unless it has tripped anew meanwhile.
         let settled = context.clock.now().as_millis();
-        let is_it = |state: &State| state.trip.as_ref().is_some_and(|now| now.at == trip.at);
-        let change = |state: &State| is_it(state).then(|| State { settled, ..State::default() });
+        let all = Mutex::new(trip.actors);
+        let change = |state: &State| {
+            let now = state.trip.as_ref().filter(|now| now.at == trip.at)?;
+            all.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&now.actors);
+            Some(State { settled, ..State::default() })
+        };
         context.operations.change_brake(Deed::BrakeUndone, caller, change).await?;
-        // What came while it was put back is not counted any more: it is put back, too.
+        // What came while it was put back is not counted any more: it is put back, too, also of who began only then.
+        let actors = all.into_inner().unwrap_or_else(PoisonError::into_inner);
         let until = context.store.log(tenant.home).await?.newest;
-        undo::run(context, caller, &Range { until, ..range }, dry_run, output).await?;
+        undo::run(context, caller, &Range { until, actors, ..range }, dry_run, output).await?;
     }
     let state = context.operations.brake_state(tenant.home).await?.value;
     output.row(&json!({"brake": name_of(tenant.settings.brake.as_ref(), &state, context.clock.now())})).await

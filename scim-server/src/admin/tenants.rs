@@ -263,6 +263,13 @@ pub(super) async fn set(
     if ["brake", "restore_window"].iter().any(|changed| names.contains(changed)) {
         note_brake(&tenant, output).await?;
     }
+    if names.contains(&"brake") && context.operations.is_tripped(tenant.home()).await? {
+        let note = format!(
+            "the brake has tripped, and goes on stopping as it did then: `scim-server brake show --tenant {}`, then `brake approve` or `brake undo`. What you have set counts after that",
+            tenant.name
+        );
+        output.row(&serde_json::json!({ "note": note })).await?;
+    }
     context.show_tenant(&tenant, output).await
 }
 

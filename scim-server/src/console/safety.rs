@@ -53,6 +53,7 @@ async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         ("Members taken out of groups", "/left"),
         ("Counted since event", "/since"),
         ("Events that wait", "/held_events"),
+        ("Afterwards", "/afterwards"),
     ] {
         if row.pointer(pointer).is_some() {
             facts = facts.with(name, row.cell(pointer));

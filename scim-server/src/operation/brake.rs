@@ -9,7 +9,7 @@ use crate::{
     caller::Caller,
     event::{Action, Deed, Event},
     store::{Commit, Expect, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
-    tenant::{Brake, Mode, Window, record},
+    tenant::{Brake, Mode, record},
 };
 
 /// The resource type that people are.
@@ -110,13 +110,12 @@ impl Operations {
         if let Some(protected) = &settings.protected {
             self.refuse_protected(context, protected, commit, loss).await?;
         }
-        let Some(brake) = &settings.brake else { return Ok(()) };
         if !loss.of_users(&commit.target) && loss.leave == 0 {
             return Ok(());
         }
         // It trips in a commit of its own, so that its event comes before what it holds.
         for _ in 0..ATTEMPTS {
-            if self.count(context, brake, commit, loss).await? {
+            if self.count(context, commit, loss).await? {
                 return Ok(());
             }
         }
@@ -124,24 +123,17 @@ impl Operations {
     }
 
     /// Counts what a write takes away. False if the brake has tripped over it: then the write is to be decided again.
-    async fn count(&self, context: &Context, brake: &Brake, commit: &mut Commit, loss: Loss) -> Result<bool, Error> {
+    async fn count(&self, context: &Context, commit: &mut Commit, loss: Loss) -> Result<bool, Error> {
         let tenant = context.caller.tenant();
         let (home, now, actor) = (tenant.home, self.clock.now(), context.caller.actor());
         let mut read = self.brake_state(home).await?;
+        if read.value.trip.is_some() {
+            return go_on(read, actor, commit).map(|()| true);
+        }
+        let Some(brake) = &tenant.settings.brake else { return Ok(true) };
         let before = read.value.clone();
         let state = &mut read.value;
         if state.approved_until(brake, now).is_some() {
-            return Ok(true);
-        }
-        if let Some(trip) = &mut state.trip {
-            if trip.held_after.is_none() || brake.mode == Mode::Refuse {
-                return Err(refused(&trip.reason));
-            }
-            if trip.actors.insert(actor.to_string()) {
-                read.put(commit)?;
-            } else {
-                read.require(commit);
-            }
             return Ok(true);
         }
         let newest = self.store.log(home).await?.newest;
@@ -226,42 +218,62 @@ impl Counting<'_> {
     /// Counts a user. Gives why the brake trips, if it does.
     fn user(&self, state: &mut State, gone: &mut Gone, loss: Loss, users: u64) -> Option<Trip> {
         let Self { actor, newest, now, brake } = *self;
-        for (counts, tally, last) in
-            [(loss.deactivates, &mut state.lost, &mut gone.lost), (loss.deletes, &mut state.deleted, &mut gone.deleted)]
-        {
+        let count = |counts: bool, tally: &mut Tally, last: &mut Option<i64>| {
+            tally.add(0, actor, newest, now, brake.window);
+            let before = tally.count();
             if counts {
                 tally.add_one(last, actor, newest, now, brake.window);
-            } else {
-                tally.add(0, actor, newest, now, brake.window);
             }
-        }
+            before
+        };
+        let lost = count(loss.deactivates, &mut state.lost, &mut gone.lost);
+        let deleted = count(loss.deletes, &mut state.deleted, &mut gone.deleted);
         let limit = brake.limit(users + state.deleted.count());
-        let over = [(&state.lost, "deactivated or deleted"), (&state.deleted, "deleted")];
-        let (tally, what) = over.into_iter().find(|(tally, _)| tally.count() > limit)?;
-        Some(self.trip(tally, "user(s)", what))
+        let all = [(&state.lost, lost, "user(s) deactivated or deleted"), (&state.deleted, deleted, "user(s) deleted")];
+        let (tally, before, what) = all.into_iter().find(|(tally, ..)| tally.count() > limit)?;
+        Some(self.trip(tally, before, limit, what))
     }
 
     /// Counts the members that leave a group.
     fn members(&self, gone: &mut Tally, loss: Loss, group: ResourceId) -> Option<Trip> {
-        let members = loss.members + gone.count();
+        gone.add(0, self.actor, self.newest, self.now, self.brake.window);
+        let before = gone.count();
         gone.add(loss.leave, self.actor, self.newest, self.now, self.brake.window);
-        let is_over = gone.count() > self.brake.limit(members);
-        is_over.then(|| self.trip(gone, "member(s)", &format!("taken out of the group {group}")))
+        let limit = self.brake.limit(loss.members + before);
+        let what = format!("member(s) taken out of the group {group}");
+        (gone.count() > limit).then(|| self.trip(gone, before, limit, &what))
     }
 
-    fn trip(&self, tally: &Tally, whom: &str, what: &str) -> Trip {
+    /// `before` is how many had gone before this write.
+    fn trip(&self, tally: &Tally, before: u64, limit: u64, what: &str) -> Trip {
+        let (mode, within) = (self.brake.mode, String::from(self.brake.window));
+        let (count, refused) = match mode {
+            Mode::Hold => (tally.count(), 0),
+            Mode::Refuse => (before, tally.count().saturating_sub(before)),
+        };
+        let refused = if refused > 0 { format!(", and {refused} more refused") } else { String::new() };
+        let reason = format!("{count} {what} within {within}{refused}: the limit is {limit}");
         Trip {
             at: self.now.as_millis(),
             since: tally.since().unwrap_or(self.newest),
-            held_after: (self.brake.mode == Mode::Hold).then_some(self.newest),
+            held_after: (mode == Mode::Hold).then_some(self.newest),
             actors: tally.actors().cloned().collect(),
-            reason: reason(tally.count(), whom, what, self.brake.window),
+            reason,
+            brake: Some(self.brake.clone()),
         }
     }
 }
 
-fn reason(count: u64, whom: &str, what: &str, window: Window) -> String {
-    format!("{count} {whom} {what} within {}", String::from(window))
+/// A write that takes something away while the brake has tripped, whatever the settings say by now: it is refused, or
+/// who does it is noted.
+fn go_on(mut read: Read<State>, actor: &str, commit: &mut Commit) -> Result<(), Error> {
+    let Some(trip) = &mut read.value.trip else { return Ok(()) };
+    match trip.mode() {
+        Mode::Refuse => return Err(refused(&trip.reason)),
+        Mode::Hold if trip.actors.insert(actor.to_owned()) => read.put(commit)?,
+        Mode::Hold => read.require(commit),
+    }
+    Ok(())
 }
 
 fn refused(reason: &str) -> Error {

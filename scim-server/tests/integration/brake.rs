@@ -1,5 +1,7 @@
 //! The brake on mass deprovisioning, and who is protected from it.
 
+mod tripped;
+
 use serde_json::{Value, json};
 
 use crate::server::{Client, Options, Response, TestServer, USER, on_postgres};

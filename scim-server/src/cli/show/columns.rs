@@ -118,6 +118,7 @@ const BRAKE: Columns = &[
     ("Counted since event", "/since"),
     ("Events held", "/held_events"),
     ("Approved until", "/approved_until"),
+    ("Afterwards", "/afterwards"),
 ];
 
 const CLIENT: Columns = &[

@@ -1,0 +1,132 @@
+//! A brake that has tripped stops as it did then until somebody decides, whatever the settings say meanwhile.
+
+use serde_json::{Value, json};
+
+use super::{count, deactivate, feed, people, show};
+use crate::server::{Client, Options, TestServer};
+
+/// Sets the brake, and gives what is said of it.
+#[track_caller]
+fn set(server: &TestServer, brake: &Value) -> String {
+    let file = server.scratch("set.json");
+    std::fs::write(&file, json!({"brake": brake}).to_string()).expect("the settings file");
+    let outcome = server.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy()]);
+    assert!(outcome.status.success(), "{outcome:?}");
+    String::from_utf8(outcome.stderr).expect("text")
+}
+
+fn decide(server: &TestServer, what: &str) -> Value {
+    server.run_json(&["brake", what, "--tenant", "test", "--json"])
+}
+
+/// Another token of the tenant.
+fn second(server: &TestServer) -> (Client, Value) {
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--name", "second", "--json"]);
+    (server.client().with_token(made["token"].as_str().expect("a token")), made["token_id"].clone())
+}
+
+#[tokio::test]
+async fn who_begins_only_when_the_brake_is_taken_out_is_put_back_too() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 2}})));
+    let client = server.client();
+    let users = people(&client, 8).await;
+    let group = client.group("Staff", &users).await;
+    for id in &users[..3] {
+        deactivate(&client, id).await.expect(200);
+    }
+    assert!(set(&server, &Value::Null).contains("goes on stopping"));
+    let (other, its_id) = second(&server);
+    for id in &users[3..5] {
+        other.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    let leave = json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", users[6])}]);
+    other.patch(&format!("/Groups/{group}"), &leave).await.expect(200);
+    let stands = show(&server);
+    assert_eq!((&stands["state"], &stands["mode"], &stands["users"]), (&json!("tripped"), &json!("hold"), &json!(2)));
+    assert_eq!(
+        (stands.get("afterwards"), &stands["deleted"], &stands["left"]),
+        (Some(&Value::Null), &json!(2), &json!(3))
+    );
+    assert!(stands["actors"].as_array().is_some_and(|all| all.len() == 2 && all.contains(&its_id)), "{stands}");
+    assert_eq!(count(&feed(&server).await.1, "scim.user.deleted"), 0);
+
+    let done = decide(&server, "undo");
+    assert_eq!((&done["refused"], &done["brake"]), (&json!([]), &json!("off")), "{done}");
+    for id in &users {
+        assert_ne!(client.get(&format!("/Users/{id}")).await.expect(200).json["active"], false);
+    }
+    assert_eq!(client.members(&group).await.len(), users.len());
+    // Nothing counts any more.
+    for id in &users {
+        other.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    assert_eq!(show(&server)["state"], "off");
+}
+
+#[tokio::test]
+async fn one_that_refuses_goes_on_refusing() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1, "mode": "refuse"}})));
+    let client = server.client();
+    let users = people(&client, 4).await;
+    deactivate(&client, &users[0]).await.expect(200);
+    deactivate(&client, &users[1]).await.expect(403);
+    for brake in [json!({"users": 5, "mode": "hold"}), Value::Null] {
+        set(&server, &brake);
+        deactivate(&client, &users[1]).await.expect(403);
+        client.delete(&format!("/Users/{}", users[0])).await.expect(403);
+        let stands = show(&server);
+        assert_eq!((&stands["mode"], &stands["users"]), (&json!("refuse"), &json!(1)), "{stands}");
+        let afterwards = stands.get("afterwards").expect("what counts then");
+        assert_eq!((&afterwards["users"], &afterwards["mode"]), (&brake["users"], &brake["mode"]), "{stands}");
+    }
+    let text = String::from_utf8(server.run(&["brake", "show", "--tenant", "test"]).stdout).expect("text");
+    assert!(text.contains("Afterwards"), "{text}");
+    assert_eq!(decide(&server, "approve")["state"], "off");
+    for id in &users {
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+}
+
+#[tokio::test]
+async fn one_that_holds_goes_on_holding() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}})));
+    let client = server.client();
+    let users = people(&client, 4).await;
+    for id in &users[..2] {
+        deactivate(&client, id).await.expect(200);
+    }
+    set(&server, &json!({"users": 1, "mode": "refuse"}));
+    deactivate(&client, &users[2]).await.expect(200);
+    let stands = show(&server);
+    assert_eq!((&stands["mode"], &stands["afterwards"]["mode"]), (&json!("hold"), &json!("refuse")), "{stands}");
+    let (_, told) = feed(&server).await;
+    assert_eq!(count(&told, "scim.user.deactivated"), 1);
+    assert_eq!(decide(&server, "undo")["brake"], "ready");
+    // From now on it is the other one.
+    deactivate(&client, &users[0]).await.expect(200);
+    deactivate(&client, &users[1]).await.expect(403);
+    let stands = show(&server);
+    assert_eq!((&stands["mode"], stands.get("afterwards")), (&json!("refuse"), None), "{stands}");
+}
+
+/// What was refused has not gone.
+#[tokio::test]
+async fn the_reason_counts_who_has_gone() {
+    for (mode, reason) in [
+        ("hold", "3 user(s) deactivated or deleted within 1h: the limit is 2"),
+        ("refuse", "2 user(s) deactivated or deleted within 1h, and 1 more refused: the limit is 2"),
+    ] {
+        let server = TestServer::with(Options::settings(json!({"brake": {"users": 2, "mode": mode}})));
+        let client = server.client();
+        for id in people(&client, 3).await {
+            deactivate(&client, &id).await;
+        }
+        assert_eq!(show(&server)["reason"], reason);
+    }
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 2, "mode": "refuse"}})));
+    let client = server.client();
+    let group = client.group("Staff", &people(&client, 3).await).await;
+    client.delete(&format!("/Groups/{group}")).await.expect(403);
+    let reason = format!("0 member(s) taken out of the group {group} within 1h, and 3 more refused: the limit is 2");
+    assert_eq!(show(&server)["reason"], reason);
+}

@@ -6,18 +6,20 @@
 mod memberships;
 mod namesake;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use scim_protocol::{Error, ErrorKind, Timestamp, message::Query, schema::ResourceType};
+use scim_protocol::{Error, ErrorKind, Resource, Timestamp, message::Query, schema::ResourceType};
 use serde_json::{Map, Value};
 
 pub(super) use self::{memberships::FormerGroups, namesake::Namesake};
-use super::{ATTEMPTS, Answer, Context, Operations, Outcome, told, view};
+use super::{
+    ATTEMPTS, Answer, Context, Operations, Outcome, disable, modify::stored_resource, source, stored_form::StoredForm,
+    told, view,
+};
 use crate::{
     deleted::{self, Deleted},
     event::{Action, Event, SERVER},
     index,
-    render::stored_document,
     store::{
         Body, Commit, Edge, Expect, IndexEntry, Record, ResourceId, ResourceKey, Start, StoreError, TypeName, Write,
     },
@@ -59,6 +61,17 @@ impl Restorable {
             Self::Held => true,
         }
     }
+}
+
+/// What a deleted resource returns as: made of its record, and of what that says.
+pub(super) type Decide<'a> = dyn Fn(&Record, &Resource) -> Result<Resource, Error> + Send + Sync + 'a;
+
+/// A deleted resource as it returns.
+pub(super) struct Returning {
+    pub body: Body,
+    /// Under which values it is found.
+    pub entries: BTreeSet<IndexEntry>,
+    document: Map<String, Value>,
 }
 
 impl Kept {
@@ -103,17 +116,28 @@ impl Operations {
     /// Restores a deleted resource as it was, and shows it. 404 when none with that id is kept; 409 when one of its
     /// unique values is another's meanwhile.
     pub async fn restore(&self, context: &Context, rt: &Arc<ResourceType>, id: &str) -> Result<Answer, Error> {
+        let (key, record) = self.restore_as(context, rt, id, &|_, kept| Ok(kept.clone())).await?;
+        let view = view(context, rt, &Query::default())?;
+        self.show(context, Outcome::Ok, &key, record, &view).await
+    }
+
+    /// Restores a deleted resource as `decide` makes it of what is kept.
+    pub(super) async fn restore_as(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        decide: &Decide<'_>,
+    ) -> Result<(ResourceKey, Record), Error> {
         let tenant = context.caller.tenant();
         for _ in 0..ATTEMPTS {
             let kept = self.kept(context, rt, id).await?;
-            let record = kept.deleted.record();
-            let document = stored_document(&record)?;
-            let mut commit = Commit::new(kept.key.clone(), return_event(context, &kept.key, &record, &document));
+            let Returning { body, entries, document } = self.returning(context, rt, &kept, decide)?;
+            let mut commit = Commit::new(kept.key.clone(), return_event(context, &kept.key, &body, &document));
             let name = TypeName::from(rt.name.as_str());
             commit.expect.extend(tenant.quota(rt).map(|quota| Expect::Fewer(tenant.home, name, quota)));
-            let entries = index::entries(&kept.key, &document, tenant.index_specs(&rt.name));
             let groups = self.former_groups(&kept).await?;
-            kept.returns(&mut commit, record.body.clone(), entries, &groups)?;
+            kept.returns(&mut commit, body.clone(), entries, &groups)?;
             for member in self.former_members(context, &kept).await? {
                 commit.writes.push(Write::Join(Edge { group: kept.key.clone(), member }));
             }
@@ -121,10 +145,12 @@ impl Operations {
                 Ok(committed) => {
                     let header =
                         committed.header.ok_or_else(|| Error::internal("a restored resource has no header"))?;
-                    let view = view(context, rt, &Query::default())?;
-                    return self.show(context, Outcome::Ok, &kept.key, Record { header, ..record }, &view).await;
+                    return Ok((kept.key, Record { header, body }));
                 }
-                Err(StoreError::Taken(entry)) => return Err(self.name_taken(&kept, entry).await),
+                Err(StoreError::Taken(entry)) => {
+                    let owner = self.store.lookup(&entry.key).await?;
+                    return Err(name_taken(&kept, entry, owner));
+                }
                 Err(StoreError::Conflict(_) | StoreError::Missing(_)) => tokio::time::sleep(SWEEP).await,
                 Err(error) => return Err(error.into()),
             }
@@ -133,6 +159,30 @@ impl Operations {
             ErrorKind::Unavailable(5),
             format!("The {} is not restored: what it left in its groups is still being removed. Try again.", rt.name),
         ))
+    }
+
+    /// What is stored of a deleted resource that returns. Whoever is disabled stays so.
+    pub(super) fn returning(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        kept: &Kept,
+        decide: &Decide<'_>,
+    ) -> Result<Returning, Error> {
+        let record = kept.deleted.record();
+        let was = stored_resource(&record)?;
+        let resource = decide(&record, &was)?;
+        let specs = context.caller.tenant().index_specs(&rt.name);
+        let document = resource.document().clone();
+        if resource == was {
+            let entries = index::entries(&kept.key, &document, specs);
+            return Ok(Returning { body: record.body, entries, document });
+        }
+        let aside = disable::provider_active(&record)?.map(|active| disable::as_provided(&resource, &active));
+        let StoredForm { mut body, entries } = StoredForm::new(&kept.key, &resource, rt, specs)?;
+        disable::keep(&mut body, aside.as_ref())?;
+        source::stamp(&mut body, Some(&record), &context.caller, self.clock.now())?;
+        Ok(Returning { body, entries, document })
     }
 
     /// Removes for good what is kept of a deleted resource. 404 when nothing is.
@@ -229,29 +279,30 @@ impl Operations {
         let kept = self.kept_of(key).await?.ok_or_else(missing)?;
         if self.restorable(context.caller.tenant()).await?.has(&kept) { Ok(kept) } else { Err(missing()) }
     }
+}
 
-    pub(super) async fn name_taken(&self, kept: &Kept, entry: IndexEntry) -> Error {
-        let (name, attribute) = (kept.key.resource_type.as_str(), &entry.key.attribute);
-        let other = match self.store.lookup(&entry.key).await {
-            Ok(Some(id)) => format!("the {name} {id}"),
-            _ => format!("another {name}"),
-        };
-        Error::new(
-            ErrorKind::Uniqueness,
-            format!(
-                "The {name} {id} is not restored: its {attribute} is now that of {other}. Rename or delete that one, and try again.",
-                id = kept.key.id
-            ),
-        )
-        .with_source(StoreError::Taken(entry))
-    }
+/// That a deleted resource cannot return, because another has one of its unique values.
+pub(super) fn name_taken(kept: &Kept, entry: IndexEntry, owner: Option<ResourceId>) -> Error {
+    let (name, attribute) = (kept.key.resource_type.as_str(), &entry.key.attribute);
+    let other = match owner {
+        Some(id) => format!("the {name} {id}"),
+        None => format!("another {name}"),
+    };
+    Error::new(
+        ErrorKind::Uniqueness,
+        format!(
+            "The {name} {id} is not restored: its {attribute} is now that of {other}. Rename or delete that one, and try again.",
+            id = kept.key.id
+        ),
+    )
+    .with_source(StoreError::Taken(entry))
 }
 
 /// The event of a return: for whoever keeps a copy it is a creation.
-fn return_event(context: &Context, key: &ResourceKey, record: &Record, document: &Map<String, Value>) -> Event {
+fn return_event(context: &Context, key: &ResourceKey, body: &Body, document: &Map<String, Value>) -> Event {
     let event = context.event(Action::Create, key, document.keys().cloned().collect());
     let tells = context.caller.tenant().settings.tells_values();
-    let values = if tells { told::whole(&record.body) } else { None };
+    let values = if tells { told::whole(body) } else { None };
     Event { external_id: told::external_id(document), values, restored: true, ..event }
 }
 

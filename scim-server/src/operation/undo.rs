@@ -4,6 +4,7 @@
 //! there; where somebody else has changed the same thing since, it is refused, so that nobody's work is lost. What is
 //! as it was before is passed over. So an undo that was interrupted is completed by another one of the same range.
 
+mod existence;
 mod history;
 mod moves;
 mod outcome;
@@ -18,7 +19,7 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use scim_protocol::{Error, ErrorKind, Resource, message::Query, schema::ResourceType};
+use scim_protocol::{Error, Resource, message::Query, schema::ResourceType};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -29,11 +30,11 @@ use self::{
     history::{ACTIVE, History},
     outcome::Outcome,
     rehearsal::Rehearsal,
-    ring::{Wait, Waiting},
-    values::{PutBack, Steps, since},
+    ring::{Row, Wait, Waiting},
+    values::{PutBack, Steps},
 };
 use super::{
-    Asked, Condition, Context, Operations, Preconditions,
+    Asked, Context, Operations, Preconditions,
     disable::{self, Switch},
     mapped::Applied,
     modify::{Change, stored_resource},
@@ -48,8 +49,6 @@ use crate::{
 
 /// How many resources are worked on at a time: their commits become durable together.
 const TOGETHER: usize = 256;
-/// How many events are read at a time.
-const PAGE: usize = 1000;
 /// How many members are moved by one commit.
 const MOVES: usize = 1000;
 
@@ -154,6 +153,11 @@ impl Phase {
         matches!(self, Self::Restore | Self::RestoreGroup)
     }
 
+    /// Whether a resource gets the name that it had before.
+    fn gives_names(self) -> bool {
+        self.restores() || self == Self::PutBack
+    }
+
     /// How many resources are worked on at a time.
     fn together(self) -> usize {
         if matches!(self, Self::RemoveGroup | Self::RestoreGroup) { 1 } else { TOGETHER }
@@ -172,25 +176,42 @@ impl Undo<'_> {
             let before = left.len();
             let waiting;
             (left, waiting) = self.round(left).await?;
-            let (places, is_broken) = self.places(&waiting).await?;
+            let Row { places, is_broken, in_vain } = self.row(&left, &waiting).await?;
             if left.len() == before && !is_broken {
-                break;
+                // Who waits for them may then have its turn.
+                let is_lost = |(.., ((_, id), _)): &Todo<'_>| in_vain.is_empty() || in_vain.contains(id);
+                let lost: Vec<_>;
+                (lost, left) = left.into_iter().partition(is_lost);
+                left.extend(self.give_up(lost, in_vain.is_empty()).await?);
             }
             for (_, place, ((_, id), _)) in &mut left {
                 *place = places.get(id).copied().unwrap_or_default();
             }
             left.sort_by_key(|(_, place, _)| *place);
         }
-        self.awaited.clear();
-        for (phase, _, (subject, history)) in left {
+        Ok(())
+    }
+
+    /// Does what can be done of those that wait in vain, and tells what cannot. Gives who still waits for a member, unless
+    /// these are the last.
+    async fn give_up<'h>(&mut self, lost: Vec<Todo<'h>>, are_last: bool) -> Result<Vec<Todo<'h>>, Error> {
+        let mut left = Vec::new();
+        for (.., ((_, id), _)) in &lost {
+            self.awaited.remove(id);
+        }
+        for todo @ (phase, _, (subject, history)) in lost {
             let mut result = self.one(phase, &subject.0, subject.1, history).await?;
             // Everything but the name is put back.
-            while phase == Phase::PutBack && self.gives_up_name(subject.1, history, &result).await? {
+            while phase.gives_names() && self.gives_up_name(subject.1, history, &result).await? {
                 result = self.one(phase, &subject.0, subject.1, history).await?;
             }
-            self.tell(phase, subject, history, result).await?;
+            if result.waits && result.taken.is_none() && !are_last {
+                left.push(todo);
+            } else {
+                self.tell(phase, subject, history, result).await?;
+            }
         }
-        Ok(())
+        Ok(left)
     }
 
     /// Works on many resources at once. Gives those that wait for others, and which of them wait for a name.
@@ -263,73 +284,6 @@ impl Undo<'_> {
         Context { pace: Pace::new(&self.operations.lanes, tenant), ..self.context.clone() }
     }
 
-    /// Deletes what was made.
-    async fn remove(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: ResourceId,
-        history: &History,
-    ) -> Result<Outcome, Error> {
-        let key = context.key(rt, id);
-        let Some(record) = self.operations.store.get(&key).await? else { return Ok(Outcome::default()) };
-        let version = record.header.version;
-        if let Some(other) = &history.other {
-            return Ok(Outcome::refused(DELETED, since(other)));
-        }
-        for (group, (kind, other)) in &history.put_into {
-            let group = ResourceKey { tenant: key.tenant, resource_type: kind.clone(), id: *group };
-            if self.is_member(context, &group, id).await? {
-                let reason =
-                    format!("event {} by {} has put it into the group {} since", other.sequence, other.actor, group.id);
-                return Ok(Outcome::refused(DELETED, reason));
-            }
-        }
-        // A member of it was removed before.
-        if version != history.version && !self.is_only_ours(context, id).await? {
-            return Ok(Outcome::refused(DELETED, CHANGED.to_owned()));
-        }
-        let groups = self.operations.store.groups_of(key.tenant, &[id]).await?.pop().unwrap_or_default();
-        if self.dry_run {
-            self.rehearse_removal(context, &key, &record).await?;
-        } else {
-            let condition = Preconditions::of(Condition::Tags(vec![version.to_string()]));
-            match self.operations.delete(context, rt, &id.to_string(), &condition).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Outcome::default()),
-                Err(error) => return Outcome::or_failure(DELETED, error),
-                Ok(_) => {}
-            }
-        }
-        let left = Some(groups.into_iter().map(|group| group.id).collect());
-        Ok(Outcome { left, ..Outcome::done(DELETED) })
-    }
-
-    /// Restores what was deleted.
-    async fn restore(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: ResourceId,
-        history: &History,
-    ) -> Result<Outcome, Error> {
-        if self.version(context, rt, id).await?.is_some() {
-            return Ok(Outcome::default());
-        }
-        if let Some(other) = history.existence.as_ref().and_then(|step| step.other.as_ref()) {
-            return Ok(Outcome::refused(RESTORED, since(other)));
-        }
-        let id = id.to_string();
-        let restored = if self.dry_run {
-            self.rehearse_restore(context, rt, &id).await
-        } else {
-            self.operations.restore(context, rt, &id).await.map(drop)
-        };
-        match restored {
-            Ok(()) => Ok(Outcome::done(RESTORED)),
-            Err(error) => Outcome::or_failure(RESTORED, error),
-        }
-    }
-
     /// Puts back values and members of what is there.
     async fn put_back(
         &self,
@@ -344,18 +298,14 @@ impl Undo<'_> {
         }
         let untold = history.untold.iter().map(|path| (path.clone(), UNTOLD.to_owned()));
         result.refused.extend(untold);
-        let Some((key, record)) = self.find(context, rt, id).await? else {
+        let Some((key, record)) = self.find(context, rt, id, history).await? else {
             return Ok(result.of_who_is_not_there(history));
         };
         let moves = self.moves(context, (&key, &record), history, &mut result).await?;
         if result.waits {
             return Ok(result);
         }
-        let mut steps = unlocked(&record, &history.values, &mut result)?;
-        for (path, reason) in self.given_up.get(&id).into_iter().flatten() {
-            steps.to_mut().remove(path);
-            result.refused.push((path.clone(), reason.clone()));
-        }
+        let steps = self.steps(&record, id, history, &mut result)?;
         // What is decided when the commit is.
         let decided = Mutex::new(PutBack::default());
         let decide = |now: &Resource| {
@@ -387,12 +337,29 @@ impl Undo<'_> {
         Ok(result)
     }
 
+    /// The values to be put back. Refuses those that it gives up.
+    fn steps<'h>(
+        &self,
+        record: &Record,
+        id: ResourceId,
+        history: &'h History,
+        result: &mut Outcome,
+    ) -> Result<Cow<'h, Steps>, Error> {
+        let mut steps = unlocked(record, &history.values, result)?;
+        for (path, reason) in self.given_up.get(&id).into_iter().flatten() {
+            steps.to_mut().remove(path);
+            result.refused.push((path.clone(), reason.clone()));
+        }
+        Ok(steps)
+    }
+
     /// The resource whose values are to be put back; in a dry run also one that would be restored.
     async fn find(
         &self,
         context: &Context,
         rt: &Arc<ResourceType>,
         id: ResourceId,
+        history: &History,
     ) -> Result<Option<(ResourceKey, Record)>, Error> {
         let key = context.key(rt, id);
         if let Some(record) = self.operations.store.get(&key).await? {
@@ -402,7 +369,11 @@ impl Undo<'_> {
             return Ok(None);
         }
         let kept = self.operations.kept(context, rt, &id.to_string()).await?;
-        Ok(Some((key, kept.deleted.record())))
+        let decide = |record: &Record, was: &Resource| {
+            self.as_before(context, (rt, id), history, record, was).map(|(resource, _)| resource)
+        };
+        let body = self.operations.returning(context, rt, &kept, &decide)?.body;
+        Ok(Some((key, Record { body, ..kept.deleted.record() })))
     }
 
     async fn commit(
@@ -438,25 +409,6 @@ impl Undo<'_> {
         }
         Ok(())
     }
-
-    /// Whether nobody but this undo has changed a resource since it began.
-    async fn is_only_ours(&self, context: &Context, id: ResourceId) -> Result<bool, Error> {
-        let ours = context.request.map(|id| id.to_string());
-        let mut after = self.begun;
-        loop {
-            let events = self.operations.store.events(context.caller.tenant().home, after, PAGE).await?;
-            let Some(last) = events.last() else { return Ok(true) };
-            after = last.sequence;
-            if events.iter().any(|event| event.target == id && Some(&event.request) != ours.as_ref()) {
-                return Ok(false);
-            }
-        }
-    }
-
-    async fn version(&self, context: &Context, rt: &ResourceType, id: ResourceId) -> Result<Option<u64>, Error> {
-        let record = self.operations.store.get(&context.key(rt, id)).await?;
-        Ok(record.map(|record| record.header.version))
-    }
 }
 
 /// The values to be put back: of a user whom an administrator has disabled all but `active`, which is refused unless it is
@@ -477,7 +429,4 @@ fn unlocked<'h>(record: &Record, steps: &'h Steps, result: &mut Outcome) -> Resu
     Ok(Cow::Owned(steps))
 }
 
-const DELETED: &str = "deleted";
-const RESTORED: &str = "restored";
-const CHANGED: &str = "it has changed since";
 const UNTOLD: &str = "the events do not hold its value";

@@ -3,6 +3,7 @@
 mod histories;
 mod killed;
 mod model;
+mod names;
 mod preview;
 mod property;
 mod returned;

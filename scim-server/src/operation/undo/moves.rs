@@ -35,7 +35,8 @@ impl Undo<'_> {
         let there = self.members_among(group, record.header.members, &ids).await?;
         for (member, step) in steps {
             context.pace.step(1).await?;
-            result.waits |= step.before && self.awaited.contains(&member);
+            // With it may return a membership, also one that was not there before.
+            result.waits |= self.awaited.contains(&member);
             let is_member = match self.rehearsed(context, group, member).await? {
                 Some(is_member) => is_member,
                 None => there.contains(&member),

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{Context, Undo};
 use crate::{
     index,
+    operation::restore::{Decide, name_taken},
     render::stored_document,
     store::{IndexEntry, IndexKey, Record, ResourceId, ResourceKey, Store, StoreError, TypeName},
 };
@@ -80,16 +81,18 @@ impl Undo<'_> {
         context: &Context,
         rt: &Arc<ResourceType>,
         id: &str,
+        decide: &Decide<'_>,
     ) -> Result<(), Error> {
         let kept = self.operations.kept(context, rt, id).await?;
         let members = self.operations.kept_members(context, &kept).await?;
         self.rehearse_number(context, rt).await?;
-        let document = stored_document(&kept.deleted.record())?;
-        let (store, entries) = (&*self.operations.store, entries_of(context, &kept.key, &document));
+        let store = &*self.operations.store;
+        let entries = self.operations.returning(context, rt, &kept, decide)?.entries;
         match self.rehearsal.change(store, kept.key.id, &BTreeSet::new(), &entries).await {
             Err(StoreError::Taken(entry)) => {
                 self.count(&kept.key.resource_type, -1);
-                return Err(self.operations.name_taken(&kept, entry).await);
+                let owner = self.rehearsal.owner(store, &entry.key).await?;
+                return Err(name_taken(&kept, entry, owner));
             }
             done => done?,
         }

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use scim_protocol::{Error, Resource, schema::ResourceType};
 use serde_json::Value;
 
-use super::{History, Outcome, Subject, TOGETHER, Undo, values::temporary};
+use super::{History, Outcome, Subject, TOGETHER, Todo, Undo, values::temporary};
 use crate::{
     index,
     operation::modify::stored_resource,
@@ -27,15 +27,30 @@ pub(super) struct Wait {
     pub entry: IndexEntry,
 }
 
+/// Those who wait, in order.
+pub(super) struct Row {
+    /// How many stand before each.
+    pub places: BTreeMap<ResourceId, usize>,
+    /// Whether rings were broken.
+    pub is_broken: bool,
+    /// Those who wait for a name of somebody who keeps it.
+    pub in_vain: BTreeSet<ResourceId>,
+}
+
 /// For each of those who wait, who has its name, if that one waits as well.
 type Owners = BTreeMap<ResourceId, ResourceId>;
 
 impl Undo<'_> {
-    /// How many stand before each of those who wait, and whether rings were broken: one of each has now a name of its own.
-    pub(super) async fn places(&self, waiting: &Waiting) -> Result<(BTreeMap<ResourceId, usize>, bool), Error> {
-        let mut owners = Owners::new();
+    /// In what order those who wait can have their names. Breaks rings: one of each has a name of its own then. `left` are
+    /// all that wait, also for something else.
+    pub(super) async fn row(&self, left: &[Todo<'_>], waiting: &Waiting) -> Result<Row, Error> {
+        let left: BTreeSet<_> = left.iter().map(|(.., ((_, id), _))| *id).collect();
+        let (mut owners, mut in_vain) = (Owners::new(), BTreeSet::new());
         for (id, wait) in waiting {
             let owner = self.rehearsal.owner(&*self.operations.store, &wait.entry.key).await?;
+            if !owner.is_some_and(|owner| left.contains(&owner)) {
+                in_vain.insert(*id);
+            }
             owners.extend(owner.filter(|owner| waiting.contains_key(owner)).map(|owner| (*id, owner)));
         }
         let mut is_broken = false;
@@ -51,7 +66,7 @@ impl Undo<'_> {
                 owners.remove(waits);
             }
         }
-        Ok((places(&owners), is_broken))
+        Ok(Row { places: places(&owners), is_broken, in_vain })
     }
 
     /// Gives up the name that another has and keeps, so that the rest can be put back. False if that is not in the way.

@@ -26,7 +26,7 @@ pub(super) fn as_rehearsed(server: &TestServer, args: &[&str]) -> Value {
 
 /// The changes of the only piece about a resource.
 #[track_caller]
-fn changes(done: &Value, id: &str) -> Value {
+pub(super) fn changes(done: &Value, id: &str) -> Value {
     let pieces: Vec<_> = done["undone"].as_array().expect("a list").iter().filter(|one| one["id"] == id).collect();
     assert_eq!(pieces.len(), 1, "{done}");
     pieces[0]["changes"].clone()

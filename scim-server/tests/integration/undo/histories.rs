@@ -1,4 +1,6 @@
 //! The law of undo: whatever happens after an event, an undo of all that gives the state of that event.
+//!
+//! `UNDO_HISTORIES` is how many histories are played.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::{newest, preview::as_rehearsed, undo};
 use crate::server::{Client, ENTERPRISE, GROUP, TestServer, USER};
+
+/// How many histories are played.
+const HISTORIES: u64 = 12;
 
 /// What readers see, by id.
 async fn state(client: &Client) -> BTreeMap<String, Value> {
@@ -41,24 +46,39 @@ fn user(random: &mut StdRng) -> Value {
     user
 }
 
+fn team(random: &mut StdRng, members: &[String]) -> Value {
+    let number = random.random_range(0..4);
+    let members: Vec<_> = members.iter().filter(|_| random.random_bool(0.3)).map(|id| json!({"value": id})).collect();
+    json!({"schemas": [GROUP], "displayName": format!("group{number}"), "externalId": format!("g-{number}"),
+        "members": members})
+}
+
+/// A name that another may have, or may have had.
+fn name(random: &mut StdRng) -> String {
+    if random.random_bool(0.8) {
+        format!("user{}", random.random_range(0..8))
+    } else {
+        format!("renamed{}", random.random::<u32>())
+    }
+}
+
 /// One write; what it answers is not of interest, a name may be taken.
 async fn step(client: &Client, random: &mut StdRng) {
     let now = state(client).await;
     let (users, groups) = (ids(&now, USER), ids(&now, GROUP));
     let (Some(person), Some(group)) = (users.choose(random), groups.choose(random)) else {
         client.post("/Users", &user(random)).await;
-        let name = format!("group{}", random.random_range(0..3));
-        client.post("/Groups", &json!({"schemas": [GROUP], "displayName": name})).await;
+        client.post("/Groups", &team(random, &users)).await;
         return;
     };
     let (person_path, group_path) = (format!("/Users/{person}"), format!("/Groups/{group}"));
     let number = random.random_range(0..8);
-    let operations = match random.random_range(0..12) {
+    let operations = match random.random_range(0..18) {
         0 => json!([{"op": "replace", "path": "active", "value": number % 2 == 0}]),
         1 => json!([{"op": "add", "path": "title", "value": format!("t{number}")}]),
         2 => json!([{"op": "remove", "path": "title"}]),
         3 => json!([{"op": "add", "path": "name.givenName", "value": format!("n{number}")}]),
-        4 => json!([{"op": "replace", "path": "userName", "value": format!("renamed{}", random.random::<u32>())}]),
+        4 | 12 | 13 => json!([{"op": "replace", "path": "userName", "value": name(random)}]),
         5 => json!([{"op": "add", "path": format!("{ENTERPRISE}:department"), "value": format!("d{number}")}]),
         6 => {
             client.put(&person_path, &user(random)).await;
@@ -74,6 +94,15 @@ async fn step(client: &Client, random: &mut StdRng) {
         }
         9 => {
             client.delete(&group_path).await;
+            return;
+        }
+        14 | 15 => {
+            client.post("/Groups", &team(random, &users)).await;
+            return;
+        }
+        16 => {
+            let name = format!("group{}", random.random_range(0..4));
+            client.patch(&group_path, &json!([{"op": "replace", "path": "displayName", "value": name}])).await;
             return;
         }
         10 => {
@@ -93,7 +122,8 @@ async fn step(client: &Client, random: &mut StdRng) {
 async fn whatever_happened_an_undo_gives_the_state_from_before() {
     let server = TestServer::start();
     let client = server.client();
-    for seed in 0..12 {
+    let histories = std::env::var("UNDO_HISTORIES").map_or(HISTORIES, |text| text.parse().expect("a number"));
+    for seed in 0..histories {
         let mut random = StdRng::seed_from_u64(seed);
         for _ in 0..12 {
             step(&client, &mut random).await;

@@ -49,6 +49,10 @@ pub(super) struct Model {
     pub limit: usize,
     /// Whether it refuses, and does not hold.
     pub refuses: bool,
+    /// Whether it is taken out of the settings. What has tripped stays so.
+    pub is_out: bool,
+    /// Who was deactivated or deleted meanwhile, and is not counted.
+    uncounted: BTreeSet<String>,
     made: usize,
 }
 
@@ -56,7 +60,8 @@ impl Model {
     /// Nobody is there. `refuses` is how the brake stops.
     pub fn new(refuses: bool) -> Self {
         let (now, users, groups, lost, deleted, left) = Default::default();
-        Self { now, users, groups, lost, deleted, left, tripped: None, limit: LIMIT, refuses, made: 0 }
+        let (tripped, is_out, uncounted, made) = Default::default();
+        Self { now, users, groups, lost, deleted, left, tripped, limit: LIMIT, refuses, is_out, uncounted, made }
     }
 }
 
@@ -94,6 +99,10 @@ impl Model {
         if self.tripped.is_some() {
             return !(self.refuses && is_loss);
         }
+        if self.is_out {
+            self.uncounted.extend(user.map(|(id, ..)| id.to_owned()));
+            return true;
+        }
         let (now, limit) = (self.now.clone(), self.limit);
         let over = |tally: &mut Tally, who: Option<&str>, leaves: usize| {
             let before = tally.before.get_or_insert(now.clone()).clone();
@@ -125,13 +134,13 @@ impl Model {
     /// The users of whom something is counted.
     pub fn counted(&self) -> BTreeSet<String> {
         let before = self.tripped.iter().flat_map(|before| before.users.keys());
-        let counted = self.lost.who.iter().chain(&self.deleted.who);
+        let counted = self.lost.who.iter().chain(&self.deleted.who).chain(&self.uncounted);
         before.chain(counted).cloned().collect()
     }
 
     /// Lets everything go on, and counts anew by another limit.
     pub fn approve(&mut self) {
-        (self.lost, self.deleted, self.left, self.tripped) = Default::default();
+        (self.lost, self.deleted, self.left, self.tripped, self.uncounted) = Default::default();
         self.limit = if self.limit == LIMIT { LIMIT + 1 } else { LIMIT };
     }
 
@@ -189,7 +198,7 @@ impl Model {
             let there = members.into_iter().filter(|member| self.now.users.contains_key(member)).collect::<Vec<_>>();
             self.now.groups.entry(group).or_default().extend(there);
         }
-        (self.lost, self.deleted, self.left) = (Tally::default(), Tally::default(), BTreeMap::new());
+        (self.lost, self.deleted, self.left, self.uncounted) = Default::default();
     }
 }
 

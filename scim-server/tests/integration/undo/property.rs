@@ -37,11 +37,17 @@ enum Step {
     Leave(u8, u8),
     Restore(u8),
     RestoreGroup(u8),
+    /// A POST of a group that was deleted, with one member or none.
+    PostGroupAgain(u8, u8),
     Disable(u8),
     Enable(u8),
     /// And the brake is set anew, so that it counts.
     Approve,
     Undo,
+    /// The brake is taken out of the settings, or put in.
+    Brake(bool),
+    /// Whether it is another token that takes away while the brake holds.
+    Other(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -59,10 +65,13 @@ fn step() -> impl Strategy<Value = Step> {
         3 => two().prop_map(|(who, group)| Step::Leave(who, group)),
         2 => one().prop_map(Step::Restore),
         1 => one().prop_map(Step::RestoreGroup),
+        2 => two().prop_map(|(group, who)| Step::PostGroupAgain(group, who)),
         2 => one().prop_map(Step::Disable),
         2 => one().prop_map(Step::Enable),
         1 => Just(Step::Approve),
         1 => Just(Step::Undo),
+        1 => any::<bool>().prop_map(Step::Brake),
+        1 => any::<bool>().prop_map(Step::Other),
     ]
 }
 
@@ -76,6 +85,10 @@ fn chosen<T: Clone>(among: impl IntoIterator<Item = T>, number: u8) -> Option<T>
 struct World<'a> {
     server: &'a TestServer,
     client: Client,
+    /// With another token.
+    other: Client,
+    /// Whether that one takes away while the brake holds: then it is one of those who did it.
+    is_other: bool,
     tenant: String,
     mode: &'static str,
     model: Model,
@@ -85,6 +98,8 @@ struct World<'a> {
     by_hand: BTreeSet<String>,
     /// Who is inactive since a lock has ended, and by nobody's loss.
     quiet: BTreeSet<String>,
+    /// The names of groups, of the deleted ones, too.
+    names: BTreeMap<String, String>,
     made: usize,
 }
 
@@ -95,16 +110,29 @@ impl<'a> World<'a> {
         let file = server.scratch("tenant.json");
         std::fs::write(&file, settings(mode, model.limit).to_string()).expect("the settings");
         let made = server.run_json(&["tenant", "create", &tenant, "--settings", &file.to_string_lossy(), "--json"]);
-        let token = server.run_json(&["token", "create", "--tenant", &tenant, "--json"]);
+        let token = |name: &str| server.run_json(&["token", "create", "--tenant", &tenant, "--name", name, "--json"]);
+        let (first, second) = (token("first"), token("second"));
         let text = |value: &Value, name: &str| value[name].as_str().expect("a text").to_owned();
         let base = format!("{}/{}/scim/v2", server.origin(), text(&made, "tenant_id"));
-        let client = Client::new(&base, &text(&token, "token"));
-        let (locked, by_hand, quiet) = Default::default();
-        Self { server, client, tenant, mode, model, locked, by_hand, quiet, made: 0 }
+        let [client, other] = [first, second].map(|token| Client::new(&base, &text(&token, "token")));
+        let (is_other, locked, by_hand, quiet, names, made) = Default::default();
+        Self { server, client, other, is_other, tenant, mode, model, locked, by_hand, quiet, names, made }
     }
 
     fn command(&self, args: &[&str]) -> Value {
         self.server.run_json(&[args, &["--tenant", &self.tenant, "--json"]].concat())
+    }
+
+    /// Who takes something away.
+    fn taker(&self) -> &Client {
+        let holds = self.model.tripped.is_some() && !self.model.refuses;
+        if holds && self.is_other { &self.other } else { &self.client }
+    }
+
+    fn set(&self, settings: &Value) {
+        let file = self.server.scratch("brake.json");
+        std::fs::write(&file, settings.to_string()).expect("the settings");
+        self.server.run_json(&["tenant", "set", &self.tenant, "--settings", &file.to_string_lossy(), "--json"]);
     }
 
     fn user(&self, number: u8) -> Option<String> {
@@ -142,10 +170,16 @@ impl<'a> World<'a> {
                 self.command(&["group", "restore", &id]);
                 self.model.restore_group(&id);
             }
+            Step::PostGroupAgain(group, who) => self.post_group_again(group, who).await,
             Step::Disable(number) => self.disable(number),
             Step::Enable(number) => self.enable(number),
             Step::Approve => self.approve(),
             Step::Undo => self.undo(),
+            Step::Brake(is_in) => {
+                self.set(&if is_in { settings(self.mode, self.model.limit) } else { json!({"brake": null}) });
+                self.model.is_out = !is_in;
+            }
+            Step::Other(is_other) => self.is_other = is_other,
         }
     }
 
@@ -171,9 +205,19 @@ impl<'a> World<'a> {
 
     async fn make_group(&mut self) {
         self.made += 1;
-        let body = json!({"schemas": [GROUP], "displayName": format!("group{}", self.made)});
-        let id = self.client.post("/Groups", &body).await.expect(201).id();
-        self.model.now.groups.insert(id, BTreeSet::new());
+        let name = format!("group{}", self.made);
+        let id = self.client.post("/Groups", &group(&name, &[])).await.expect(201).id();
+        self.model.now.groups.insert(id.clone(), BTreeSet::new());
+        self.names.insert(id, name);
+    }
+
+    async fn post_group_again(&mut self, number: u8, who: u8) {
+        let Some(id) = chosen(self.model.groups.keys().cloned().collect::<Vec<_>>(), number) else { return };
+        let members: Vec<_> = self.user(who).filter(|_| who.is_multiple_of(2)).into_iter().collect();
+        let answer = self.client.post("/Groups", &group(&self.names[&id], &members)).await.expect(201);
+        assert_eq!(answer.id(), id);
+        self.model.groups.remove(&id);
+        self.model.now.groups.insert(id, members.into_iter().collect());
     }
 
     async fn post_again(&mut self, number: u8) {
@@ -200,7 +244,9 @@ impl<'a> World<'a> {
         let Some(id) = self.user(number) else { return };
         let operations = json!([{"op": "replace", "path": "active", "value": on}]);
         let is_active = self.model.now.users[&id].active;
-        let answer = self.client.patch(&format!("/Users/{id}"), &operations).await;
+        let takes = is_active && !on && !self.locked.contains_key(&id);
+        let client = if takes { self.taker() } else { &self.client };
+        let answer = client.patch(&format!("/Users/{id}"), &operations).await;
         if let Some(active) = self.locked.get_mut(&id) {
             answer.expect(200);
             let is_new = std::mem::replace(active, on) != on;
@@ -237,7 +283,7 @@ impl<'a> World<'a> {
 
     async fn delete(&mut self, number: u8) {
         let Some(id) = self.user(number) else { return };
-        let answer = self.client.delete(&format!("/Users/{id}")).await;
+        let answer = self.taker().delete(&format!("/Users/{id}")).await;
         let is_active = self.model.now.users[&id].active;
         if self.model.count(Some((&id, is_active, true)), None) {
             answer.expect(204);
@@ -250,7 +296,8 @@ impl<'a> World<'a> {
     async fn delete_group(&mut self, number: u8) {
         let Some(id) = self.group(number) else { return };
         let members = self.model.now.groups[&id].clone();
-        let answer = self.client.delete(&format!("/Groups/{id}")).await;
+        let client = if members.is_empty() { &self.client } else { self.taker() };
+        let answer = client.delete(&format!("/Groups/{id}")).await;
         if self.model.count(None, Some((&id, members.len()))) {
             answer.expect(204);
             self.model.now.groups.remove(&id);
@@ -271,7 +318,7 @@ impl<'a> World<'a> {
         let Some(group) = self.group(group) else { return };
         let Some(user) = chosen(self.model.now.groups[&group].clone(), who) else { return };
         let leave = json!([{"op": "remove", "path": format!("members[value eq \"{user}\"]")}]);
-        let answer = self.client.patch(&format!("/Groups/{group}"), &leave).await;
+        let answer = self.taker().patch(&format!("/Groups/{group}"), &leave).await;
         if self.model.count(None, Some((&group, 1))) {
             answer.expect(200);
             self.model.now.groups.get_mut(&group).expect("a group").remove(&user);
@@ -306,13 +353,12 @@ impl<'a> World<'a> {
         if self.model.tripped.is_none() {
             return;
         }
-        assert_eq!(self.command(&["brake", "approve"])["state"], "approved");
+        let expect = if self.model.is_out { "off" } else { "approved" };
+        assert_eq!(self.command(&["brake", "approve"])["state"], expect);
         self.model.approve();
         // One that was changed counts at once.
-        let file = self.server.scratch("brake.json");
-        let changed = settings(self.mode, self.model.limit);
-        std::fs::write(&file, changed.to_string()).expect("the settings");
-        self.server.run_json(&["tenant", "set", &self.tenant, "--settings", &file.to_string_lossy(), "--json"]);
+        self.set(&settings(self.mode, self.model.limit));
+        self.model.is_out = false;
     }
 
     fn undo(&mut self) {
@@ -330,12 +376,18 @@ impl<'a> World<'a> {
     async fn agrees(&self) {
         let stands = self.command(&["brake", "show"]);
         assert_eq!(stands["state"] == "tripped", self.model.tripped.is_some(), "{stands}");
+        assert!(self.model.tripped.is_none() || stands["mode"] == self.mode, "{stands}");
         assert_eq!(State::read(&self.client).await, self.model.now);
     }
 }
 
 fn body(name: &str) -> Value {
     json!({"schemas": [USER], "userName": name, "externalId": format!("e-{name}"), "active": true})
+}
+
+fn group(name: &str, members: &[String]) -> Value {
+    let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
+    json!({"schemas": [GROUP], "displayName": name, "externalId": format!("g-{name}"), "members": members})
 }
 
 fn settings(mode: &str, limit: usize) -> Value {

@@ -9,6 +9,7 @@ mod barred;
 mod clients;
 mod health;
 mod last_use;
+mod probe;
 mod tokens;
 
 use std::{collections::HashMap, sync::Arc};
@@ -21,6 +22,7 @@ pub use self::{
     barred::Barred,
     clients::{Authenticated, Credentials},
     health::Served,
+    probe::HEADER as PROBE,
     tokens::{Granted, Grants, Known},
 };
 use self::{
@@ -162,6 +164,14 @@ struct Entry<'a> {
     writer: Arc<str>,
 }
 
+impl Entry<'_> {
+    /// Who calls with it.
+    fn caller(self) -> Caller {
+        let of = if self.grant.is_some() { Caller::client } else { Caller::bearer };
+        of(Arc::clone(self.tenant), Arc::clone(self.actor), self.scope.scopes).named(self.label, Some(self.writer))
+    }
+}
+
 impl Access {
     /// Reads all tenants and tokens.
     pub async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
@@ -255,9 +265,7 @@ impl Access {
         let entry = self.verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
         admit(entry.tenant)?;
         entry.used.note(now);
-        let of = if entry.grant.is_some() { Caller::client } else { Caller::bearer };
-        Ok(of(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes)
-            .named(entry.label, Some(entry.writer)))
+        Ok(entry.caller())
     }
 
     fn verify<'a>(

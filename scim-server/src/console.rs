@@ -7,13 +7,17 @@
 
 mod ask;
 mod call;
+mod certificate;
+mod columns;
 mod command;
+mod common;
 mod connect;
 mod deleted;
 mod deliveries;
 mod history;
 mod judge;
 mod kind;
+mod mapping;
 mod oidc;
 mod overview;
 mod path;
@@ -25,6 +29,7 @@ mod route;
 mod row;
 mod rules;
 mod safety;
+mod schemas;
 mod server;
 mod session;
 mod settings;

@@ -37,6 +37,7 @@ mod oauth;
 mod operation;
 mod passing;
 mod plan;
+mod probe;
 mod profile;
 mod render;
 mod request_log;

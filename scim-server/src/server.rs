@@ -17,7 +17,7 @@ use crate::{
     budget::Budget,
     clock::Clock,
     completer::Completer,
-    config::Config,
+    config::{self, Config},
     cursor::Sealer,
     http::{
         Reloadable, Service,
@@ -154,6 +154,7 @@ impl Server {
         let names: Arc<[_]> = sinks.iter().map(|sink| sink.name()).collect();
         let address = config.listen;
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
+        let own = listener.local_addr().ok().filter(|_| tls.is_none()).map(|address| config::base(false, address));
         let completer = Arc::new(Completer::new(operations.clone(), access.clone()));
         let sender = Arc::new(webhook::Sender::new(config.webhook_networks.clone()));
         let administration = AdminContext {
@@ -181,7 +182,7 @@ impl Server {
             limited: Told::default(),
             settings: ArcSwap::from_pointee(settings(config)),
             sender,
-            pages: Arc::new(Setup::new(administration, config.operator.clone())),
+            pages: Arc::new(Setup::new(administration, config.operator.clone(), own)),
             completer,
             sinks: names,
             clock,

@@ -12,6 +12,8 @@ mod connect;
 mod credentials;
 mod home;
 mod mapping;
+mod probe;
+mod reach;
 mod rotate;
 mod session;
 mod visitor;
@@ -22,8 +24,8 @@ use async_trait::async_trait;
 use hyper::{Method, StatusCode};
 use scim_protocol::{Error, ErrorKind};
 
-pub use self::connect::guide;
-use self::{brand::View, visitor::Visitor};
+use self::{brand::View, reach::Reach, visitor::Visitor};
+pub use self::{connect::guide, mapping::KINDS as REWRITES};
 use crate::{
     admin::{AdminContext, SETUP_PATH},
     event::Deed,
@@ -40,6 +42,7 @@ pub struct Setup {
     context: AdminContext,
     /// Who operates the application, where a tenant does not say otherwise.
     operator: Operator,
+    reach: Arc<Reach>,
 }
 
 /// Who was let in, once that is known.
@@ -51,15 +54,17 @@ const OPENING: &str = "OpenSetupLink";
 const MAKING: &str = "SetupToken";
 const ROTATION: &str = "SetupRotation";
 const MAPPING: &str = "SetupMapping";
+const TEST: &str = "SetupTest";
 /// What the calls of these pages are named in the audit log, and so in the log of requests.
-const PAGE_CALLS: [&str; 6] = [PAGE, LANDING, OPENING, MAKING, ROTATION, MAPPING];
+const PAGE_CALLS: [&str; 7] = [PAGE, LANDING, OPENING, MAKING, ROTATION, MAPPING, TEST];
 
 /// What every link says that opens nothing: whether it is wrong, has ended, was opened or was deleted.
 const DEAD: &str = "This link opens nothing here. It is not complete, or has ended, or was opened in another browser: a link opens once. Ask whoever sent it for a new one.";
 
 impl Setup {
-    pub fn new(context: AdminContext, operator: Operator) -> Self {
-        Self { context, operator }
+    /// `own` is what this server's URLs begin with when `public_url` is not set, where its certificate does not count.
+    pub fn new(context: AdminContext, operator: Operator, own: Option<String>) -> Self {
+        Self { context, operator, reach: Arc::new(Reach::new(own)) }
     }
 
     /// Whom a link that opens is for, unless that tenant is gone or disabled.
@@ -84,6 +89,7 @@ impl Setup {
             fields: Vec::new(),
             submit: "Begin".to_owned(),
             danger: false,
+            within: "",
         };
         let page = Page::new(&view.side(), "Connect your identity provider");
         let page = page.with(Piece::Text(about)).with(Piece::Text(once.to_owned())).with(begin);
@@ -121,6 +127,7 @@ impl Setup {
             (true, ["mapping", "preview"]) if visitor.link.allows.mapping => visitor.mapping_preview().await,
             (true, ["mapping", "set"]) if visitor.link.allows.mapping => visitor.mapping_set().await,
             (true, ["make"]) => visitor.make().await,
+            (true, ["test"]) => visitor.tested().await,
             (true, ["rotate"]) if visitor.link.allows.tokens => visitor.rotate().await,
             _ => Err(Error::new(ErrorKind::NotFound, "There is no such page. Go back to where you came from.")),
         }
@@ -160,6 +167,7 @@ impl Pages for Setup {
                     ["make"] if is_post => MAKING,
                     ["mapping", "set"] if is_post => MAPPING,
                     ["rotate"] if is_post => ROTATION,
+                    ["test"] if is_post => TEST,
                     _ => PAGE,
                 };
                 (call, self.inside(&asked, inside, &mut visitor).await)

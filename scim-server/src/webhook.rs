@@ -23,7 +23,7 @@ pub use self::{
     lane::{Outcome, send_once},
     message::{MOST_BYTES, Message},
     pace::{MOST_RATE, USUAL_RATE},
-    record::{DeadLetter, MOST_KEYS, Reason, Replay, Webhook},
+    record::{DeadLetter, Delivery, MOST_KEYS, Pending, Reason, Replay, Webhook},
     schedule::{DISABLE, pause},
     send::{Answered, Sender},
     shelf::{NewWebhook, Webhooks},

@@ -1,6 +1,7 @@
 //! What is aimed at: the limit that a figure is held against, and whether it is met.
 
 use super::{
+    console,
     report::{Figure, Row},
     stage::Engine,
 };
@@ -15,6 +16,8 @@ enum Aim {
     Of(f64, &'static str),
     /// At most so many milliseconds at the median above a durable write.
     AboveFlush(f64),
+    /// At most so many milliseconds, of 99 in 100.
+    Within(f64),
 }
 
 /// What a row is held against: in words, with whether it is met. `rows` are those before it, `flush` is what a
@@ -27,6 +30,7 @@ pub fn of_row(engine: &Engine, row: &Row, rows: &[Row], flush: f64) -> Option<St
             let other = rows.iter().find(|other| other.operation == name && other.size == row.size)?;
             (format!("≥ {part:.2} of \"{name}\" ({:.2})", row.rate / other.rate), row.rate >= part * other.rate)
         }
+        Aim::Within(millis) => (format!("p99 ≤ {millis:.0} ms"), row.slowest_percent <= millis / 1e3),
         Aim::AboveFlush(millis) => (format!("≤ {millis:.1} ms above the flush"), row.median <= flush + millis / 1e3),
     };
     Some(verdict(&words, met))
@@ -42,6 +46,7 @@ fn aim(engine: &Engine, row: &Row) -> Option<Aim> {
         "PATCH user, 3 webhooks and the feed" => Aim::Of(0.9, "PATCH user, nobody reads events"),
         "token by a secret" => Aim::Rate(2_000.0),
         "token by an ES256 assertion" => Aim::Rate(1_000.0),
+        page if page.starts_with(console::ROWS) => Aim::Within(200.0),
         // At most 1.3 times as long.
         "walk by startIndex, pages of 1,000" => Aim::Of(1.0 / 1.3, "walk by cursor, pages of 1,000"),
         operation if *engine == Engine::Sled => match operation {

@@ -30,12 +30,15 @@
 mod aims;
 mod bare;
 mod client;
+mod console;
 #[path = "../../tests/integration/database.rs"]
 #[allow(dead_code, reason = "the tests use the rest")]
 mod database;
 mod events;
 mod mixed;
 mod oauth;
+#[path = "../../tests/integration/console/paths.rs"]
+mod pages;
 mod people;
 mod pgbench;
 mod process;

@@ -79,6 +79,7 @@ async fn measure_engine(options: &Options, engine: &Engine) -> Table {
     bench.events(largest, &stage).await;
     bench.undo(largest, &stage).await;
     bench.roles(largest, &stage).await;
+    bench.console(largest, &stage).await;
     bench.bare.stop();
     for (name, seconds) in reopen(&mut bench.server, &stage, largest).await {
         bench.figure(name, seconds, "s");

@@ -96,7 +96,7 @@ impl Stage {
         let data = self.data(process);
         let mut command = Command::new(env!("CARGO_BIN_EXE_scim-server"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--rate-limit", "1000000"]);
-        command.args(["--webhook-networks", "127.0.0.0/8"]);
+        command.args(["--webhook-networks", "127.0.0.0/8", "--console"]);
         if let Some((_, url)) = &self.database {
             command.args(["--store", url]);
         }

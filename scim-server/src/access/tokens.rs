@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use arc_swap::ArcSwap;
 use scim_protocol::{Error, Timestamp};
 
-use super::{Access, Authenticated, Entry, Refusal, admit, clients::LiveClients};
+use super::{Access, Authenticated, Entry, Refusal, admit, clients::LiveClients, probe::Marks};
 use crate::{
     idempotency,
     oauth::{
@@ -26,6 +26,7 @@ pub struct Grants {
     lifetime: Duration,
     pub(super) jwks: Jwks,
     pub(super) traces: Traces,
+    pub(super) marks: Marks,
     /// The revoked tokens that have not ended, and when they do.
     revoked: ArcSwap<HashMap<GrantId, i64>>,
 }
@@ -58,7 +59,7 @@ impl Grants {
     /// `jwks`.
     pub fn new(secret: &[u8; 32], lifetime: Duration, jwks: Jwks) -> Self {
         let (traces, revoked) = (Traces::default(), ArcSwap::default());
-        Self { sealer: GrantSealer::new(secret), lifetime, jwks, traces, revoked }
+        Self { sealer: GrantSealer::new(secret), lifetime, jwks, traces, marks: Marks::new(secret), revoked }
     }
 
     /// Lets the bearer of an access token in.
@@ -110,8 +111,15 @@ impl Grants {
 }
 
 impl Access {
-    /// Grants a client what it asks for; all that it may do, when it does not say (RFC 6749 §3.3).
-    pub fn grant(&self, client: &Authenticated, asked: Option<&str>, now: Timestamp) -> Result<Granted, Error> {
+    /// Grants a client what it asks for; all that it may do, when it does not say (RFC 6749 §3.3). With the mark of a
+    /// probe that is no use of what it has shown.
+    pub fn grant(
+        &self,
+        client: &Authenticated,
+        asked: Option<&str>,
+        mark: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Granted, Error> {
         let grants = self.grants.as_ref().ok_or_else(|| Error::internal("no tokens are issued here"))?;
         admit(client.tenant())?;
         let may = client.client.record.scope;
@@ -131,7 +139,7 @@ impl Access {
         let issued = now.as_millis();
         let expires = issued.saturating_add(lifetime).min(client.until);
         let grant = Grant { client: client.client.record.id, credential: client.credential, scope, issued, expires };
-        if let Some(used) = client.client.uses.get(&client.credential) {
+        if let Some(used) = client.client.uses.get(&client.credential).filter(|_| !self.is_probe(mark, now)) {
             used.note(now);
         }
         Ok(Granted { text: grants.sealer.seal(&grant)?, scope, seconds: (expires - issued) / 1000 })

@@ -1,11 +1,15 @@
 //! The commands about webhooks.
 
+mod view;
+
 use std::sync::Arc;
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::view::DeliveryView;
+pub(super) use self::view::WebhookView;
 use super::{AdminContext, AdminError, Output, lifetime};
 use crate::{
     event::{Action, Deed, Event},
@@ -13,73 +17,10 @@ use crate::{
     store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
     webhook::{
-        DeadLetter, MOST_KEYS, MOST_RATE, Message, NewWebhook, Outcome, Reason, Replay, USUAL_RATE, Webhook, Webhooks,
+        DeadLetter, MOST_KEYS, MOST_RATE, Message, NewWebhook, Outcome, Replay, USUAL_RATE, Webhook, Webhooks,
         send_once,
     },
 };
-
-/// A webhook as it is shown. Its secret is shown once, when it is made.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Webhook"))]
-pub(super) struct WebhookView<'a> {
-    webhook_id: String,
-    url: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant_id: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    types: &'a [String],
-    /// How many messages a second it gets at most.
-    rate: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret: Option<String>,
-    public_key: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disabled: Option<Reason>,
-    /// Until when keys that were replaced sign too.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    old_keys_until: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    deliveries: Vec<DeliveryView>,
-}
-
-/// How far a webhook is with a tenant.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "WebhookDelivery"))]
-struct DeliveryView {
-    tenant: String,
-    position: u64,
-    lag: u64,
-    pending: usize,
-    dead_letters: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    failing_since: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_error: Option<String>,
-}
-
-impl<'a> WebhookView<'a> {
-    fn new(webhook: &'a Webhook, now: Timestamp) -> Self {
-        let old = webhook.old_keys_until(now.as_millis());
-        Self {
-            webhook_id: webhook.id.to_string(),
-            url: &webhook.url,
-            tenant_id: webhook.tenant.map(|tenant| tenant.to_string()),
-            types: &webhook.types,
-            rate: webhook.rate,
-            secret: None,
-            public_key: webhook.keys.first().and_then(crate::webhook::Keys::public_key),
-            disabled: webhook.disabled,
-            old_keys_until: old.map(|at| Timestamp::from_millis(at).to_string()),
-            deliveries: Vec::new(),
-        }
-    }
-
-    /// With its secret: when it is made, and when it has new keys.
-    fn with_secret(webhook: &'a Webhook, now: Timestamp) -> Self {
-        let secret = webhook.keys.first().map(crate::webhook::Keys::secret);
-        Self { secret, ..Self::new(webhook, now) }
-    }
-}
 
 impl AdminContext {
     /// The webhooks of the store.
@@ -283,15 +224,9 @@ async fn show(context: &AdminContext, id: &str, output: &Output) -> Result<(), A
     for tenant in context.tenants_of(webhook.tenant) {
         let delivery = context.webhooks().delivery(&webhook, &tenant).await?;
         let newest = context.store.log(tenant.home).await?.newest;
-        view.deliveries.push(DeliveryView {
-            tenant: tenant.name.clone(),
-            position: delivery.position,
-            lag: newest.saturating_sub(delivery.position),
-            pending: delivery.pending.len(),
-            dead_letters: dead.iter().filter(|letter| letter.tenant == tenant.id).count(),
-            failing_since: delivery.failing_since.map(|at| Timestamp::from_millis(at).to_string()),
-            last_error: delivery.last_error,
-        });
+        let is_of = |letter: &&DeadLetter| letter.tenant == tenant.id;
+        let dead_letters = dead.iter().filter(is_of).count();
+        view.deliveries.push(DeliveryView::new(&tenant, delivery, newest, dead_letters));
     }
     output.row(&view).await
 }

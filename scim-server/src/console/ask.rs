@@ -130,7 +130,7 @@ impl Ask<'_> {
     /// A form that changes something.
     pub fn form(&self, action: impl Into<String>, submit: &str, fields: Vec<Field>) -> Form {
         let csrf = self.session.csrf().to_owned();
-        Form { action: action.into(), csrf, fields, submit: submit.to_owned(), danger: false }
+        Form { action: action.into(), csrf, fields, submit: submit.to_owned(), danger: false, within: "" }
     }
 
     /// A button that changes something.

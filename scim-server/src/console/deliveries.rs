@@ -10,11 +10,13 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, ConsumerRequest, Fault, Role, StreamRequest, WebhookRequest},
-    web::{Cell, Field, Page, Piece, Section, Table, Tone},
+    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
 };
 
 /// From so many events that somebody has not got, it is said in colour.
 const BEHIND: u64 = 1000;
+/// How long the secret before signs, too, when there is a new one, in seconds: a day.
+const OVERLAP: u64 = 86_400;
 
 /// Shows who gets a tenant's events, and how far they are.
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
@@ -46,9 +48,10 @@ async fn webhooks(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let headings = ["Address", "Types", "State", "Progress", "Given up", ""];
     let empty = "No webhooks. One sends each event to an application; make it below.";
     let mut table = Table::new(&headings, empty);
-    let mut given_up = Vec::new();
+    let (mut given_up, mut names) = (Vec::new(), Vec::new());
     for row in &rows {
         let id = row.text("/webhook_id");
+        names.push((id.to_owned(), row.text("/url").to_owned()));
         let request = WebhookRequest::Show { webhook: id.to_owned() };
         // One of all tenants is not shown to an administrator of one.
         let shown = ask.row(AdminRequest::Webhook { request }).await.unwrap_or_default();
@@ -62,12 +65,19 @@ async fn webhooks(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
             Cell::text(thousands(delivery.number("/dead_letters"))),
             Cell::Several(webhook_buttons(ask, tenant, row)),
         ]);
+        let waiting = delivery.list("/waiting");
+        if !waiting.is_empty() {
+            given_up.push(tried(id, waiting));
+        }
         if delivery.number("/dead_letters") > 0 {
             given_up.push(dead_letters(ask, tenant, id).await?);
         }
     }
     let mut section = Section::new("Webhooks").with(table);
     section.pieces.extend(given_up);
+    if !names.is_empty() && ask.may(Role::Operator) {
+        section = section.with(Piece::Folded("Send events again".to_owned(), vec![replay(ask, tenant, names)]));
+    }
     Ok(section.command(command::line(&["webhook", "list", "--tenant", tenant])))
 }
 
@@ -88,12 +98,35 @@ fn webhook_buttons(ask: &Ask<'_>, tenant: &str, row: &Value) -> Vec<Cell> {
     }
     let id = [("id", row.text("/webhook_id"))];
     let button = |what: &str, label: &str, tone| Cell::Button(ask.button(action(tenant, what), label, tone, &id));
-    let mut buttons = vec![button("test", "Test", Tone::Plain)];
+    let mut buttons = vec![button("test", "Test", Tone::Plain), button("rotate", "New secret", Tone::Plain)];
     if !row.text("/disabled").is_empty() {
         buttons.push(button("enable", "Enable", Tone::Plain));
     }
     buttons.push(button("ask", "Delete", Tone::Bad));
     buttons
+}
+
+/// Messages of a webhook that were tried and are tried again.
+fn tried(id: &str, waiting: &[Value]) -> Piece {
+    let mut table = Table::new(&["Event", "Tries", "Next try"], "");
+    for one in waiting {
+        table.push(vec![one.cell("/sequence"), one.cell("/tries"), one.time("/next_try", "–")]);
+    }
+    let note = "These messages were not taken yet: the first of them.";
+    Section::new("Tried again").note(note).with(table).command(command::line(&["webhook", "show", id])).into()
+}
+
+/// The form that has events sent once more that were taken.
+fn replay(ask: &Ask<'_>, tenant: &str, webhooks: Vec<(String, String)>) -> Piece {
+    let fields = vec![
+        Field::of(Kind::Choice(webhooks), "id", "To"),
+        Field::text("from", "From event").hint("Its number, as “History” shows it.").required(),
+        Field::text("to", "Up to event").hint("The newest when empty."),
+    ];
+    let form = ask.form(action(tenant, "replay"), "Send these events again", fields);
+    let words = ["webhook", "replay", "ID", "--tenant", tenant, "--from", "NUMBER"];
+    let note = "Receivers know a message that they have by its id.";
+    Section::new("Send events again").note(note).with(form).command(command::line(&words)).into()
 }
 
 /// Messages of a webhook that were given up.
@@ -176,6 +209,16 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     let (request, done) = match what {
         "ask" => return Ok(Done::Once(Box::new(confirm(ask, tenant, &id)))),
         "create" => return create(ask, tenant).await,
+        "rotate" => {
+            let rotate = webhook(WebhookRequest::Rotate { webhook: id, overlap_seconds: OVERLAP });
+            return Ok(secret(ask, tenant, &ask.act(rotate).await?));
+        }
+        "replay" => {
+            let to = number(ask, "to")?;
+            let from = number(ask, "from")?.ok_or_else(|| refused("Say from which event: its number."))?;
+            let request = WebhookRequest::Replay { webhook: id, tenant: name, from, to };
+            (webhook(request), "The events are sent again.")
+        }
         "test" => (webhook(WebhookRequest::Test { webhook: id }), "The message was taken."),
         "enable" => (webhook(WebhookRequest::Enable { webhook: id }), "It gets messages again, from where they ended."),
         "delete" => (webhook(WebhookRequest::Delete { webhook: id }), "The webhook is removed."),
@@ -210,14 +253,28 @@ async fn create(ask: &Ask<'_>, tenant: &str) -> Result<Done, Fault> {
         types: types.map(str::to_owned).collect(),
         rate: None,
     };
-    let rows = ask.act(AdminRequest::Webhook { request }).await?;
-    let row = rows.into_iter().next().unwrap_or_default();
+    Ok(secret(ask, tenant, &ask.act(AdminRequest::Webhook { request }).await?))
+}
+
+/// The number of an event that a form says.
+fn number(ask: &Ask<'_>, name: &str) -> Result<Option<u64>, Fault> {
+    let read = |text: &str| text.parse().map_err(|_| refused(format!("{text:?} is not the number of an event.")));
+    ask.form.get(name).map(read).transpose()
+}
+
+/// The secret of a webhook, on the page that it is seen on this once.
+fn secret(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Done {
+    let row = rows.first().cloned().unwrap_or_default();
     let back = (of_tenant(tenant, "deliveries"), "I have taken it: back to the deliveries".to_owned());
     let section = Section::new("Give this to the application")
         .with(Piece::Secret("Secret of the webhook".to_owned(), row.text("/secret").to_owned()))
-        .with(Piece::Text("It verifies the signature of each message with it.".to_owned()))
-        .with(Piece::Links(vec![back]));
-    Ok(Done::Once(Box::new(ask.tenant_page(tenant, "Events and deliveries").with(section))))
+        .with(Piece::Text("It verifies the signature of each message with it.".to_owned()));
+    let section = match row.text("/old_keys_until") {
+        "" => section,
+        until => section.with(Piece::Text(format!("The one before signs, too, until {until}."))),
+    };
+    let section = section.with(Piece::Links(vec![back]));
+    Done::Once(Box::new(ask.tenant_page(tenant, "Events and deliveries").with(section)))
 }
 
 /// Asks whether a webhook is to be removed.

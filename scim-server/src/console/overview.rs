@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     ask::{Ask, Done, Shown},
-    command,
+    certificate, command,
     path::of_tenant,
     row::{Row, thousands},
     sync,
@@ -47,7 +47,9 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
         let what = "There is no tenant yet. A tenant is one customer: its identity provider, its users and groups. Make the first one here.";
         page.pieces.push(Piece::Notice(Tone::Plain, what.to_owned()));
     }
-    page = page.with(wanted(&standings, sync::wanted(ask).await?));
+    let mut others = sync::wanted(ask).await?;
+    others.extend(certificate::wanted(ask));
+    page = page.with(wanted(&standings, others));
     let mut list = table(&standings, range);
     if from + PAGE < tenants.len() {
         let more = format!("The next of {} tenants", thousands(tenants.len() as u64));
@@ -120,13 +122,13 @@ fn figures(tenants: &[Value], standings: &[Standing]) -> Piece {
 }
 
 /// What somebody should do, the worst first.
-fn wanted(standings: &[Standing], of_agents: Vec<(Tone, Cell, String)>) -> Section {
+fn wanted(standings: &[Standing], others: Vec<(Tone, Cell, String)>) -> Section {
     let of_tenants = standings.iter().flat_map(|one| {
         let name = one.row.text("/tenant");
         let link = move || Cell::link(of_tenant(name, ""), name);
         one.problems.iter().map(move |(tone, detail)| (*tone, link(), detail.clone()))
     });
-    let mut found: Vec<_> = of_tenants.chain(of_agents).collect();
+    let mut found: Vec<_> = of_tenants.chain(others).collect();
     found.sort_by_key(|(tone, ..)| std::cmp::Reverse(*tone));
     let mut table = Table::new(&["Where", "State", "What is wrong, and what to do"], "Nothing needs a person now.");
     for (tone, link, detail) in found {

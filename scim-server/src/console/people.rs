@@ -4,14 +4,15 @@ use serde_json::Value;
 
 use super::{
     ask::{Ask, Shown},
+    columns::Columns,
     command,
-    kind::{GROUPS, People, USERS, active, display},
+    kind::{People, active, display},
     path::of_tenant,
     row::{Row, thousands},
 };
 use crate::{
     admin::{AdminRequest, BrowseRequest},
-    web::{Cell, Piece, Section, Table, Tone, form},
+    web::{Cell, Field, Piece, Section, Table, Tone},
 };
 
 /// Where the results of a search stand.
@@ -33,26 +34,32 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People) -> Shown {
         cursor: ask.query.get("cursor").map(str::to_owned),
     };
     let here = of_tenant(tenant, people.part);
+    let columns = Columns::of(ask, tenant, people).await;
     let found = match ask.rows(AdminRequest::Browse { request }).await {
-        Ok(rows) => results(ask, tenant, people, rows, &here),
+        Ok(rows) => results(ask, tenant, people, rows, &columns),
         // Such as a filter that has a mistake: the page stays, so that it can be mended.
         Err(fault) if filter.is_some() => vec![Piece::Notice(Tone::Bad, super::ask::sentence(&fault.message))],
         Err(fault) => return Err(fault),
     };
     let label = format!("{} that begins with …  ( / )", people.name);
-    let search = Piece::Search { to: here.clone(), name: "q", value: typed.to_owned(), label, results: RESULTS };
-    let filter_label = format!("A SCIM filter, such as {}", example(people));
-    let by_filter =
-        Piece::Search { to: here, name: "filter", value: written.to_owned(), label: filter_label, results: RESULTS };
+    let search = |name, value: &str, label| Piece::Search {
+        to: here.clone(),
+        name,
+        value: value.to_owned(),
+        label,
+        results: RESULTS,
+        kept: columns.kept().into_iter().collect(),
+    };
+    let by_filter = search("filter", written, format!("A SCIM filter, such as {}", example(people)));
     let by_filter =
         if written.is_empty() { Piece::Folded("By a filter".to_owned(), vec![by_filter]) } else { by_filter };
     let mut words = vec![people.word, "list", "--tenant", tenant];
     words.extend(filter.as_deref().into_iter().flat_map(|filter| ["--filter", filter]));
-    let section = Section::new(people.title)
-        .with(search)
-        .with(by_filter)
-        .with(Piece::Live { id: RESULTS, every: None, pieces: found })
-        .command(command::line(&words));
+    let section = Section::new(people.title).with(search("q", typed, label)).with(by_filter);
+    let kept = [("q", typed), ("filter", written)].into_iter().filter(|(_, value)| !value.is_empty());
+    let kept = kept.map(|(name, value)| Field::hidden(name, value)).collect();
+    let section = columns.form(&here, kept).into_iter().fold(section, Section::with);
+    let section = section.with(Piece::Live { id: RESULTS, every: None, pieces: found }).command(command::line(&words));
     Ok(ask.tenant_page(tenant, people.title).with(section))
 }
 
@@ -61,19 +68,14 @@ fn example(people: &People) -> &'static str {
 }
 
 /// The rows that were found, how many there are, and where it goes on.
-fn results(ask: &Ask<'_>, tenant: &str, people: &People, mut rows: Vec<Value>, here: &str) -> Vec<Piece> {
+fn results(ask: &Ask<'_>, tenant: &str, people: &People, mut rows: Vec<Value>, columns: &Columns) -> Vec<Piece> {
     let end = rows.pop().unwrap_or_default();
     let searched = ask.query.get("q").or(ask.query.get("filter")).is_some();
-    let mut table =
-        if people.word == "user" { users(tenant, &rows, searched) } else { groups(tenant, &rows, searched) };
+    let mut table = table(tenant, people, &rows, searched, columns);
     if let Some(next) = end.pointer("/next").and_then(Value::as_str) {
-        let mut to = format!("{here}?cursor={}", form::encode(next));
-        for name in ["q", "filter"] {
-            if let Some(value) = ask.query.get(name) {
-                to = format!("{to}&{name}={}", form::encode(value));
-            }
-        }
-        table.more = Some((to, "Next page".to_owned()));
+        let searched = ["q", "filter"].into_iter().filter_map(|name| Some((name, ask.query.get(name)?)));
+        let further: Vec<_> = [("cursor", next)].into_iter().chain(searched).collect();
+        table.more = Some((columns.link(&of_tenant(tenant, people.part), &further), "Next page".to_owned()));
     }
     // Of what a filter finds, only the page is known.
     let (total, shown) = (end.number("/total"), rows.len() as u64);
@@ -90,41 +92,37 @@ fn results(ask: &Ask<'_>, tenant: &str, people: &People, mut rows: Vec<Value>, h
     pieces
 }
 
-fn users(tenant: &str, rows: &[Value], searched: bool) -> Table {
-    let empty = if searched {
-        "Nobody is found. Names are found by how they begin."
-    } else {
-        "No users yet. They come when the identity provider sends them: “Connect” says how."
-    };
-    let mut table = Table::new(&["User name", "Name", "State", "E-mail", "External id", "Changed"], empty);
-    for row in rows {
-        let name = row.text("/userName");
-        table.push(vec![
-            Cell::link(USERS.path(tenant, row.text("/id")), if name.is_empty() { row.text("/id") } else { name }),
-            display(row),
-            active(row),
-            row.cell("/emails/0/value"),
-            row.cell("/externalId"),
-            row.time("/meta/lastModified", "–"),
-        ]);
+/// What is said where there are none.
+fn empty(people: &People, searched: bool) -> &'static str {
+    match (people.word, searched) {
+        ("user", true) => "Nobody is found. Names are found by how they begin.",
+        ("user", false) => "No users yet. They come when the identity provider sends them: “Connect” says how.",
+        (_, true) => "No group is found. Names are found by how they begin.",
+        (_, false) => "No groups yet. They come when the identity provider sends them, if it is set to push groups.",
     }
-    table
 }
 
-fn groups(tenant: &str, rows: &[Value], searched: bool) -> Table {
-    let empty = if searched {
-        "No group is found. Names are found by how they begin."
-    } else {
-        "No groups yet. They come when the identity provider sends them, if it is set to push groups."
-    };
-    let mut table = Table::new(&["Name", "External id", "Changed"], empty);
+/// The name of each, and the columns that were chosen, or the usual ones.
+fn table(tenant: &str, people: &People, rows: &[Value], searched: bool, columns: &Columns) -> Table {
+    let is_user = people.word == "user";
+    let usual: &[&str] =
+        if is_user { &["Name", "State", "E-mail", "External id", "Changed"] } else { &["External id", "Changed"] };
+    let chosen = columns.headings();
+    let mut headings = vec![if is_user { "User name" } else { "Name" }];
+    headings.extend(chosen.as_deref().unwrap_or(usual));
+    let mut table = Table::new(&headings, empty(people, searched));
     for row in rows {
-        let name = row.text("/displayName");
-        table.push(vec![
-            Cell::link(GROUPS.path(tenant, row.text("/id")), if name.is_empty() { row.text("/id") } else { name }),
-            row.cell("/externalId"),
-            row.time("/meta/lastModified", "–"),
-        ]);
+        let (id, name) = (row.text("/id"), row.text(&format!("/{}", people.name)));
+        let mut cells = vec![Cell::link(people.path(tenant, id), if name.is_empty() { id } else { name })];
+        if chosen.is_some() {
+            cells.extend(columns.cells(row));
+        } else {
+            if is_user {
+                cells.extend([display(row), active(row), row.cell("/emails/0/value")]);
+            }
+            cells.extend([row.cell("/externalId"), row.time("/meta/lastModified", "–")]);
+        }
+        table.push(cells);
     }
     table
 }

@@ -6,11 +6,12 @@ use super::{
     ask::{Ask, Done, Shown, refused},
     command,
     kind::{GROUPS, USERS},
+    mapping,
     path::of_tenant,
     row::Row,
 };
 use crate::{
-    admin::{AccessRequest, AdminRequest, Fault, MappingRequest, Role, RoleRequest, RulesRequest},
+    admin::{AccessRequest, AdminRequest, Fault, Role, RoleRequest, RulesRequest},
     web::{Cell, Field, Page, Piece, Section, Table},
 };
 
@@ -20,7 +21,7 @@ const SHOWN: usize = 100;
 /// Shows the rules of a tenant.
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
     let page = ask.tenant_page(tenant, "Roles and mapping").with(roles(ask, tenant).await?);
-    let page = page.with(keys(ask, tenant).await?).with(mapping(ask, tenant).await?);
+    let page = page.with(keys(ask, tenant).await?).with(mapping::section(ask, tenant).await?);
     Ok(page.with(preview_form(ask, tenant)))
 }
 
@@ -65,19 +66,6 @@ async fn keys(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         .command(command::line(&["access", "list", "--tenant", tenant])))
 }
 
-async fn mapping(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
-    let rows = ask.rows(rules(tenant, RulesRequest::Mapping(MappingRequest::List))).await?;
-    let headings = ["Name", "Rewrite", "Of", "Attribute", "To", "Value"];
-    let mut table = Table::new(&headings, "What the provider sends is kept as it is.");
-    for row in &rows {
-        let at = ["/name", "/rewrite", "/resource_type", "/attribute", "/to", "/value"];
-        table.push(at.into_iter().map(|at| row.cell(at)).collect());
-    }
-    Ok(Section::new("Rewrites of what the provider sends")
-        .with(table)
-        .command(command::line(&["mapping", "list", "--tenant", tenant])))
-}
-
 /// A rule as a form says it.
 fn wanted(ask: &Ask<'_>) -> Result<RoleRequest, Fault> {
     let get = |name: &str| ask.form.get(name).map(str::to_owned);
@@ -99,6 +87,9 @@ fn preview_form(ask: &Ask<'_>, tenant: &str) -> Section {
 
 /// Shows whose roles a rule would change, or sets it.
 pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
+    if what.starts_with("mapping-") {
+        return mapping::change(ask, tenant, what).await;
+    }
     let dry_run = what == "preview";
     if !dry_run && what != "set" {
         return Err(refused("This form is not known. Load the page again."));

@@ -121,7 +121,9 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
             let next = ask.form(action(tenant, "brake-undo"), "Put it back", Vec::new());
             Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next.into()))))
         }
-        "brake-undo" => Ok(Done::Told(here, outcome(&ask.act(brake(BrakeRequest::Undo { dry_run: false })).await?))),
+        "brake-undo" => {
+            Ok(Done::Told(here, outcome("Put back", &ask.act(brake(BrakeRequest::Undo { dry_run: false })).await?)))
+        }
         "undo-preview" => {
             let rows = ask.act(AdminRequest::Undo(wanted(ask, tenant, true)?)).await?;
             let fields = ["since", "until", "actor"].map(|name| Field::hidden(name, ask.form.text(name)));
@@ -130,7 +132,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
         }
         "undo" => {
             let rows = ask.act(AdminRequest::Undo(wanted(ask, tenant, false)?)).await?;
-            Ok(Done::Told(here, outcome(&rows)))
+            Ok(Done::Told(here, outcome("Put back", &rows)))
         }
         _ => Err(refused("This form is not known. Load the page again.")),
     }
@@ -155,7 +157,7 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Piece) -> Page {
         };
         table.push(vec![Cell::text(kind), Cell::link(people.path(tenant, &id), id), what, state]);
     }
-    let mut section = Section::new("What would be put back").note(outcome(rows)).with(table);
+    let mut section = Section::new("What would be put back").note(outcome("To be put back", rows)).with(table);
     if rows.iter().any(|row| row.pointer("/undone").is_some()) {
         section = section.with(next);
     }
@@ -163,10 +165,10 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Piece) -> Page {
     ask.tenant_page(tenant, "Safety").with(section.with(Piece::Links(vec![back])))
 }
 
-/// How much of it went, in a sentence.
-fn outcome(rows: &[Value]) -> String {
+/// How much of it went, or is to go, in a sentence that begins so.
+fn outcome(begins: &str, rows: &[Value]) -> String {
     let count = |name: &str| rows.iter().filter(|row| row.get(name).is_some()).count() as u64;
-    let done = format!("Put back: {} users and groups.", thousands(count("undone")));
+    let done = format!("{begins}: {} users and groups.", thousands(count("undone")));
     match count("refused") {
         0 => done,
         refused => format!("{done} Not possible: {} changes.", thousands(refused)),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{
     BASE,
     ask::{Ask, Done, Shown, refused},
-    command, history,
+    certificate, command, history,
     ring::{Sample, look},
     row::thousands,
 };
@@ -13,9 +13,6 @@ use crate::{
     admin::{Fault, Role},
     web::{Cell, Chart, Facts, Piece, Section, Table, Tone},
 };
-
-/// Where the seconds until the certificate ends stand among the metrics.
-const CERTIFICATE: &str = "scim_tls_certificate_expiry_timestamp_seconds ";
 
 /// Shows the server.
 pub async fn show(ask: &Ask<'_>) -> Shown {
@@ -39,22 +36,10 @@ fn health(ask: &Ask<'_>) -> Section {
         .with("Version", env!("CARGO_PKG_VERSION"))
         .with("Store", store)
         .with("Kind of store", if context.store.is_shared() { "PostgreSQL" } else { "a directory" })
-        .with("Certificate", certificate(ask))
+        .with("Certificate", certificate::cell(ask))
         .with("Base of the URLs", Cell::Copy(context.base.clone()))
         .with("Requests since the start", thousands(now.answered + now.refused + now.failed));
     Section::new("Health").with(facts).command(command::line(&["doctor"]))
-}
-
-/// When the served certificate ends, as the metrics say.
-fn certificate(ask: &Ask<'_>) -> Cell {
-    let (text, _) = (ask.admin.metrics)();
-    let seconds = text.lines().find_map(|line| line.strip_prefix(CERTIFICATE)?.trim().parse::<f64>().ok());
-    let Some(seconds) = seconds else { return Cell::text("none: another program ends TLS, or nobody does") };
-    #[allow(clippy::cast_possible_truncation, reason = "a time of this millennium")]
-    let millis = (seconds * 1000.0) as i64;
-    let days = (millis - ask.context().clock.now().as_millis()) / 86_400_000;
-    let at = scim_protocol::Timestamp::from_millis(millis).to_string();
-    Cell::Several(vec![Cell::Time(at), Cell::Badge(super::row::of_days(days), format!("{days} days"))])
 }
 
 fn charts(ask: &Ask<'_>) -> Section {

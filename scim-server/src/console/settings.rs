@@ -1,17 +1,18 @@
 //! What is set for a tenant, and how it is changed, disabled and deleted.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     BASE,
     ask::{Ask, Done, Shown, refused, sentence},
-    command,
+    command, common,
     path::of_tenant,
     row::{Row, thousands},
+    schemas,
 };
 use crate::{
     admin::{AdminRequest, Fault, Role},
-    web::{Cell, Facts, Field, Kind, Piece, Section, Table, Tone},
+    web::{Cell, Facts, Field, Kind, Piece, Section, Tone},
 };
 
 /// Shows what is set for a tenant.
@@ -33,24 +34,14 @@ async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<&str>) -> Shown {
         .with("Groups", thousands(row.number("/groups")));
     let shown = command::line(&["tenant", "show", tenant]);
     let mut page = ask.tenant_page(tenant, "Settings").with(Section::new("Tenant").with(facts).command(shown));
-    page = page.with(schemas(ask, tenant).await?);
+    page = page.with(schemas::section(ask, tenant).await?);
     let settings = row.pointer("/settings").cloned().unwrap_or_default();
     let text = typed.map_or_else(|| serde_json::to_string_pretty(&settings).unwrap_or_default(), str::to_owned);
     if !ask.may(Role::Administrator) {
         return Ok(page.with(Section::new("Settings").with(Piece::Code(text))));
     }
+    let page = page.with(common::section(ask, tenant, &settings));
     Ok(page.with(editor(ask, tenant, &text)).with(ends(ask, tenant, row.is("/disabled"))).with(deletion(ask, tenant)))
-}
-
-async fn schemas(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
-    let rows = ask.rows(AdminRequest::SchemaList { tenant: tenant.to_owned() }).await?;
-    let mut table =
-        Table::new(&["Name", "URN"], "No schemas of its own. The guide page of custom schemas says how to add one.");
-    for row in &rows {
-        let urn = [row.text("/schema"), row.text("/id"), row.text("/urn")].into_iter().find(|text| !text.is_empty());
-        table.push(vec![row.cell("/name"), Cell::Code(urn.unwrap_or_default().to_owned())]);
-    }
-    Ok(Section::new("Schemas of its own").with(table).command(command::line(&["schema", "list", "--tenant", tenant])))
 }
 
 /// The settings as JSON, to be changed. What is wrong with them is said, and nothing is changed then.
@@ -92,6 +83,10 @@ async fn set(ask: &Ask<'_>, tenant: String) -> Result<(), Fault> {
     let Value::Object(settings) = settings else {
         return Err(refused("The settings must be a JSON object: { … }. Nothing was changed."));
     };
+    save(ask, tenant, settings).await
+}
+
+async fn save(ask: &Ask<'_>, tenant: String, settings: Map<String, Value>) -> Result<(), Fault> {
     ask.act(AdminRequest::TenantSet { tenant, settings, force: false }).await.map(drop)
 }
 
@@ -106,6 +101,11 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
                 Ok(Done::Once(Box::new(with(ask, tenant, ask.form.get("settings")).await?)))
             }
         },
+        "common" => {
+            save(ask, name, common::wanted(ask)?).await?;
+            Ok(Done::Told(here, "The settings are saved, and in force.".to_owned()))
+        }
+        schema if schema.starts_with("schema-") => schemas::change(ask, tenant, schema).await,
         "disable" | "enable" => {
             ask.act(AdminRequest::TenantDisable { tenant: name, disabled: what == "disable" }).await?;
             let done = if what == "disable" { "The tenant is disabled." } else { "The tenant is enabled." };

@@ -75,8 +75,14 @@ fn shown(console: &Console, status: StatusCode, to: &str, why: Option<&str>) -> 
             .required(),
         Field::hidden("to", to),
     ];
-    let form =
-        Form { action: PATH.to_owned(), csrf: String::new(), fields, submit: "Sign in".to_owned(), danger: false };
+    let form = Form {
+        action: PATH.to_owned(),
+        csrf: String::new(),
+        fields,
+        submit: "Sign in".to_owned(),
+        danger: false,
+        within: "",
+    };
     let mut page = Page::new(&console.side, "Sign in");
     if let Some(why) = why {
         page = page.with(Piece::Notice(Tone::Bad, why.to_owned()));

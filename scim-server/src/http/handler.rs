@@ -47,7 +47,7 @@ use super::{
     route::{Discovery, Endpoint, Route, Target, is_authorization, route, setup},
 };
 use crate::{
-    audit,
+    access, audit,
     caller::Caller,
     log,
     metrics::Operation,
@@ -58,6 +58,9 @@ use crate::{
 
 /// The header with the request's id, which a client can report to an administrator.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header by which a server knows its own probes.
+const PROBE: HeaderName = HeaderName::from_static(access::PROBE);
 
 /// A request as it came in.
 struct Arrival {
@@ -224,7 +227,8 @@ impl Service {
             return self.discover(parts, discovery, &known, &self.base(parts, peer, tenant)?);
         }
         let authorization = request::text(&parts.headers, &AUTHORIZATION);
-        let caller = self.access.authenticate(tenant, authorization, at).inspect_err(|error| {
+        let mark = request::text(&parts.headers, &PROBE);
+        let (caller, is_used) = self.access.enter(tenant, authorization, mark, at).inspect_err(|error| {
             notes.aim(&target, &parts.method, self.access.tenant(tenant).as_deref());
             self.metrics.authentication_failures.inc();
             if error.kind() == ErrorKind::Unauthorized {
@@ -234,7 +238,7 @@ impl Service {
         peer.introduce();
         notes.aim(&target, &parts.method, Some(caller.tenant()));
         notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
-        notes.may_write = caller.scopes().write;
+        notes.may_write = is_used && caller.scopes().write;
         self.turn(&caller, at).await?;
         let target = target?;
         let base = self.base(parts, peer, tenant)?;

@@ -22,6 +22,8 @@ pub struct Asked<'a> {
     /// The base of the URLs that browsers use: scheme and authority, with any path in front, without a slash at its
     /// end.
     pub base: String,
+    /// Whether that is so by the configuration. Else it is what the browser says, which may be anything.
+    pub is_set: bool,
     /// When it came in.
     pub at: Timestamp,
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::{
     command::{NotDone, row, rows, text},
     connect::LIFETIMES,
+    probe::Shown,
     visitor::Visitor,
 };
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     },
     oauth::Scope,
     token::Scopes,
-    web::{Cell, Facts, Piece, Section, Tone, WebResponse, response},
+    web::{Cell, Facts, Page, Piece, Section, Tone, WebResponse, response},
 };
 
 const DAY: u64 = 86_400;
@@ -119,6 +120,11 @@ impl Visitor {
         let facts = facts.with("Ends", Cell::time(Some(&made.expires), ""));
         let secret = Section::new("Made").with(Piece::Secret(label.to_owned(), made.secret.clone())).with(facts);
         let page = self.page(&format!("Connect {}", provider.title()), "").with(secret);
+        let shown = match &made.client {
+            Some(id) => Shown::Client { id, secret: &made.secret },
+            None => Shown::Token(&made.secret),
+        };
+        let page = self.test_of(&shown).into_iter().fold(page, Page::with);
         let page = page.with(Self::guide(provider, method, &values));
         // Elsewhere than on this page: to look for the first call again must not be to send the form again.
         let way = format!("{}?method={}", self.way(provider), method.word());

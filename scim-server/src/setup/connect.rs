@@ -57,10 +57,12 @@ impl Visitor {
         let values = self.values(None).await?;
         let page = self.page(&format!("Connect {}", provider.title()), "");
         let page = page.with(self.make_section(provider, method).await?);
-        Ok(page.with(Self::guide(provider, method, &values)).with(seen).with(self.back()))
+        let page = page.with(Self::guide(provider, method, &values)).with(seen);
+        let page = self.test_pasted(method).into_iter().fold(page, Page::with);
+        Ok(page.with(self.back()))
     }
 
-    fn back(&self) -> Facts {
+    pub(super) fn back(&self) -> Facts {
         Facts::default().with("Another provider?", Cell::link(self.view.base(), "Back to the list"))
     }
 
@@ -108,6 +110,7 @@ impl Visitor {
             ],
             submit: format!("Make the {what}"),
             danger: false,
+            within: "",
         };
         Ok(section.note("It is shown once, with the values to enter around it.").with(form))
     }

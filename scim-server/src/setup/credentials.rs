@@ -103,6 +103,7 @@ impl Visitor {
             ],
             submit: submit.to_owned(),
             danger: false,
+            within: "",
         })
     }
 

@@ -24,7 +24,7 @@ use crate::{
 const LOOKED_AT: usize = 1000;
 
 /// The kinds of rewrites, as commands and people name them.
-const KINDS: [(&str, &str); 5] = [
+pub const KINDS: [(&str, &str); 5] = [
     ("copy", "copy the attribute to another"),
     ("rename", "rename the attribute"),
     ("default", "give it a value where it has none"),
@@ -62,6 +62,7 @@ impl Visitor {
                 ],
                 submit: "Change it".to_owned(),
                 danger: false,
+                within: "",
             })
             .with(Piece::Links(vec![(format!("{}/mapping", self.view.base()), "Change nothing".to_owned())]));
         Ok(response::page(StatusCode::OK, &self.page("Mapping", "/mapping").with(section)))
@@ -178,6 +179,7 @@ impl Visitor {
             ],
             submit: "Look what would change".to_owned(),
             danger: false,
+            within: "",
         };
         Section::new("Another rewrite").note("First it is only shown.").with(form)
     }

@@ -8,12 +8,13 @@ use super::{
     action::Made,
     command::{NotDone, row, text},
     credentials::Credential,
+    probe::Shown,
     visitor::Visitor,
 };
 use crate::{
     admin::{AdminRequest, clients::ClientRequest, connection::Method},
     token::ledger::LIFETIME,
-    web::{Cell, Facts, Piece, Section, WebResponse, response},
+    web::{Cell, Facts, Page, Piece, Section, WebResponse, response},
 };
 
 /// How long the old of two may go on, in seconds: a week.
@@ -103,8 +104,13 @@ impl Visitor {
             .with("Entered?", Cell::link(self.view.base(), "See whether it is used"));
         let section = Section::new("The successor")
             .note("Enter it in your provider in the place of the old one, before that ends.")
-            .with(Piece::Secret(words.what.to_owned(), made.secret))
+            .with(Piece::Secret(words.what.to_owned(), made.secret.clone()))
             .with(facts);
-        response::page(StatusCode::OK, &self.page(words.title, "").with(section))
+        let shown = match &made.client {
+            Some(id) => Shown::Client { id, secret: &made.secret },
+            None => Shown::Token(&made.secret),
+        };
+        let page = self.page(words.title, "").with(section);
+        response::page(StatusCode::OK, &self.test_of(&shown).into_iter().fold(page, Page::with))
     }
 }

@@ -92,7 +92,8 @@ mod tests {
             map.append(name.clone(), HeaderValue::from_static(value));
         }
         let (base, form, at) = (base.to_owned(), Bytes::new(), Timestamp::from_millis(0));
-        look(&Asked { method: &Method::POST, headers: &map, path: "", query: "", form, base, at })
+        let (method, is_set) = (&Method::POST, true);
+        look(&Asked { method, headers: &map, path: "", query: "", form, base, is_set, at })
     }
 
     #[track_caller]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use scim_protocol::Error;
 
-use super::{Setup, brand::View, session};
+use super::{Setup, brand::View, reach::Reach, session};
 use crate::{
     admin::{AdminContext, Administrator, Role},
     event::Deed,
@@ -24,6 +24,9 @@ pub(super) struct Visitor {
     pub view: View,
     /// What a POST says.
     pub form: Parameters,
+    pub reach: Arc<Reach>,
+    /// What the server's URLs begin with, where that is known by the server itself.
+    pub base: Option<String>,
     session: String,
 }
 
@@ -35,6 +38,8 @@ impl Visitor {
             context,
             view: setup.view(&asked.base, Some(&tenant)),
             form: Parameters::parse(&String::from_utf8_lossy(&asked.form)),
+            base: setup.reach.base(asked),
+            reach: Arc::clone(&setup.reach),
             session: session.to_owned(),
             link,
             tenant,

@@ -16,6 +16,9 @@ pub struct Form {
     pub submit: String,
     /// Whether it takes something away.
     pub danger: bool,
+    /// The id of the piece of the page that the answer's piece of the same id takes the place of, so that the rest of
+    /// the page stays; empty where the answer is a page of its own. Without JavaScript it always is.
+    pub within: &'static str,
 }
 
 /// A field of a form.
@@ -43,6 +46,8 @@ pub enum Kind {
     /// One of these: value and label.
     Choice(Vec<(String, String)>),
     Hidden,
+    /// Any of these: value, label, and whether it is chosen.
+    Boxes(Vec<(String, String, bool)>),
     /// Sent as `on`.
     Switch,
 }
@@ -99,6 +104,13 @@ impl Parameters {
         found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// All values of a parameter, in their order: several of that name, each of which may be several with commas
+    /// between.
+    pub fn all<'p>(&'p self, name: &'p str) -> impl Iterator<Item = &'p str> {
+        let of_name = self.0.iter().filter(move |(known, _)| known == name);
+        of_name.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|value| !value.is_empty())
+    }
+
     /// The same, empty where it is not there.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
@@ -134,6 +146,9 @@ mod tests {
         assert_eq!(read.get("name"), Some("Zoë B"));
         assert_eq!((read.get("empty"), read.get("flag"), read.get("none")), (None, None, None));
         assert_eq!(read.get("a"), Some("1"));
+        assert_eq!(read.all("a").collect::<Vec<_>>(), ["1", "2"]);
+        let read_lists = Parameters::parse("c=x,+y&c=&c=z,");
+        assert_eq!(read_lists.all("c").collect::<Vec<_>>(), ["x", "y", "z"]);
         assert_eq!(read.text("x"), "\u{fffd}");
         assert_eq!(Parameters::parse(""), Parameters::default());
     }

@@ -35,6 +35,8 @@ pub enum Piece {
         value: String,
         label: String,
         results: &'static str,
+        /// What the page is asked for beside it.
+        kept: Vec<(&'static str, String)>,
     },
     /// Fields that narrow what a page shows: it is asked for again with them, by GET.
     Filters {

@@ -43,7 +43,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "tenant",
             "budget cursor passing profile render request_log",
             "store",
-            "audit event turns",
+            "audit event probe turns",
             "clock ids log membership metrics roots rotated units web",
         ],
     ),

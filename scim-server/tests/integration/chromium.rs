@@ -219,6 +219,17 @@ impl Browser {
         panic!("Tab never leads to {what}");
     }
 
+    /// Types a text into the first field of that name that is seen.
+    #[track_caller]
+    pub fn fill(&mut self, name: &str, text: &str) {
+        let fields = json!(format!("main [name=\"{name}\"]"));
+        let focused = self.run(&format!(
+            "(() => {{ const field = [...document.querySelectorAll({fields})].find(one => one.checkVisibility()); if (field) field.focus(); return !!field; }})()"
+        ));
+        assert_eq!(focused, true, "there is no field {name:?}: {}", self.text());
+        self.write(text);
+    }
+
     /// Types a text where the focus is.
     pub fn write(&mut self, text: &str) {
         self.call("Input.insertText", &json!({"text": text}));

@@ -1,19 +1,30 @@
 //! The console: who gets in, what it shows and changes, and how it looks in a real browser.
 
+mod certificate;
+mod deliveries;
 mod entry;
 mod judge;
+mod many;
 mod oidc;
 mod pages;
+mod paths;
 mod person;
 mod provider;
 mod requests;
-mod screens;
+mod rules;
+mod safety;
+pub mod screens;
+mod settings;
 mod sync;
+mod tokens;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::server::{Client, Options, Response, TestServer};
+use crate::{
+    chromium::Browser,
+    server::{Client, Options, Response, TestServer},
+};
 
 /// A server with a console.
 fn with_console() -> TestServer {
@@ -114,4 +125,13 @@ fn complains(output: &std::process::Output, of: &str) -> bool {
 fn link(server: &TestServer) -> String {
     let printed: Value = server.run_json(&["console", "--json"]);
     printed["url"].as_str().expect("a url").to_owned()
+}
+
+/// A browser of somebody who has signed in by a link.
+fn signed_in(server: &TestServer) -> Browser {
+    let mut browser = Browser::start(&server.admin());
+    browser.open(&link(server));
+    // The page of the link goes on by itself.
+    browser.wait_for("document.title.startsWith('Overview')");
+    browser
 }

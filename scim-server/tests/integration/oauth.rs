@@ -1,6 +1,6 @@
 //! OAuth 2.0: clients, their secrets and trusts, the token endpoint, and what its tokens open.
 
-mod assertions;
+pub mod assertions;
 mod endpoint;
 mod foreign;
 mod ipsie;

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod calls;
+mod connection;
 mod journey;
 mod life;
 mod looks;

@@ -33,7 +33,7 @@ fn create(server: &TestServer, receiver: &Receiver, more: &[&str]) -> Value {
 }
 
 /// Waits until this many messages have been taken.
-async fn taken(receiver: &Receiver, number: usize) -> Vec<Received> {
+pub async fn taken(receiver: &Receiver, number: usize) -> Vec<Received> {
     for _ in 0..600 {
         let taken = receiver.taken();
         if taken.len() >= number {

@@ -3,7 +3,7 @@
 use hyper::{Response, body::Incoming, header::AUTHORIZATION, http::request::Parts};
 use scim_protocol::{Error, ErrorKind};
 
-use super::{Arrival, Notes};
+use super::{Arrival, Notes, PROBE};
 use crate::{
     access::Authenticated,
     http::{
@@ -62,7 +62,7 @@ impl Service {
         notes.caller = Some((client.id().clone(), client.tenant().clone()));
         self.turn(&client.caller(), arrival.at).await?;
         match endpoint {
-            Authorization::Token => self.issue(&client, &form, arrival),
+            Authorization::Token => self.issue(&client, &form, parts, arrival),
             Authorization::Revoke => {
                 self.access.revoke(&client, token(&form)?, arrival.at).await?;
                 Ok(oauth::revoked())
@@ -99,7 +99,13 @@ impl Service {
         })
     }
 
-    fn issue(&self, client: &Authenticated, form: &Form, arrival: &Arrival) -> Result<Response<ResponseBody>, Error> {
+    fn issue(
+        &self,
+        client: &Authenticated,
+        form: &Form,
+        parts: &Parts,
+        arrival: &Arrival,
+    ) -> Result<Response<ResponseBody>, Error> {
         match form.get("grant_type") {
             Some("client_credentials") => {}
             Some(_) => {
@@ -111,7 +117,8 @@ impl Service {
                 return Err(Refused::new(Code::InvalidRequest, description).into());
             }
         }
-        let granted = self.access.grant(client, form.get("scope"), arrival.at)?;
+        let mark = request::text(&parts.headers, &PROBE);
+        let granted = self.access.grant(client, form.get("scope"), mark, arrival.at)?;
         self.metrics.oauth.issued.inc();
         Ok(oauth::issued(&granted))
     }

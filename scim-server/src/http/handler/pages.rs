@@ -30,10 +30,11 @@ impl Service {
         arrival: &Arrival,
         notes: &mut Notes<'_>,
     ) -> Result<Response<ResponseBody>, Error> {
-        let base = self.settings.load().public.origin(parts, &arrival.peer)?;
+        let settings = self.settings.load();
+        let (base, is_set) = (settings.public.origin(parts, &arrival.peer)?, settings.public.url.is_some());
         let form = if parts.method == Method::POST {
             Form::require_type(&parts.headers)?;
-            let within = self.settings.load().body_timeout;
+            let within = settings.body_timeout;
             // Whose it is is not known yet, so it takes nobody's part of the memory.
             let mut share = self.operations.budget.share(TenantId::SYSTEM);
             request::body(incoming, oauth::MOST, within, &mut share).await?
@@ -41,7 +42,8 @@ impl Service {
             Bytes::new()
         };
         let query = parts.uri.query().unwrap_or_default();
-        let asked = Asked { method: &parts.method, headers: &parts.headers, path, query, form, base, at: arrival.at };
+        let (method, headers, at) = (&parts.method, &parts.headers, arrival.at);
+        let asked = Asked { method, headers, path, query, form, base, is_set, at };
         let Served { response, call, visitor } = self.pages.serve(asked).await;
         notes.event = CallName::Other(EventName::Setup(call));
         if let Some((actor, tenant)) = visitor {

@@ -2,31 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Visitor, with_console};
+use super::{Visitor, paths::PAGES, with_console};
 use crate::server::{ENTERPRISE, USER};
-
-/// The pages that there are without somebody's id.
-pub const PAGES: &[&str] = &[
-    "/console",
-    "/console?range=7d",
-    "/console/server",
-    "/console/judge",
-    "/console/sync",
-    "/console/t/test",
-    "/console/t/test?provider=entra",
-    "/console/t/test?provider=okta",
-    "/console/t/test/users",
-    "/console/t/test/groups",
-    "/console/t/test/deleted",
-    "/console/t/test/history",
-    "/console/t/test/requests",
-    "/console/t/test/requests?status=4xx&token=nobody",
-    "/console/t/test/tokens",
-    "/console/t/test/deliveries",
-    "/console/t/test/rules",
-    "/console/t/test/safety",
-    "/console/t/test/settings",
-];
 
 /// Each provider has a page with the steps and the fields that customers see behind a setup link.
 #[tokio::test]
@@ -129,4 +106,23 @@ async fn what_is_stored_is_shown_as_text() {
     }
     let shown = visitor.get(&of("users")).await.expect(200);
     assert!(shown.text.contains("&#60;script&#62;document"), "{}", shown.text);
+}
+
+/// Whoever sees a page learns the command that shows or does the same.
+#[tokio::test]
+async fn every_page_says_its_command() {
+    let server = with_console();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    let staff = client.group("Staff", std::slice::from_ref(&anna)).await;
+    let visitor = Visitor::root(&server).await;
+    let more = [format!("/console/t/test/users/{anna}"), format!("/console/t/test/groups/{staff}")];
+    for path in PAGES.iter().map(|path| (*path).to_owned()).chain(more) {
+        let page = visitor.get(&path).await.expect(200).text;
+        let commands: Vec<_> = page.split("<p class=\"command copy\"><code>").skip(1).collect();
+        assert!(!commands.is_empty(), "{path} says no command: {page}");
+        for command in commands {
+            assert!(command.starts_with("scim-"), "{path}: {command}");
+        }
+    }
 }

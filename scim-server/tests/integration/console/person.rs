@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Visitor, encode, with_console};
-use crate::server::{Options, TestServer, USER};
+use super::{Visitor, encode, signed_in, with_console};
+use crate::server::{ENTERPRISE, Options, TestServer, USER};
 
 #[tokio::test]
 async fn users_are_found_as_one_types() {
@@ -25,6 +25,60 @@ async fn users_are_found_as_one_types() {
     shows(&found(&format!("?filter={}", encode("userName eq \"bert\""))).await, [false, false, true]);
     let wrong = found("?filter=userName%20is%20bert").await;
     assert!(wrong.contains("notice bad") && wrong.contains("userName is bert"), "{wrong}");
+}
+
+#[tokio::test]
+async fn columns_are_chosen_and_stay() {
+    let server = with_console();
+    let client = server.client();
+    let body = json!({
+        "schemas": [USER, ENTERPRISE], "userName": "anna", "title": "Engineer", "name": {"familyName": "Ahl"},
+        "emails": [{"value": "anna@example.com"}], ENTERPRISE: {"department": "R&D"},
+    });
+    client.post("/Users", &body).await.expect(201);
+    for number in 0..101 {
+        client.user(&format!("user-{number:03}")).await;
+    }
+    let visitor = Visitor::root(&server).await;
+    let usual = visitor.get("/console/t/test/users").await.expect(200).text;
+    assert!(usual.contains("<th scope=\"col\">External id</th>") && !usual.contains("Engineer"), "{usual}");
+    // As a browser sends boxes that are ticked, and as a link has them.
+    let department = format!("{ENTERPRISE}:department");
+    let ticked = format!("?columns=title&columns={}&columns=name.familyName", encode(&department));
+    let listed = format!("?columns={}", encode(&format!("TITLE,{department},name.familyName,nothing")));
+    for query in [ticked, listed] {
+        let page = visitor.get(&format!("/console/t/test/users{query}")).await.expect(200).text;
+        for told in ["<th scope=\"col\">title</th>", "department</th>", "<td>Engineer</td>", "<td>R&#38;D</td>", "Ahl"]
+        {
+            assert!(page.contains(told), "{told}: {page}");
+        }
+        assert!(!page.contains("anna@example.com</td>") && !page.contains("External id</th>"), "{page}");
+        let next = page.split("class=\"more\"><a href=\"").nth(1).and_then(|rest| rest.split('"').next());
+        let next = next.expect("a next page").replace("&#38;", "&");
+        let second = visitor.get(&next).await.expect(200).text;
+        assert!(second.contains("<th scope=\"col\">title</th>"), "{second}");
+    }
+    // What is searched keeps the columns, and the choice keeps what is searched.
+    let page = visitor.get("/console/t/test/users?q=an&columns=title").await.expect(200).text;
+    assert!(page.contains("name=\"columns\" value=\"title\"") && page.contains("name=\"q\" value=\"an\""), "{page}");
+    let groups = visitor.get("/console/t/test/groups?columns=meta.created").await.expect(200).text;
+    assert!(groups.contains("value=\"meta.created\" checked"), "{groups}");
+
+    let mut browser = signed_in(&server);
+    browser.open(&format!("{}/console/t/test/users", server.admin()));
+    browser.click("summary", "Columns");
+    browser.run("document.querySelector('[type=checkbox][value=title]').click()");
+    browser.click("button", "Show these columns");
+    browser.wait_for(
+        "document.readyState === 'complete' && document.querySelector('thead').textContent.includes('title')",
+    );
+    browser.press("/");
+    browser.wait_for("document.activeElement.name === 'q'");
+    browser.write("ann");
+    browser.wait_for("document.querySelectorAll('#results tbody tr').length === 1");
+    assert_eq!(browser.run("document.querySelector('#results tbody').textContent.includes('Engineer')"), true);
+    assert_eq!(browser.run("location.search.includes('columns=title')"), true, "a link to it shows the same");
+    assert_eq!(browser.faults(), Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -85,6 +139,33 @@ async fn a_user_is_disabled_deleted_and_restored() {
     let page = visitor.done("/console/t/test/deleted", &[("kind", "users"), ("id", &anna)]).await.text;
     assert!(page.contains("The user is restored."), "{page}");
     client.get(&format!("/Users/{anna}")).await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_was_deleted_comes_back_by_a_button() {
+    let server = with_console();
+    let client = server.client();
+    let (anna, staff) = (client.user("anna").await, client.group("Staff", &[]).await);
+    for path in [format!("/Users/{anna}"), format!("/Groups/{staff}")] {
+        client.delete(&path).await.expect(204);
+    }
+    let mut browser = signed_in(&server);
+    for (name, path, done) in [
+        ("anna", format!("/Users/{anna}"), "The user is restored."),
+        ("Staff", format!("/Groups/{staff}"), "The group is restored."),
+    ] {
+        browser.open(&format!("{}/console/t/test/deleted", server.admin()));
+        browser.sees(name);
+        client.get(&path).await.expect(404);
+        // The users are first; what is restored is no longer there.
+        browser.click("main button", "Restore");
+        let page = browser.sees(done);
+        assert!(page.contains(name), "{page}");
+        client.get(&path).await.expect(200);
+    }
+    browser.open(&format!("{}/console/t/test/deleted", server.admin()));
+    browser.sees("No deleted users that can be restored.");
+    assert_eq!(browser.faults(), Vec::<String>::new());
 }
 
 #[tokio::test]

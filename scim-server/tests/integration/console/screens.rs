@@ -11,12 +11,14 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{
-    link,
-    pages::{PAGES, PAYLOAD, hostile},
+    many,
+    pages::{PAYLOAD, hostile},
+    paths::PAGES,
+    signed_in,
     sync::{Agent, holding},
     with_console,
 };
-use crate::{chromium::Browser, server::TestServer};
+use crate::chromium::Browser;
 
 /// Widths of a phone, a laptop and a large screen.
 const WIDTHS: &[u32] = &[390, 1280, 1920];
@@ -67,33 +69,30 @@ fn take(browser: &mut Browser, name: &str) {
     browser.resize(1280, 900, false);
 }
 
-/// A browser of somebody who has signed in by a link.
-fn signed_in(server: &TestServer) -> Browser {
-    let mut browser = Browser::start(&server.admin());
-    browser.open(&link(server));
-    // The page of the link goes on by itself.
-    browser.wait_for("document.title.startsWith('Overview')");
-    browser
+/// Looks at the page that is open: what a browser complains about, what somebody cannot read, and what is wider than the
+/// window. `name` is what pictures are called.
+pub fn look_at(browser: &mut Browser, name: &str) {
+    let axe = axe();
+    assert_eq!(browser.faults(), Vec::<String>::new(), "{name}");
+    assert_eq!(findings(browser, &axe), Vec::<String>::new(), "{name}");
+    for width in WIDTHS {
+        browser.resize(*width, 900, false);
+        // What is wider than the window would have to be moved to be read.
+        let fits = browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth");
+        assert_eq!(fits, true, "{name} at {width}");
+    }
+    browser.resize(1280, 900, true);
+    assert_eq!(findings(browser, &axe), Vec::<String>::new(), "{name}, dark");
+    browser.resize(1280, 900, false);
+    take(browser, name);
 }
 
-/// Opens each page and looks at it; `name` is what pictures are called.
-fn look_at_all(browser: &mut Browser, server: &TestServer, paths: &[String], name: &str) {
-    let axe = axe();
+/// Opens each page and looks at it.
+pub fn look_at_all(browser: &mut Browser, origin: &str, paths: &[String], name: &str) {
     for path in paths {
-        browser.open(&format!("{}{path}", server.admin()));
-        assert_eq!(browser.faults(), Vec::<String>::new(), "{path}");
-        assert_eq!(findings(browser, &axe), Vec::<String>::new(), "{path}");
-        for width in WIDTHS {
-            browser.resize(*width, 900, false);
-            // What is wider than the window would have to be moved to be read.
-            let fits = browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth");
-            assert_eq!(fits, true, "{path} at {width}");
-        }
-        browser.resize(1280, 900, true);
-        assert_eq!(findings(browser, &axe), Vec::<String>::new(), "{path}, dark");
-        browser.resize(1280, 900, false);
+        browser.open(&format!("{origin}{path}"));
         let file = path.trim_start_matches("/console").replace(['/', '?', '='], "_");
-        take(browser, &format!("{name}{file}"));
+        look_at(browser, &format!("{name}{file}"));
     }
 }
 
@@ -106,7 +105,7 @@ async fn every_screen_is_whole_with_nobody_three_and_many() {
     let server = with_console();
     let client = server.client();
     let mut browser = signed_in(&server);
-    look_at_all(&mut browser, &server, &all(&["/console/sign-in".to_owned()]), "nobody");
+    look_at_all(&mut browser, &server.admin(), &all(&["/console/sign-in".to_owned()]), "nobody");
 
     let mut ids = Vec::new();
     for name in ["anna", "bert", "carl"] {
@@ -124,12 +123,18 @@ async fn every_screen_is_whole_with_nobody_three_and_many() {
         format!("/console/t/test/groups/{staff}"),
         format!("/console/t/test/requests/{}", refused.header("x-request-id")),
     ];
-    look_at_all(&mut browser, &server, &all(&more), "three");
+    look_at_all(&mut browser, &server.admin(), &all(&more), "three");
 
-    for number in 0..150 {
-        client.user(&format!("user-{number:03}@example.com")).await;
-    }
-    look_at_all(&mut browser, &server, &all(&[]), "many");
+    let users = many::import(&server);
+    let of_many: Vec<String> = all(&["/console/t/test/users?q=user-01".to_owned()])
+        .iter()
+        .map(|path| path.replace("/t/test", "/t/many"))
+        .collect();
+    look_at_all(&mut browser, &server.admin(), &of_many, "many");
+    browser.open(&format!("{}/console/t/many/users", server.admin()));
+    let page = browser.sees("Next page");
+    let digits: String = page.split(" users").next().unwrap_or_default().chars().filter(char::is_ascii_digit).collect();
+    assert!(digits.ends_with(&users.to_string()), "{page}");
 }
 
 /// What is hostile is text: it changes nothing, and nothing of it is loaded.
@@ -172,6 +177,51 @@ async fn a_keyboard_is_enough() {
     browser.press("Enter");
     browser.wait_for("document.title.startsWith('bert')");
     assert_eq!(browser.faults(), Vec::<String>::new());
+}
+
+/// What there is to press or to fill in on a page, as far as it is seen.
+const REACHABLE: &str = "[...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex=\"0\"]')].filter(one => one.checkVisibility() && one.type !== 'hidden' && !one.disabled)";
+
+/// Tab leads to everything on each page, and it is seen where one is.
+#[tokio::test]
+async fn tab_leads_to_everything_on_each_page() {
+    let server = with_console();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    let staff = client.group("Staff", std::slice::from_ref(&anna)).await;
+    let mut browser = signed_in(&server);
+    let more = [format!("/console/t/test/users/{anna}"), format!("/console/t/test/groups/{staff}")];
+    for path in all(&more) {
+        browser.open(&format!("{}{path}", server.admin()));
+        let number = browser.run(&format!("{REACHABLE}.length")).as_u64().expect("a number");
+        assert!(number > 5, "{path}");
+        for _ in 0..number + 2 {
+            browser.press("Tab");
+            let is_seen = "(() => { const one = document.activeElement; one.dataset.reached = ''; return one === document.body || getComputedStyle(one).outlineStyle !== 'none'; })()";
+            assert_eq!(browser.run(is_seen), true, "{path}");
+        }
+        let left =
+            browser.run(&format!("{REACHABLE}.filter(one => !('reached' in one.dataset)).map(one => one.outerHTML)"));
+        assert_eq!(left, json!([]), "{path}");
+    }
+}
+
+/// A time is the reader's, and whoever points at it sees UTC.
+#[tokio::test]
+async fn times_are_in_the_readers_zone_with_utc_beside_them() {
+    let server = with_console();
+    server.client().user("anna").await;
+    let mut browser = signed_in(&server);
+    browser.call("Emulation.setTimezoneOverride", &json!({"timezoneId": "Asia/Tokyo"}));
+    browser.open(&format!("{}/console/t/test/users", server.admin()));
+    let times = browser.run("[...document.querySelectorAll('time')].map(one => [one.dateTime, one.title, one.textContent, new Date(one.dateTime).toLocaleString(undefined, {dateStyle: 'medium', timeStyle: 'short', timeZone: 'Asia/Tokyo'})])");
+    let times = times.as_array().expect("times");
+    assert!(!times.is_empty());
+    for time in times {
+        let [at, title, shown, in_tokyo] = [0, 1, 2, 3].map(|place| time[place].as_str().expect("a text"));
+        assert_eq!(title, format!("{} UTC", at[..19].replace('T', " ")), "{time}");
+        assert_eq!(shown, in_tokyo, "{time}");
+    }
 }
 
 /// The page of a tenant that nobody has called sees the first call by itself.

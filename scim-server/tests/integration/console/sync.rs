@@ -3,11 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Visitor, complains, encode, pages::PAYLOAD, with_console};
-use crate::{
-    chromium::Browser,
-    server::{Client, TestServer},
-};
+use super::{Visitor, complains, encode, pages::PAYLOAD, signed_in, with_console};
+use crate::server::{Client, TestServer};
 
 /// An agent that has a token of that name.
 pub struct Agent(Client);
@@ -175,9 +172,7 @@ async fn an_agent_is_looked_at_and_decided_about_in_a_browser() {
     let server = with_console();
     let agent = Agent::new(&server, "ad", &[]);
     agent.report(&holding(PAYLOAD)).await;
-    let mut browser = Browser::start(&server.admin());
-    browser.open(&super::link(&server));
-    browser.wait_for("document.title.startsWith('Overview')");
+    let mut browser = signed_in(&server);
     browser.open(&format!("{}{HERE}", server.admin()));
     browser.wait_for("document.title.startsWith('ad')");
     browser.tab_to("Reject: leave it undone");

@@ -4,7 +4,11 @@
 use serde_json::json;
 
 use super::{fresh, link};
-use crate::{chromium::Browser, server::Options};
+use crate::{
+    chromium::Browser,
+    console::screens::{look_at, look_at_all},
+    server::Options,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newcomer_sees_the_first_call_arrive() {
@@ -13,6 +17,7 @@ async fn a_newcomer_sees_the_first_call_arrive() {
     let mut browser = Browser::start(server.origin());
     browser.open(made["url"].as_str().expect("a URL"));
     browser.sees("Example Ltd invites you to connect your identity provider");
+    look_at(&mut browser, "setup-link");
     browser.click("button", "Begin");
     browser.sees("Waiting for the first call");
     assert_eq!(browser.run("document.cookie"), "", "no script sees the session");
@@ -25,12 +30,22 @@ async fn a_newcomer_sees_the_first_call_arrive() {
     browser.sees("It is shown this once");
     let token = browser.run("document.querySelector('.secret code').textContent");
     let token = token.as_str().expect("a token").to_owned();
+    look_at(&mut browser, "setup-made");
+    browser.click("button", "Test the connection");
+    let tested = browser.sees("It is good, and may read and write.");
+    // The findings take the place of the button, and what is shown once is still there.
+    assert!(tested.contains("Secret Token") && tested.contains(&token), "{tested}");
+    look_at(&mut browser, "setup-tested");
     browser.click("a", "See whether your provider calls");
     browser.sees("Waiting for the first call");
     super::journey::entra_calls(&server, &token).await;
     // Nobody presses anything: the page asks by itself.
     browser.sees("Seen: your provider reaches this server");
+    server.client().with_token(&token).user("newcomer@example.com").await;
+    let users = server.run_json(&["tenant", "show", "test", "--json"])["users"].to_string();
+    let count = "[...document.querySelectorAll('dt')].find(one => one.textContent === 'Users').nextElementSibling";
     browser.open(&format!("{}/setup", server.origin()));
+    assert_eq!(browser.run(&format!("{count}.textContent")), users.as_str(), "users appear");
     let home = browser.sees("Tokens");
     assert!(home.contains("entra") && !home.contains(&token), "{home}");
     browser.click("nav a", "Calls");
@@ -44,7 +59,14 @@ async fn a_newcomer_sees_the_first_call_arrive() {
     browser.run("document.querySelector('[name=rewrite]').value = 'lower-case'");
     browser.click("button", "Look what would change");
     browser.sees("What would change");
+    look_at(&mut browser, "setup-preview");
     browser.click("button", "Change it");
     browser.sees("lower-case");
+    let paths = ["/setup", "/setup/to/entra", "/setup/to/okta", "/setup/calls", "/setup/mapping"];
+    look_at_all(&mut browser, server.origin(), &paths.map(str::to_owned), "setup");
+    browser.open(&format!("{}/setup", server.origin()));
+    browser.click("button", "Make its successor");
+    browser.sees("The successor");
+    look_at(&mut browser, "setup-rotated");
     assert_eq!(browser.faults(), Vec::<String>::new());
 }

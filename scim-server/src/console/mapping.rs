@@ -1,0 +1,149 @@
+//! What is rewritten of what a provider sends: seen, and changed after a look at what that would do.
+//!
+//! A change is a list of all rewrites, as the command `mapping set` takes it.
+
+use serde_json::{Value, json};
+
+use super::{
+    ask::{Ask, Done, refused},
+    command,
+    kind::{GROUPS, USERS},
+    path::of_tenant,
+    row::{Row, thousands, value},
+};
+use crate::{
+    admin::{AdminRequest, Fault, MappingRequest, Role, RulesRequest},
+    setup::REWRITES,
+    tenant::mapping::Rewrite,
+    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
+};
+
+/// Users, and groups, that a preview looks at.
+const LOOKED_AT: usize = 1000;
+/// Of those that would change, so many are shown.
+const SHOWN: usize = 100;
+/// What a rewrite is made of, as forms and tables name it.
+const PARTS: [&str; 7] = ["name", "rewrite", "resource_type", "attribute", "to", "value", "writer"];
+
+fn action(tenant: &str, what: &str) -> String {
+    of_tenant(tenant, &format!("rules/{what}"))
+}
+
+fn rules(tenant: &str, request: MappingRequest) -> AdminRequest {
+    AdminRequest::Rules { tenant: tenant.to_owned(), request: RulesRequest::Mapping(request) }
+}
+
+async fn known(ask: &Ask<'_>, tenant: &str) -> Result<Vec<Value>, Fault> {
+    ask.rows(rules(tenant, MappingRequest::List)).await
+}
+
+/// The rewrites of a tenant.
+pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
+    let headings = ["Name", "Rewrite", "Of", "Attribute", "To", "Value", "Only of", ""];
+    let mut table = Table::new(&headings, "What the provider sends is kept as it is.");
+    let is_administrator = ask.may(Role::Administrator);
+    for row in &known(ask, tenant).await? {
+        let mut cells: Vec<_> = PARTS.iter().map(|part| row.cell(&format!("/{part}"))).collect();
+        let fields = [("remove", row.text("/name"))];
+        let remove = ask.button(action(tenant, "mapping-preview"), "Remove", Tone::Plain, &fields);
+        cells.push(if is_administrator { Cell::Button(remove) } else { Cell::Empty });
+        table.push(cells);
+    }
+    let mut section = Section::new("Rewrites of what the provider sends")
+        .note("In this order, with each user or group that comes.")
+        .with(table);
+    if is_administrator {
+        section = section.with(Piece::Folded("Another rewrite".to_owned(), vec![form(ask, tenant)]));
+    }
+    Ok(section.command(command::line(&["mapping", "list", "--tenant", tenant])))
+}
+
+fn form(ask: &Ask<'_>, tenant: &str) -> Piece {
+    let choice = |words: &[(&str, &str)]| {
+        Kind::Choice(words.iter().map(|(word, label)| ((*word).to_owned(), (*label).to_owned())).collect())
+    };
+    let fields = vec![
+        Field::text("name", "Name").hint("What you call it, such as department.").required(),
+        Field::of(choice(&REWRITES), "rewrite", "What is done"),
+        Field::of(choice(&[("User", "User"), ("Group", "Group")]), "resource_type", "Of each"),
+        Field::text("attribute", "Attribute").hint("Such as userName, name.givenName, emails.value.").required(),
+        Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
+        Field::text("value", "Value").hint("Only to give a value."),
+        Field::text("writer", "Only of").hint("The name of the only token or client of whose requests it is."),
+    ];
+    let form = ask.form(action(tenant, "mapping-preview"), "Look what would change", fields);
+    let words = ["mapping", "set", "--tenant", tenant, "FILE", "--dry-run"];
+    Section::new("Another rewrite").note("First it is only shown.").with(form).command(command::line(&words)).into()
+}
+
+/// The rewrites that are to be: without one, or with one more.
+fn wanted(ask: &Ask<'_>, known: &[Value]) -> Vec<Value> {
+    if let Some(name) = ask.form.get("remove") {
+        return known.iter().filter(|rewrite| rewrite.text("/name") != name).cloned().collect();
+    }
+    let mut rewrite = json!({});
+    for part in PARTS {
+        if let Some(text) = ask.form.get(part) {
+            rewrite[part] = text.into();
+        }
+    }
+    [known, &[rewrite]].concat()
+}
+
+async fn map(ask: &Ask<'_>, tenant: &str, rewrites: &[Value], dry_run: bool) -> Result<Vec<Value>, Fault> {
+    let rewrites = rewrites.iter().cloned().map(serde_json::from_value::<Rewrite>).collect::<Result<Vec<_>, _>>();
+    let rewrites = rewrites.map_err(|error| refused(error.to_string()))?;
+    let limit = dry_run.then_some(LOOKED_AT);
+    ask.act(rules(tenant, MappingRequest::Set { rewrites, dry_run, limit })).await
+}
+
+/// Shows what a change would do, or makes one that was shown.
+pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
+    let known = known(ask, tenant).await?;
+    let was = Value::from(known.clone()).to_string();
+    match what {
+        "mapping-preview" => {
+            let wanted = wanted(ask, &known);
+            let would = map(ask, tenant, &wanted, true).await?;
+            let fields = vec![Field::hidden("was", was), Field::hidden("rewrites", Value::from(wanted).to_string())];
+            Ok(Done::Once(Box::new(preview(ask, tenant, &would, fields))))
+        }
+        "mapping-set" => {
+            if ask.form.text("was") != was {
+                return Err(refused("The rewrites were changed meanwhile, and nothing was done. Look at them again."));
+            }
+            let wanted: Vec<Value> = serde_json::from_str(ask.form.text("rewrites"))
+                .map_err(|_| refused("This form is not known. Load the page again."))?;
+            map(ask, tenant, &wanted, false).await?;
+            Ok(Done::Told(of_tenant(tenant, "rules"), "The rewrites are set.".to_owned()))
+        }
+        _ => Err(refused("This form is not known. Load the page again.")),
+    }
+}
+
+fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: Vec<Field>) -> Page {
+    let mut table = Table::new(&["Of", "Id", "Attribute", "Before", "After"], "Nothing that is stored would change.");
+    let changed = rows.iter().filter(|row| row.pointer("/id").is_some());
+    for row in changed.clone().take(SHOWN) {
+        let (kind, id) = (row.text("/type"), row.text("/id"));
+        let people = if kind == "Group" { &GROUPS } else { &USERS };
+        for (attribute, change) in row.pointer("/changes").and_then(Value::as_object).into_iter().flatten() {
+            let of = |at: &str| change.get(at).map_or(Cell::Empty, value);
+            let link = Cell::link(people.path(tenant, id), id);
+            table.push(vec![Cell::text(kind), link, Cell::Code(attribute.clone()), of("before"), of("after")]);
+        }
+    }
+    let mut section = Section::new("What would change");
+    if let Some(note) = rows.last().filter(|row| row.pointer("/note").is_some()) {
+        let more = changed.count().saturating_sub(SHOWN) as u64;
+        let more =
+            if more > 0 { format!(" The first are shown, and {} are not.", thousands(more)) } else { String::new() };
+        section = section.note(format!("{}.{more}", note.text("/note")));
+    }
+    section = section.with(table);
+    if ask.may(Role::Administrator) {
+        section = section.with(ask.form(action(tenant, "mapping-set"), "Change it", fields));
+    }
+    let back = (of_tenant(tenant, "rules"), "Change nothing".to_owned());
+    ask.tenant_page(tenant, "Roles and mapping").with(section.with(Piece::Links(vec![back])))
+}

@@ -1,0 +1,182 @@
+//! The schemas that a tenant adds to those of the RFCs: looked at before they are added, and removed by their name.
+
+use serde_json::Value;
+
+use super::{
+    ask::{Ask, Done, Shown, refused, sentence},
+    command,
+    path::of_tenant,
+    row::{Row, thousands},
+};
+use crate::{
+    admin::{AdminRequest, Fault, Role},
+    tenant::{Tenant, TenantRecord},
+    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
+};
+
+/// A definition to begin with.
+const EXAMPLE: &str = r#"{
+  "extends": "User",
+  "required": false,
+  "schema": {
+    "id": "urn:example:params:scim:schemas:extension:badge:2.0:User",
+    "name": "Badge",
+    "attributes": [
+      {"name": "number", "type": "string"}
+    ]
+  }
+}"#;
+
+fn action(tenant: &str, what: &str) -> String {
+    of_tenant(tenant, &format!("settings/{what}"))
+}
+
+/// The schemas that a tenant has added, and for administrators the editor of another one.
+pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
+    let rows = ask.rows(AdminRequest::SchemaList { tenant: tenant.to_owned() }).await?;
+    let is_administrator = ask.may(Role::Administrator);
+    let empty = "No schemas of its own. The guide page of custom schemas says what one is made of.";
+    let mut table = Table::new(&["Name", "URN", "Of", "Used by", ""], empty);
+    for row in &rows {
+        let urn = row.text("/schema");
+        let remove = ask.button(action(tenant, "schema-ask"), "Remove", Tone::Bad, &[("schema", urn)]);
+        table.push(vec![
+            row.cell("/name"),
+            Cell::Code(urn.to_owned()),
+            row.cell("/resource_type"),
+            Cell::text(thousands(row.number("/used_by"))),
+            if is_administrator { Cell::Button(remove) } else { Cell::Empty },
+        ]);
+    }
+    let mut section = Section::new("Schemas of its own").with(table);
+    for row in &rows {
+        let text = row.pointer("/definition").and_then(|value| serde_json::to_string_pretty(value).ok());
+        let pieces = vec![Piece::Code(text.unwrap_or_default())];
+        section = section.with(Piece::Folded(format!("The definition of {}", row.text("/name")), pieces));
+    }
+    if is_administrator {
+        section = section.with(Piece::Folded("Add or replace a schema".to_owned(), vec![editor(ask, tenant, EXAMPLE)]));
+    }
+    Ok(section.command(command::line(&["schema", "list", "--tenant", tenant])))
+}
+
+fn editor(ask: &Ask<'_>, tenant: &str, text: &str) -> Piece {
+    let field = Field::of(Kind::Area, "definition", "Definition (JSON)").value(text);
+    let field = field.hint("One with the URN of a schema that is there takes its place.");
+    let form = ask.form(action(tenant, "schema-look"), "Look at it", vec![field]);
+    let words = ["schema", "add", "--tenant", tenant, "FILE"];
+    Section::new("A schema").note("First it is only checked.").with(form).command(command::line(&words)).into()
+}
+
+/// What a form says, and whether the tenant has a schema of that URN.
+struct Wanted {
+    definition: Value,
+    urn: String,
+    is_known: bool,
+}
+
+fn wanted(record: &TenantRecord, text: &str) -> Result<Wanted, Fault> {
+    let definition: Value =
+        serde_json::from_str(text).map_err(|error| refused(format!("This is not JSON: {error}.")))?;
+    let urn = definition.text("/schema/id").to_owned();
+    let is_known = record.settings.schemas.iter().any(|known| known.text("/schema/id").eq_ignore_ascii_case(&urn));
+    Ok(Wanted { definition, urn, is_known })
+}
+
+/// Says what is wrong with a definition in this tenant. Nothing is changed.
+fn check(mut record: TenantRecord, wanted: &Wanted) -> Result<(), Fault> {
+    let schemas = &mut record.settings.schemas;
+    schemas.retain(|known| !known.text("/schema/id").eq_ignore_ascii_case(&wanted.urn));
+    schemas.push(wanted.definition.clone());
+    Tenant::build(&record).map(drop).map_err(|error| refused(error.detail()))
+}
+
+/// Looks at a schema, adds it, or removes one.
+pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
+    let here = of_tenant(tenant, "settings");
+    // Also that whoever asks may see the tenant.
+    ask.row(AdminRequest::TenantShow { tenant: tenant.to_owned() }).await?;
+    let once = |page: Page| Ok(Done::Once(Box::new(page)));
+    match what {
+        "schema-look" => once(looked(ask, tenant).await?),
+        "schema-add" => {
+            let record = record(ask, tenant).await?;
+            let Wanted { definition, is_known: replace, .. } = wanted(&record, ask.form.text("definition"))?;
+            ask.act(AdminRequest::SchemaAdd { tenant: tenant.to_owned(), definition, replace }).await?;
+            Ok(Done::Told(here, "The schema is in force.".to_owned()))
+        }
+        "schema-ask" => once(confirm(ask, tenant, ask.form.text("schema"))),
+        "schema-remove" => {
+            let schema = ask.form.text("schema").to_owned();
+            if ask.form.text("typed") != schema {
+                return Err(refused("Nothing was removed: what was typed is not the URN of the schema."));
+            }
+            let force = ask.form.get("force").is_some();
+            ask.act(AdminRequest::SchemaRemove { tenant: tenant.to_owned(), schema, force }).await?;
+            Ok(Done::Told(here, "The schema is removed.".to_owned()))
+        }
+        _ => Err(refused("This form is not known. Load the page again.")),
+    }
+}
+
+async fn record(ask: &Ask<'_>, tenant: &str) -> Result<TenantRecord, Fault> {
+    let access = ask.context().access;
+    access.directory().find(tenant).await.map_err(|error| refused(error.to_string()))
+}
+
+/// What a definition would add; with what is wrong, it can be mended.
+async fn looked(ask: &Ask<'_>, tenant: &str) -> Shown {
+    let (record, text) = (record(ask, tenant).await?, ask.form.text("definition"));
+    let page = ask.tenant_page(tenant, "Settings");
+    let found = wanted(&record, text).and_then(|wanted| check(record, &wanted).map(|()| wanted));
+    let back = Piece::Links(vec![(of_tenant(tenant, "settings"), "Change nothing".to_owned())]);
+    let wanted = match found {
+        Ok(wanted) => wanted,
+        Err(fault) => {
+            let why = format!("{} Nothing was changed.", sentence(&fault.message));
+            return Ok(page.with(Piece::Notice(Tone::Bad, why)).with(editor(ask, tenant, text)).with(back));
+        }
+    };
+    let mut table = Table::new(&["Attribute", "Type", "Values", "May be set"], "It has no attributes.");
+    for attribute in wanted.definition.list("/schema/attributes") {
+        let kind = if attribute.text("/type").is_empty() { "string" } else { attribute.text("/type") };
+        table.push(vec![
+            Cell::Code(attribute.text("/name").to_owned()),
+            Cell::text(kind),
+            Cell::text(if attribute.is("/multiValued") { "several" } else { "one" }),
+            Cell::text(if attribute.text("/mutability").is_empty() {
+                "readWrite"
+            } else {
+                attribute.text("/mutability")
+            }),
+        ]);
+    }
+    let (title, submit) = if wanted.is_known {
+        ("It can take the place of the one that is there", "Replace the schema")
+    } else {
+        ("It can be added", "Add the schema")
+    };
+    let field = Field::hidden("definition", text);
+    let section = Section::new(title)
+        .note(wanted.urn)
+        .with(table)
+        .with(ask.form(action(tenant, "schema-add"), submit, vec![field]))
+        .with(back);
+    Ok(page.with(section))
+}
+
+/// Asks whether a schema is to be removed.
+fn confirm(ask: &Ask<'_>, tenant: &str, schema: &str) -> Page {
+    let fields = vec![
+        Field::hidden("schema", schema),
+        Field::text("typed", "The URN of the schema").hint(format!("Type {schema}.")).required(),
+        Field::of(Kind::Switch, "force", "Also while it is used: its values stay stored, and are no longer shown"),
+    ];
+    let mut form = ask.form(action(tenant, "schema-remove"), "Remove the schema", fields);
+    form.danger = true;
+    let section = Section::new("Remove this schema?")
+        .with(form)
+        .with(Piece::Links(vec![(of_tenant(tenant, "settings"), "Keep it".to_owned())]))
+        .command(command::line(&["schema", "remove", "--tenant", tenant, schema]));
+    ask.tenant_page(tenant, "Settings").with(section)
+}

@@ -1,0 +1,110 @@
+//! The settings of a tenant in the console: the common ones as a form, and schemas that are looked at before they are
+//! added.
+
+use serde_json::{Value, json};
+
+use super::{Visitor, signed_in, with_console};
+use crate::server::USER;
+
+const HERE: &str = "/console/t/test/settings";
+const BADGE: &str = "urn:example:params:scim:schemas:extension:badge:2.0:User";
+
+#[tokio::test]
+async fn common_settings_are_a_form() {
+    let server = with_console();
+    let shown = || server.run_json(&["tenant", "show", "test", "--json"])["settings"].clone();
+    let visitor = Visitor::root(&server).await;
+    let fields =
+        [("profile", "rfc"), ("rate_limit", "7"), ("max_tokens", ""), ("restore_window", "10d"), ("strict", "on")];
+    let page = visitor.done(&format!("{HERE}/common"), &fields).await.text;
+    assert!(page.contains("in force") && page.contains("name=\"rate_limit\" value=\"7\""), "{page}");
+    let settings = shown();
+    assert_eq!((&settings["rate_limit"], &settings["strict"]), (&json!(7), &json!(true)), "{settings}");
+    assert_eq!(settings["restore_window"], "10d", "{settings}");
+    for (field, value, why) in [
+        ("rate_limit", "many", "is not a number"),
+        ("restore_window", "soon", "restore_window"),
+        ("profile", "none", "profile"),
+    ] {
+        let refused = visitor.done(&format!("{HERE}/common"), &[(field, value)]).await.text;
+        assert!(refused.contains("notice bad") && refused.contains(why), "{refused}");
+        assert_eq!(shown(), settings, "nothing was changed");
+    }
+    // What is left empty has its default again, and what is no part of the form stays.
+    visitor.done(&format!("{HERE}/set"), &[("settings", "{\"quotas\": {\"User\": 9}}")]).await;
+    visitor.done(&format!("{HERE}/common"), &[("profile", "rfc")]).await;
+    let settings = shown();
+    assert_eq!((&settings["rate_limit"], &settings["strict"]), (&Value::Null, &json!(false)), "{settings}");
+    assert_eq!(settings["quotas"]["User"], 9, "{settings}");
+}
+
+fn badge(attributes: &Value) -> String {
+    json!({"extends": "User", "schema": {"id": BADGE, "name": "Badge", "attributes": attributes}}).to_string()
+}
+
+#[tokio::test]
+async fn a_schema_is_looked_at_added_replaced_and_removed() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    let schemas = || server.run_json(&["schema", "list", "--tenant", "test", "--json"]);
+    let look = format!("{HERE}/schema-look");
+    for (wrong, why) in [
+        ("{".to_owned(), "This is not JSON"),
+        (badge(&json!([{"name": "a b"}])), "a b"),
+        (badge(&json!([{"name": "n", "type": "text"}])), "text"),
+        (json!({"extends": "Nobody", "schema": {"id": BADGE, "name": "B", "attributes": []}}).to_string(), "Nobody"),
+    ] {
+        let page = visitor.post(&look, &[("definition", &wrong)]).await.expect(200).text;
+        assert!(page.contains("notice bad") && page.contains(why) && page.contains("Nothing was changed"), "{page}");
+        assert!(page.contains("<textarea name=\"definition\""), "it can be mended: {page}");
+    }
+    let first = badge(&json!([{"name": "number", "type": "integer"}]));
+    let page = visitor.post(&look, &[("definition", &first)]).await.expect(200).text;
+    assert!(page.contains("It can be added") && page.contains("<code>number</code>"), "{page}");
+    assert_eq!(schemas(), json!([]), "it was only looked at");
+    let page = visitor.done(&format!("{HERE}/schema-add"), &[("definition", &first)]).await.text;
+    assert!(page.contains("The schema is in force.") && page.contains(BADGE), "{page}");
+    let body = json!({"schemas": [USER, BADGE], "userName": "anna", BADGE: {"number": 7}});
+    server.client().post("/Users", &body).await.expect(201);
+
+    let second = badge(&json!([{"name": "number", "type": "integer"}, {"name": "colour"}]));
+    let page = visitor.post(&look, &[("definition", &second)]).await.expect(200).text;
+    assert!(page.contains("Replace the schema") && page.contains("<code>colour</code>"), "{page}");
+    visitor.done(&format!("{HERE}/schema-add"), &[("definition", &second)]).await;
+    assert_eq!(schemas()[0]["definition"]["schema"]["attributes"][1]["name"], "colour");
+
+    let asked = visitor.post(&format!("{HERE}/schema-ask"), &[("schema", BADGE)]).await.expect(200).text;
+    assert!(asked.contains("Remove this schema?") && asked.contains("schema remove"), "{asked}");
+    let remove = format!("{HERE}/schema-remove");
+    for (typed, why) in [("badge", "what was typed is not the URN"), (BADGE, "use --force")] {
+        let refused = visitor.done(&remove, &[("schema", BADGE), ("typed", typed)]).await.text;
+        assert!(refused.contains("notice bad") && refused.contains(why), "{refused}");
+    }
+    let gone = visitor.done(&remove, &[("schema", BADGE), ("typed", BADGE), ("force", "on")]).await.text;
+    assert!(gone.contains("The schema is removed.") && schemas() == json!([]), "{gone}");
+
+    let viewer = server.run_json(&["admin-token", "create", "--name", "v", "--role", "viewer", "--json"]);
+    let viewer = Visitor::by_token(&server, viewer["token"].as_str().expect("a token")).await;
+    let refused = viewer.done(&format!("{HERE}/schema-add"), &[("definition", &first)]).await.text;
+    assert!(refused.contains("notice bad") && schemas() == json!([]), "{refused}");
+    assert!(!viewer.get(HERE).await.expect(200).text.contains("schema-look"), "a viewer is offered nothing");
+}
+
+#[tokio::test]
+async fn a_schema_is_written_in_a_browser() {
+    let server = with_console();
+    let mut browser = signed_in(&server);
+    browser.open(&format!("{}{HERE}", server.admin()));
+    browser.click("summary", "Add or replace a schema");
+    browser.run("document.querySelector('[name=definition]').value = '{'; 1");
+    browser.click("button", "Look at it");
+    browser.sees("This is not JSON");
+    let good = badge(&json!([{"name": "number"}]));
+    browser.run(&format!("document.querySelector('[name=definition]').value = {}; 1", json!(good)));
+    browser.click("button", "Look at it");
+    browser.sees("It can be added");
+    browser.click("button", "Add the schema");
+    browser.sees("The schema is in force.");
+    assert_eq!(server.run_json(&["schema", "list", "--tenant", "test", "--json"])[0]["schema"], BADGE);
+    assert_eq!(browser.faults(), Vec::<String>::new());
+}

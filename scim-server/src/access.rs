@@ -9,6 +9,7 @@ mod barred;
 mod clients;
 mod health;
 mod last_use;
+mod noted;
 mod tokens;
 
 use std::{collections::HashMap, sync::Arc};
@@ -145,6 +146,8 @@ pub struct Access {
     /// What issues access tokens, in a server.
     grants: Option<Grants>,
     reloading: tokio::sync::Mutex<()>,
+    /// Whether something is to be stored soon.
+    due: tokio::sync::Notify,
 }
 
 /// What somebody has shown who may come in.
@@ -170,6 +173,7 @@ impl Access {
             snapshot: ArcSwap::default(),
             grants: None,
             reloading: tokio::sync::Mutex::default(),
+            due: tokio::sync::Notify::new(),
         };
         access.reload().await?;
         Ok(access)
@@ -254,7 +258,9 @@ impl Access {
         let snapshot = self.snapshot.load();
         let entry = self.verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
         admit(entry.tenant)?;
-        entry.used.note(now);
+        if entry.used.note(now) {
+            self.note_soon();
+        }
         let of = if entry.grant.is_some() { Caller::client } else { Caller::bearer };
         Ok(of(Arc::clone(entry.tenant), Arc::clone(entry.actor), entry.scope.scopes)
             .named(entry.label, Some(entry.writer)))
@@ -273,25 +279,6 @@ impl Access {
             return grants.enter(&snapshot.clients, segment, text, now);
         }
         snapshot.enter(segment, text, now)
-    }
-
-    /// Stores when tokens were last used and providers last served, if that is not stored yet. Called each minute and when the server stops.
-    pub async fn flush_last_used(&self) -> Result<(), StoreError> {
-        self.flush_served().await?;
-        let snapshot = self.snapshot.load_full();
-        for token in snapshot.tokens.values() {
-            if let Some(last) = token.used.unwritten() {
-                self.directory.ledger().note_uses(&[(token.id, last)]).await?;
-                token.used.written(last);
-            }
-        }
-        for (client, credential, used) in snapshot.clients.uses() {
-            if let Some(last) = used.unwritten() {
-                self.directory.clients().note_use(client, credential, last).await?;
-                used.written(last);
-            }
-        }
-        Ok(())
     }
 
     /// When the token was last used, even if that is not stored yet.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cycle::Cycles;
 use crate::{
-    access::Access,
+    access::{Access, Served},
     event::{Action, Deed, Event, SERVER},
     oauth::Client,
     store::{Body, Commit, Header, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
@@ -40,12 +40,14 @@ impl Silence {
     }
 }
 
-/// The last call of a provider with one of these tokens, or as one of these clients: of those that may write. An
-/// application that reads events with a token of its own is no provider.
-pub fn last_call(access: &Access, tokens: &[Token], clients: &[Client]) -> Option<Timestamp> {
+/// The last call of a provider with one of these tokens, or as one of these clients, of those that may write: an
+/// application that reads events with a token of its own is no provider. Also what was served before, when the token of it
+/// is gone.
+pub fn last_call(access: &Access, tokens: &[Token], clients: &[Client], served: Served) -> Option<Timestamp> {
+    let served = served.last_call.map(Timestamp::from_millis);
     let tokens = tokens.iter().filter(|token| token.scopes.write).filter_map(|token| access.last_used(token));
     let clients = clients.iter().filter(|client| client.scope.scopes.write);
-    tokens.chain(clients.filter_map(|client| last_call_of(access, client))).max()
+    tokens.chain(clients.filter_map(|client| last_call_of(access, client))).chain(served).max()
 }
 
 /// After how many milliseconds without a call a tenant with these settings is silent; `None` for never, or while too little
@@ -105,7 +107,7 @@ async fn look_at(
 ) -> Result<(), StoreError> {
     let tokens = access.directory().ledger().list(tenant.id).await?;
     let clients = access.directory().clients().list(tenant.id).await?;
-    let last = last_call(access, &tokens, &clients);
+    let last = last_call(access, &tokens, &clients, access.served(tenant.id).await?);
     if let (Some(SilenceAfter::Learnt), Some(last)) = (tenant.settings.silence_after, last) {
         cycles.learn(store, tenant.id, last, silence.is_some(), now).await?;
     }

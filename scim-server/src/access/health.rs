@@ -1,5 +1,5 @@
-//! When providers of each tenant were last served: noted in memory by every call, and stored once a minute, so that it is
-//! known after a restart and when the token is gone.
+//! When providers of each tenant were last served: [noted](super::noted) in memory by every call, and stored, so that it
+//! is known after a restart and when the token is gone.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -69,10 +69,11 @@ impl Access {
         Ok(all)
     }
 
-    /// Stores what is not stored yet. Called each minute and when the server stops.
-    pub async fn flush_served(&self) -> Result<(), StoreError> {
+    /// Stores what is not stored yet; or of that what is stored as something old.
+    pub(super) async fn flush_served(&self, only_due: bool) -> Result<(), StoreError> {
         let (snapshot, store) = (self.snapshot.load_full(), self.directory.store());
-        let unstored = snapshot.health.iter().filter(|(_, health)| health.unstored().is_some());
+        let is_meant = |health: &Health| health.unstored().is_some() && (!only_due || health.is_due());
+        let unstored = snapshot.health.iter().filter(|(_, health)| is_meant(health));
         let unstored: Vec<_> = unstored.map(|(tenant, health)| (*tenant, health, Served::of(health))).collect();
         for portion in unstored.chunks(PAGE) {
             let Some((first, ..)) = portion.first() else { continue };

@@ -7,6 +7,7 @@ use scim_protocol::{Error, Timestamp};
 
 use super::{Access, Authenticated, Entry, Refusal, admit, clients::LiveClients};
 use crate::{
+    author::Author,
     idempotency,
     oauth::{
         Code, Refused, Scope,
@@ -131,8 +132,8 @@ impl Access {
         let issued = now.as_millis();
         let expires = issued.saturating_add(lifetime).min(client.until);
         let grant = Grant { client: client.client.record.id, credential: client.credential, scope, issued, expires };
-        if let Some(used) = client.client.uses.get(&client.credential) {
-            used.note(now);
+        if client.client.uses.get(&client.credential).is_some_and(|used| used.note(now)) {
+            self.note_soon();
         }
         Ok(Granted { text: grants.sealer.seal(&grant)?, scope, seconds: (expires - issued) / 1000 })
     }

@@ -37,6 +37,11 @@ pub(super) struct Loss {
 }
 
 impl Loss {
+    /// Whether nothing is taken away.
+    pub fn is_none(self) -> bool {
+        self == Self { members: self.members, ..Self::default() }
+    }
+
     /// Deactivations count of users alone.
     fn of_users(self, key: &ResourceKey) -> bool {
         key.resource_type.as_str() == USER && (self.deactivates || self.deletes)
@@ -103,15 +108,9 @@ impl Operations {
 
     /// Refuses what a token may not do to a protected resource, and counts in the commit what it takes away.
     pub(super) async fn restrain(&self, context: &Context, commit: &mut Commit, loss: Loss) -> Result<(), Error> {
-        let settings = &context.caller.tenant().settings;
-        if context.caller.is_administrator() || loss == (Loss { members: loss.members, ..Loss::default() }) {
-            return Ok(());
-        }
-        if let Some(protected) = &settings.protected {
-            self.refuse_protected(context, protected, commit, loss).await?;
-        }
-        let Some(brake) = &settings.brake else { return Ok(()) };
-        if !loss.of_users(&commit.target) && loss.leave == 0 {
+        self.protect(context, commit, loss).await?;
+        let Some(brake) = &context.caller.tenant().settings.brake else { return Ok(()) };
+        if context.caller.is_administrator() || !loss.of_users(&commit.target) && loss.leave == 0 {
             return Ok(());
         }
         // It trips in a commit of its own, so that its event comes before what it holds.

@@ -51,7 +51,7 @@ impl Sent {
     }
 
     /// As whom it was sent.
-    pub(super) fn writer(&self) -> &str {
+    pub fn writer(&self) -> &str {
         self.writer.as_deref().unwrap_or(&self.by)
     }
 

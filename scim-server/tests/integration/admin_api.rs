@@ -117,6 +117,14 @@ async fn what_cannot_be_used_is_a_problem_and_changes_nothing() {
     problem(&api.post("/tenants", json!({"nam": "acme"})).await, 400, "unknown field `nam`");
     problem(&api.post("/tenants", json!({"name": "a b"})).await, 400, "cannot be a tenant's name");
     problem(&api.post("/tenants", json!({"name": "acme", "settings": {"brake": {}}})).await, 400, "users");
+    for (settings, why) in [
+        (json!({"strikt": true}), "there is no tenant setting \"strikt\""),
+        (json!({"strict": "yes"}), "\"yes\" is not what belongs there. Write it like this: {\"strict\": true}"),
+    ] {
+        problem(&api.post("/tenants", json!({"name": "acme", "settings": settings})).await, 400, why);
+        let changed = api.ask("PATCH", "/tenants/test", Some(json!({ "settings": settings }))).await;
+        problem(&changed, 400, why);
+    }
     problem(
         &api.post("/tenants", json!({"name": "acme", "settings": {"stale_after": "1h"}})).await,
         400,

@@ -29,6 +29,7 @@ use self::{
     last_use::{Use, Used},
 };
 use crate::{
+    author::Author,
     caller::Caller,
     clock::Clock,
     directory::Directory,
@@ -169,7 +170,8 @@ impl Access {
     /// Reads all tenants and tokens.
     pub async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let access = Self {
-            directory: Directory::new(store, clock),
+            // What nobody else has asked for the server does by itself.
+            directory: Directory::new(store, clock).by(&Author::server()),
             snapshot: ArcSwap::default(),
             grants: None,
             reloading: tokio::sync::Mutex::default(),

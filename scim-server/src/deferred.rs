@@ -224,7 +224,7 @@ impl Deferrals {
 
 /// A commit that changes nothing but a claim. Nobody is told of it.
 fn of_claim(deferred: &Deferred, write: Write) -> Commit {
-    Commit { event: None, target: deferred.claim(), expect: Vec::new(), writes: vec![write], work: None }
+    Commit { writes: vec![write], ..Commit::unnoticed(deferred.claim()) }
 }
 
 /// Whether that is the claim of a request.

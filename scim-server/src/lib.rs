@@ -9,6 +9,7 @@ mod admin;
 mod administrator;
 mod agent;
 mod audit;
+mod author;
 mod brake;
 mod budget;
 mod caller;

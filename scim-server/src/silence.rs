@@ -140,8 +140,9 @@ fn last_call_of(access: &Access, client: &Client) -> Option<Timestamp> {
 /// Tells it in the tenant's log, and notes in the same commit that it is told.
 async fn tell(store: &dyn Store, tenant: &Tenant, deed: Deed, note: Write) -> Result<(), StoreError> {
     let event = Event::new(Action::Remind, SERVER, tenant::record::KIND, ResourceId(tenant.id.0));
-    let mut commit = Commit::note(tenant.home, Event { deed: Some(deed), ..event });
+    let mut commit = Commit::bookkeeping(TypeName::from(KIND), ResourceId(tenant.id.0));
     commit.writes.push(note);
+    commit.told.push((tenant.home, Event { deed: Some(deed), ..event }));
     match store.commit(commit).await {
         Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(()),
         done => done.map(drop),

@@ -155,7 +155,8 @@ impl Access {
             return Ok(());
         }
         let revocation = Revocation { token: id, expires: grant.expires };
-        self.directory.store().commit(revocation.commit()?).await?;
+        let author = Author::new(client.client.record.id.to_string().into()).who_is_client(true);
+        self.directory.store().commit(author.sign(revocation.commit()?)).await?;
         // The table may be read anew at this moment, by one who has not seen the commit.
         let _no_reload = self.reloading.lock().await;
         grants.revoked.rcu(|known| {

@@ -6,7 +6,7 @@ use scim_protocol::value::fold;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{AdminContext, AdminError, Output, Subject, resources::administrator};
+use super::{AdminContext, AdminError, Output, resources::administrator};
 use crate::{
     caller::Caller,
     event::{Deed, is_administrator},
@@ -92,9 +92,9 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
     });
     if is_done {
         let settings = crate::tenant::Settings { source: to, ..tenant.settings.clone() };
-        let tenant = context.directory().set_settings(tenant, settings).await?;
+        let author = context.telling(&tenant, Deed::TenantChanged).about(&["source"]);
+        context.directory().by(&author).set_settings(tenant, settings).await?;
         context.access.reload().await?;
-        context.tell(&tenant, Deed::TenantChanged, Subject::tenant(&tenant, &["source"])).await?;
     }
     output.row(&row).await?;
     match still_provisioned {

@@ -199,7 +199,7 @@ impl Operations {
                 let Some(record) = record.as_ref().filter(|_| key != brake::key(home)) else { continue };
                 let expect = vec![Expect::Version(key.clone(), record.header.version)];
                 let writes = vec![Write::Delete(key.clone())];
-                match self.store.commit(Commit { event: None, target: key, expect, writes, work: None }).await {
+                match self.store.commit(Commit { expect, writes, ..Commit::unnoticed(key) }).await {
                     // It counts again, or another process was first.
                     Ok(_) | Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {}
                     Err(error) => return Err(error),

@@ -115,7 +115,7 @@ impl Operations {
         let target = sent::key(key);
         let body = Body { visible: body.into(), ..Body::default() };
         let writes = vec![Write::Put(target.clone(), body)];
-        self.store.commit(Commit { event: None, target, expect: Vec::new(), writes, work: None }).await?;
+        self.store.commit(Commit { writes, ..Commit::unnoticed(target) }).await?;
         Ok(())
     }
 

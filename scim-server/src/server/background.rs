@@ -190,6 +190,9 @@ async fn listen(service: &Service) {
         tokio::time::sleep(LISTEN).await;
         let look = silence::look(&service.access, &*service.operations.store, &mut cycles, service.clock.now());
         tell("looking for silent tenants", look.await);
+        if let Some(spread) = service.operations.store.spread() {
+            tell("telling what is not told yet", spread.tell_left().await);
+        }
         end_moves(service).await;
     }
 }

@@ -36,6 +36,13 @@ impl Api {
         self.0.request(method, path, &headers, body.as_ref()).await
     }
 
+    /// The same of a server that may be killed meanwhile; `None` when no answer comes.
+    pub async fn try_ask(&self, method: &str, path: &str, body: Option<String>) -> Option<Response> {
+        let bearer = self.0.authorization();
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.0.try_send(method, path, &headers, body).await.ok()
+    }
+
     pub async fn get(&self, path: &str) -> Response {
         self.ask("GET", path, None).await
     }

@@ -41,7 +41,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "administrator deferred idempotency oauth setup_link",
             "consumer index stream token",
             "tenant",
-            "budget cursor passing profile render request_log",
+            "author budget cursor passing profile render request_log",
             "store",
             "audit event turns",
             "clock ids log membership metrics roots rotated units web",

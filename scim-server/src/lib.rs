@@ -36,6 +36,7 @@ mod membership;
 mod metrics;
 mod oauth;
 mod operation;
+mod own;
 mod passing;
 mod plan;
 mod profile;

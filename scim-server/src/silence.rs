@@ -16,6 +16,7 @@ use crate::{
     access::{Access, Served},
     event::{Action, Deed, Event, SERVER},
     oauth::Client,
+    own,
     store::{Body, Commit, Header, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::{self, Settings, SilenceAfter, Tenant},
     token::Token,
@@ -35,8 +36,7 @@ struct Silence {
 
 impl Silence {
     fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { visible: visible.into(), ..Body::default() })
+        own::body("", self)
     }
 }
 
@@ -162,8 +162,7 @@ async fn told(store: &dyn Store) -> Result<HashMap<TenantId, Silence>, StoreErro
         let Some((last, _)) = page.last() else { return Ok(told) };
         from = Start::After(*last);
         for (id, record) in page.iter() {
-            let silence = serde_json::from_slice(&record.body.visible)
-                .map_err(|error| StoreError::Corrupt(format!("the silence of tenant {id}: {error}")))?;
+            let silence = own::read(record, format_args!("the silence of tenant {id}"))?;
             told.insert(TenantId(id.0), silence);
         }
     }
@@ -179,5 +178,5 @@ async fn forget(store: &dyn Store, tenant: TenantId) -> Result<(), StoreError> {
 }
 
 fn key(tenant: TenantId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id: ResourceId(tenant.0) }
+    own::key(KIND, ResourceId(tenant.0))
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Access;
 use crate::{
     metrics::{Ends, Health},
+    own,
     store::{Body, Commit, Record, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
 };
 
@@ -37,13 +38,11 @@ impl Served {
     }
 
     fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let corrupt = |error| StoreError::Corrupt(format!("the health of tenant {id}: {error}"));
-        serde_json::from_slice(&record.body.visible).map_err(corrupt)
+        own::read(record, format_args!("the health of tenant {id}"))
     }
 
     fn body(self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(&self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { visible: visible.into(), ..Body::default() })
+        own::body("", &self)
     }
 }
 
@@ -150,5 +149,5 @@ async fn stored(store: &dyn Store) -> Result<HashMap<TenantId, Served>, StoreErr
 }
 
 fn key(tenant: TenantId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id: ResourceId(tenant.0) }
+    own::key(KIND, ResourceId(tenant.0))
 }

@@ -42,6 +42,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "consumer index stream token",
             "tenant",
             "author budget cursor passing profile render request_log",
+            "own",
             "store",
             "audit event turns",
             "clock ids log membership metrics roots rotated units web",

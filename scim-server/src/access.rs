@@ -9,6 +9,7 @@ mod barred;
 mod clients;
 mod health;
 mod last_use;
+mod noted;
 mod probe;
 mod tokens;
 
@@ -30,6 +31,7 @@ use self::{
     last_use::{Use, Used},
 };
 use crate::{
+    author::Author,
     caller::Caller,
     clock::Clock,
     directory::Directory,
@@ -147,6 +149,8 @@ pub struct Access {
     /// What issues access tokens, in a server.
     grants: Option<Grants>,
     reloading: tokio::sync::Mutex<()>,
+    /// Whether something is to be stored soon.
+    due: tokio::sync::Notify,
 }
 
 /// What somebody has shown who may come in.
@@ -176,10 +180,12 @@ impl Access {
     /// Reads all tenants and tokens.
     pub async fn load(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let access = Self {
-            directory: Directory::new(store, clock),
+            // What nobody else has asked for the server does by itself.
+            directory: Directory::new(store, clock).by(&Author::server()),
             snapshot: ArcSwap::default(),
             grants: None,
             reloading: tokio::sync::Mutex::default(),
+            due: tokio::sync::Notify::new(),
         };
         access.reload().await?;
         Ok(access)
@@ -264,7 +270,9 @@ impl Access {
         let snapshot = self.snapshot.load();
         let entry = self.verify(&snapshot, segment, authorization, now).map_err(unauthorized)?;
         admit(entry.tenant)?;
-        entry.used.note(now);
+        if entry.used.note(now) {
+            self.note_soon();
+        }
         Ok(entry.caller())
     }
 
@@ -281,25 +289,6 @@ impl Access {
             return grants.enter(&snapshot.clients, segment, text, now);
         }
         snapshot.enter(segment, text, now)
-    }
-
-    /// Stores when tokens were last used and providers last served, if that is not stored yet. Called each minute and when the server stops.
-    pub async fn flush_last_used(&self) -> Result<(), StoreError> {
-        self.flush_served().await?;
-        let snapshot = self.snapshot.load_full();
-        for token in snapshot.tokens.values() {
-            if let Some(last) = token.used.unwritten() {
-                self.directory.ledger().note_uses(&[(token.id, last)]).await?;
-                token.used.written(last);
-            }
-        }
-        for (client, credential, used) in snapshot.clients.uses() {
-            if let Some(last) = used.unwritten() {
-                self.directory.clients().note_use(client, credential, last).await?;
-                used.written(last);
-            }
-        }
-        Ok(())
     }
 
     /// When the token was last used, even if that is not stored yet.

@@ -87,6 +87,7 @@ pub use crate::administrator::{Administrator, Role};
 use self::console::SignInLinks;
 use crate::{
     access::Access,
+    author::Author,
     clock::Clock,
     directory::Directory,
     event::{Action, Deed, Event},
@@ -96,26 +97,9 @@ use crate::{
     store::{EntriesOf, ResourceId, Store, StoreError, TenantId, mark},
     system_records,
     tenant::{self, TenantRecord},
-    token,
+    token::Ledger,
     webhook::Sender,
 };
-
-/// What an administrator has done something to.
-struct Subject<'a> {
-    kind: &'a str,
-    id: ResourceId,
-    attributes: &'a [&'a str],
-}
-
-impl<'a> Subject<'a> {
-    fn tenant(tenant: &TenantRecord, attributes: &'a [&'a str]) -> Self {
-        Self { kind: tenant::record::KIND, id: ResourceId(tenant.id.0), attributes }
-    }
-
-    fn token(id: ResourceId) -> Self {
-        Self { kind: token::record::KIND, id, attributes: &[] }
-    }
-}
 
 /// The chore of the process that does the periodic work on a store. Whoever has its lease is a server that runs.
 pub const UPKEEP: &str = "upkeep";
@@ -230,15 +214,17 @@ impl AdminContext {
         Self { by, ..self.clone() }
     }
 
-    /// Tells in a tenant's log what an administrator has done to the tenant, or to one of its tokens.
-    async fn tell(&self, tenant: &TenantRecord, deed: Deed, about: Subject<'_>) -> Result<(), AdminError> {
-        let Subject { kind, id, attributes } = about;
-        let event = Event::administration(Action::Administer, kind, id, attributes);
-        let event = Event { actor: self.by.actor().to_string(), deed: Some(deed), ..event };
-        Ok(self.directory().tell(tenant.home(), event).await?)
+    /// Who changes what the commands change.
+    pub fn author(&self) -> Author {
+        Author::new(self.by.actor())
     }
 
-    /// Tells in the server's own log what an administrator has done to the store, or to a tenant where it is in the store.
+    /// The same, who tells in a tenant's log what is done to the tenant, or to something of it.
+    pub fn telling(&self, tenant: &TenantRecord, deed: Deed) -> Author {
+        self.author().telling(deed).in_log(tenant.home())
+    }
+
+    /// Tells in the server's own log what an administrator does to the store, or takes out of it.
     /// It is done all the same when that cannot be written: whose disk is full needs a backup.
     async fn tell_of_store(&self, deed: Deed, tenant: Option<&TenantRecord>) {
         let (kind, id) = match tenant {
@@ -252,8 +238,14 @@ impl AdminContext {
         }
     }
 
-    fn directory(&self) -> &Directory {
-        self.access.directory()
+    /// The tokens of all tenants, where what is done to one of this tenant's is told in its log.
+    fn ledger(&self, tenant: &TenantRecord, deed: Deed) -> Ledger {
+        self.directory().ledger().by(&self.telling(tenant, deed))
+    }
+
+    /// The tenants, tokens and clients, as the giver of the commands changes them.
+    fn directory(&self) -> Directory {
+        self.access.directory().by(&self.author())
     }
 
     /// The index entries that any record should have: the system's own, and tenants' by the settings

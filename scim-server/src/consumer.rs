@@ -13,6 +13,7 @@ use scim_protocol::{Timestamp, value::fold};
 use self::record::names;
 pub use self::record::{Consumer, KIND, Lease, Place, Prefill, key};
 use crate::{
+    author::Author,
     event::{Action, Event},
     store::{Commit, Expect, Position, ResourceId, Store, StoreError, TenantId, Write},
     tenant,
@@ -43,19 +44,28 @@ pub enum ConsumerError {
 
 /// The consumers of all tenants.
 #[derive(Clone)]
-pub struct Consumers(Arc<dyn Store>);
+pub struct Consumers {
+    store: Arc<dyn Store>,
+    author: Author,
+}
 
 impl Consumers {
     /// Those in that store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self(store)
+        Self { store, author: Author::default() }
+    }
+
+    /// The same, as somebody else changes them.
+    #[must_use]
+    pub fn by(self, author: Author) -> Self {
+        Self { author, ..self }
     }
 
     /// A tenant's consumers, by name.
     pub async fn list(&self, tenant: TenantId) -> Result<Vec<Consumer>, StoreError> {
         let mut consumers = Vec::new();
-        for Position { id, .. } in self.0.index(&names(tenant), None, MOST).await? {
-            if let Some(stored) = self.0.get(&key(id)).await? {
+        for Position { id, .. } in self.store.index(&names(tenant), None, MOST).await? {
+            if let Some(stored) = self.store.get(&key(id)).await? {
                 consumers.push(Consumer::from_record(id, &stored)?);
             }
         }
@@ -67,14 +77,14 @@ impl Consumers {
         let unknown = || ConsumerError::Unknown(name.to_owned());
         let id = match ResourceId::parse(name) {
             Some(id) => id,
-            None => self.0.lookup(&record::name_key(tenant, name)).await?.ok_or_else(unknown)?,
+            None => self.store.lookup(&record::name_key(tenant, name)).await?.ok_or_else(unknown)?,
         };
-        let stored = self.0.get(&key(id)).await?.ok_or_else(unknown)?;
+        let stored = self.store.get(&key(id)).await?.ok_or_else(unknown)?;
         Some(Consumer::from_record(id, &stored)?).filter(|found| found.tenant == tenant).ok_or_else(unknown)
     }
 
     /// Keeps a new one.
-    pub async fn create(&self, consumer: &Consumer, actor: &str) -> Result<(), ConsumerError> {
+    pub async fn create(&self, consumer: &Consumer) -> Result<(), ConsumerError> {
         let name = &consumer.name;
         let wrong = |why: String| ConsumerError::Name(why.replace("a tenant's name", "a consumer's name"));
         tenant::record::check_name(name).map_err(wrong)?;
@@ -85,10 +95,10 @@ impl Consumers {
         if others.iter().any(|other| fold(&other.name) == fold(name)) {
             return Err(ConsumerError::Taken(name.clone()));
         }
-        let mut commit = Commit::new(consumer.key(), event(consumer, actor, "created"));
+        let mut commit = Commit::new(consumer.key(), event(consumer, "created"));
         commit.writes.push(Write::Put(consumer.key(), consumer.body()?));
         commit.writes.extend(consumer.entries().into_iter().map(Write::Index));
-        match self.0.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             Err(StoreError::Taken(_)) => Err(ConsumerError::Taken(name.clone())),
             done => Ok(done.map(drop)?),
         }
@@ -100,14 +110,14 @@ impl Consumers {
         let mut commit = Commit::bookkeeping(KIND.into(), consumer.id);
         commit.expect.push(Expect::Version(consumer.key(), consumer.version));
         commit.writes.push(Write::Put(consumer.key(), consumer.body()?));
-        self.0.commit(commit).await.map(drop)
+        self.store.commit(self.author.sign(commit)).await.map(drop)
     }
 
     /// Removes one.
-    pub async fn delete(&self, consumer: &Consumer, actor: &str) -> Result<(), ConsumerError> {
-        let mut commit = Commit::new(consumer.key(), event(consumer, actor, "deleted"));
+    pub async fn delete(&self, consumer: &Consumer) -> Result<(), ConsumerError> {
+        let mut commit = Commit::new(consumer.key(), event(consumer, "deleted"));
         commit.writes = removal(consumer);
-        match self.0.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             Err(StoreError::Missing(_)) => Err(ConsumerError::Unknown(consumer.name.clone())),
             done => Ok(done.map(drop)?),
         }
@@ -131,7 +141,6 @@ fn removal(consumer: &Consumer) -> Vec<Write> {
     unindex.chain([Write::Delete(consumer.key())]).collect()
 }
 
-fn event(consumer: &Consumer, actor: &str, what: &str) -> Event {
-    let event = Event::administration(Action::Administer, KIND, consumer.id, &[what]);
-    Event { actor: actor.to_owned(), ..event }
+fn event(consumer: &Consumer, what: &str) -> Event {
+    Event::administration(Action::Administer, KIND, consumer.id, &[what])
 }

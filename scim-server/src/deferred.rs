@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     event::Json,
+    own,
     store::{
         Body, Commit, Expect, IndexEntry, IndexKey, IndexRange, IndexValue, Position, Record, ResourceId, ResourceKey,
         Store, StoreError, TenantId, TypeName, Values, Write,
@@ -100,9 +101,8 @@ impl Deferred {
     }
 
     fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let hidden = self.operations.as_ref().map(|json| Bytes::from(json.text().to_owned()));
-        Ok(Body { display: Bytes::new(), visible: visible.into(), hidden: hidden.unwrap_or_default() })
+        Ok(Body { hidden: hidden.unwrap_or_default(), ..own::body("", self)? })
     }
 }
 
@@ -224,7 +224,7 @@ impl Deferrals {
 
 /// A commit that changes nothing but a claim. Nobody is told of it.
 fn of_claim(deferred: &Deferred, write: Write) -> Commit {
-    Commit { event: None, target: deferred.claim(), expect: Vec::new(), writes: vec![write], work: None }
+    Commit { writes: vec![write], ..Commit::unnoticed(deferred.claim()) }
 }
 
 /// Whether that is the claim of a request.
@@ -233,7 +233,7 @@ pub fn is_claim(key: &ResourceKey) -> bool {
 }
 
 fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 fn key_of(attribute: &str, value: Vec<u8>) -> IndexKey {

@@ -7,9 +7,10 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use scim_protocol::{Timestamp, value::FOLD_EDITION};
 
 use crate::{
+    author::Author,
     clock::Clock,
     consumer::Consumers,
-    event::{Action, Deed, Event, SERVER},
+    event::{Action, Deed, Event},
     oauth::Clients,
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write, postgres::Spread},
     tenant::{
@@ -66,6 +67,7 @@ pub enum DirectoryError {
 #[derive(Clone)]
 pub struct Directory {
     store: Arc<dyn Store>,
+    author: Author,
     ledger: Ledger,
     clients: Clients,
     clock: Arc<dyn Clock>,
@@ -77,7 +79,14 @@ impl Directory {
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
         let ledger = Ledger::new(Arc::clone(&store), Arc::clone(&clock));
         let clients = Clients::new(Arc::clone(&store), Arc::clone(&clock));
-        Self { store, ledger, clients, clock, random: rand::random }
+        Self { store, author: Author::default(), ledger, clients, clock, random: rand::random }
+    }
+
+    /// The same tenants, tokens and clients, as somebody else changes them.
+    #[must_use]
+    pub fn by(&self, author: &Author) -> Self {
+        let (ledger, clients) = (self.ledger.by(author), self.clients.by(author));
+        Self { author: author.clone(), ledger, clients, ..self.clone() }
     }
 
     /// The store that they are in.
@@ -200,11 +209,11 @@ impl Directory {
             commit.writes.extend(token.writes);
             first = Some(issued);
         }
-        match self.store.commit(commit).await {
-            Ok(_) => {
-                self.settle(std::slice::from_ref(&tenant));
-                Ok((tenant, first))
-            }
+        // The store must know where the log is in which it is told.
+        self.settle(std::slice::from_ref(&tenant));
+        let author = self.author.clone().in_log(tenant.home());
+        match self.store.commit(author.sign(commit)).await {
+            Ok(_) => Ok((tenant, first)),
             Err(StoreError::Taken(_)) => Err(DirectoryError::Exists(name.to_owned())),
             Err(error) => Err(error.into()),
         }
@@ -278,23 +287,22 @@ impl Directory {
     }
 
     /// Removes a closed tenant with everything in it; returns how many resources went. It is emptied
-    /// first and forgotten last, so that deleting it again finishes what was interrupted. `actor` is who does it, as events
-    /// name them.
-    pub async fn remove(&self, tenant: &TenantRecord, actor: &str) -> Result<u64, DirectoryError> {
+    /// first and forgotten last, so that deleting it again finishes what was interrupted.
+    pub async fn remove(&self, tenant: &TenantRecord) -> Result<u64, DirectoryError> {
         let erased = self.store.erase(tenant.home()).await?;
         for left in &tenant.left {
             self.store.erase(*left).await?;
         }
         // What an import has not completed was never there.
         let deed = (!tenant.importing).then_some(Deed::TenantDeleted);
-        let event = Event { deed, actor: actor.to_owned(), ..event(tenant.id, &[]) };
+        let event = Event { deed, ..event(tenant.id, &[]) };
         let mut commit = Commit::new(tenant.key(), event);
         commit.writes = self.ledger.removal(tenant.id).await?;
         commit.writes.extend(self.consumers().removal(tenant.id).await?);
         commit.writes.extend(self.clients.removal(tenant.id).await?);
         commit.writes.extend(tenant.entries().into_iter().map(Write::Unindex));
         commit.writes.push(Write::Delete(tenant.key()));
-        match self.store.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             // Somebody else has finished it.
             Err(StoreError::Missing(key)) if key == tenant.key() => Ok(erased),
             done => Ok(done.map(|_| erased)?),
@@ -311,7 +319,7 @@ impl Directory {
                 continue;
             }
             if tenant.deleting {
-                self.remove(&tenant, SERVER).await?;
+                self.remove(&tenant).await?;
                 removed.push(tenant.name);
             } else if !tenant.left.is_empty() {
                 self.erase_left(tenant).await?;
@@ -334,10 +342,16 @@ impl Directory {
     }
 
     async fn write(&self, tenant: TenantRecord, attributes: &[&str]) -> Result<TenantRecord, DirectoryError> {
-        let mut commit = Commit::new(tenant.key(), event(tenant.id, attributes));
+        let event = event(tenant.id, attributes);
+        self.write_as(tenant, event).await
+    }
+
+    /// The same with the event that the server's own log has of it.
+    async fn write_as(&self, tenant: TenantRecord, event: Event) -> Result<TenantRecord, DirectoryError> {
+        let mut commit = Commit::new(tenant.key(), event);
         commit.expect.push(Expect::Version(tenant.key(), tenant.version));
         commit.writes.push(Write::Put(tenant.key(), tenant.body()?));
-        let committed = self.store.commit(commit).await?;
+        let committed = self.store.commit(self.author.sign(commit)).await?;
         Ok(TenantRecord { version: committed.header.map_or(tenant.version, |header| header.version), ..tenant })
     }
 }
@@ -385,7 +399,7 @@ mod tests {
         assert!(directory.ledger().all().await.unwrap().iter().all(|token| token.tenant != doomed.id));
         assert_eq!(directory.finish_removals().await.unwrap(), [""; 0]);
         // Two who do it at once are no trouble to each other.
-        assert_eq!(directory.remove(&closed, SERVER).await.unwrap(), 0);
+        assert_eq!(directory.remove(&closed).await.unwrap(), 0);
         directory.create("doomed", Settings::default(), None).await.unwrap();
     }
 }

@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 pub use self::process::Process;
 use self::{process::Running, sealed::Seal};
 use crate::{
-    passing,
+    own, passing,
     store::{
         Body, Commit, Expect, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, Start, Store,
         StoreError, TenantId, TypeName, Write,
@@ -232,13 +232,11 @@ impl Calls {
 
 impl Kept {
     fn read(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("the repeated request {id}: {error}")))
+        own::read(record, format_args!("the repeated request {id}"))
     }
 
     fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { visible: visible.into(), ..Body::default() })
+        own::body("", self)
     }
 
     fn entry(&self, id: ResourceId) -> IndexEntry {

@@ -25,7 +25,7 @@ use prometheus_client::{
 use scim_protocol::Timestamp;
 
 pub use events::{EventMetrics, Lags};
-pub use health::{Health, Refused};
+pub use health::{Health, NOTED_WITHIN, Refused};
 pub use histogram::Histogram;
 pub use oauth::OAuthMetrics;
 pub use request_log::RequestLogMetrics;

@@ -2,8 +2,9 @@
 
 use scim_protocol::Timestamp;
 
-use crate::store::{
-    Commit, IndexEntry, Record, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write,
+use crate::{
+    own,
+    store::{Commit, IndexEntry, Record, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
 };
 
 /// The id of such a record: a UUIDv7 of the instant, so that they stand in the order in which they go.
@@ -16,7 +17,7 @@ pub fn id(until: i64, random: [u8; 16]) -> ResourceId {
 
 /// Where such a record is stored.
 pub fn key(kind: &str, id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(kind), id }
+    own::key(kind, id)
 }
 
 /// Removes those of a kind whose instant is over; `entries` are the index entries of one.

@@ -222,6 +222,7 @@ impl Server {
         let pushing = tokio::spawn(leased::serve(self.service.pusher(), stopped.clone()));
         let completing = tokio::spawn(Arc::clone(&self.service.completer).run(stopped.clone()));
         let writing: Vec<_> = self.sinks.into_iter().map(|sink| self.service.forward(sink, stopped.clone())).collect();
+        let noting = tokio::spawn(background::note_calls(self.service.clone(), stopped.clone()));
         let minutes = tokio::spawn(background::each_minute(self.service.clone(), stopped));
         let service = self.service.clone();
         let metrics = self.service.metrics.clone();
@@ -232,6 +233,7 @@ impl Server {
             (delivery, "sending to webhooks"),
             (pushing, "sending security event tokens"),
             (completing, "completing requests"),
+            (noting, "noting who has called"),
             (minutes, "the work of each minute"),
             (upkeep, "the upkeep of the store"),
             (following, "looking for changes"),

@@ -27,7 +27,7 @@ use scim_protocol::{Error, ErrorKind};
 use self::{brand::View, reach::Reach, visitor::Visitor};
 pub use self::{connect::guide, mapping::KINDS as REWRITES};
 use crate::{
-    admin::{AdminContext, SETUP_PATH},
+    admin::{AdminContext, Administrator, SETUP_PATH},
     event::Deed,
     http::pages::{Asked, Pages, Served},
     setup_link::SetupLink,
@@ -102,10 +102,11 @@ impl Setup {
         let links = self.context.setup_links();
         let link = links.by_code(code, asked.at).await?.ok_or_else(dead)?;
         let tenant = self.tenant(&link).ok_or_else(dead)?;
+        let by = self.context.given_by(Administrator::setup_link(&link.name, tenant.id));
+        let links = links.by(by.author().telling(Deed::SetupLinkOpened).in_log(tenant.home));
         let (link, text) = links.open(&link).await?.ok_or_else(dead)?;
         let visitor = Visitor::new(self, asked, link, Arc::clone(&tenant), &text);
         *who = Some((visitor.actor(), tenant));
-        visitor.tell(Deed::SetupLinkOpened).await;
         let cookie = session::cookie(asked, &text, visitor.link.expires);
         Ok(response::with_cookie(response::redirect(&visitor.view.base()), &cookie))
     }

@@ -17,6 +17,7 @@ pub use self::{
     record::{KIND, Session, SetupLink, State},
 };
 use crate::{
+    author::Author,
     clock::Clock,
     store::{Commit, Expect, Position, ResourceId, Store, StoreError, TenantId, Write},
     token::{
@@ -59,6 +60,7 @@ pub enum SetupLinkError {
 #[derive(Clone)]
 pub struct SetupLinks {
     store: Arc<dyn Store>,
+    author: Author,
     clock: Arc<dyn Clock>,
     random: fn() -> [u8; 32],
 }
@@ -77,7 +79,13 @@ pub struct NewLink<'a> {
 impl SetupLinks {
     /// Links in that store, made of random bytes of the system's generator.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, random: rand::random }
+        Self { store, author: Author::default(), clock, random: rand::random }
+    }
+
+    /// The same, as somebody else changes them.
+    #[must_use]
+    pub fn by(self, author: Author) -> Self {
+        Self { author, ..self }
     }
 
     /// A tenant's links, by name, ended ones included.
@@ -113,7 +121,7 @@ impl SetupLinks {
         let known = self.list(tenant).await?;
         let (live, ended): (Vec<_>, Vec<_>) = known.into_iter().partition(|link| link.is_live(now));
         for link in ended {
-            self.delete(&link).await?;
+            self.remove(Commit::removal(link.key(), link.entries())).await?;
         }
         if live.len() >= MOST {
             return Err(SetupLinkError::Full);
@@ -136,7 +144,7 @@ impl SetupLinks {
         let mut commit = Commit::bookkeeping(KIND.into(), id);
         commit.writes.push(Write::Put(link.key(), link.body()?));
         commit.writes.extend(link.entries().into_iter().map(Write::Index));
-        match self.store.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             Ok(_) => Ok((link, code)),
             Err(StoreError::Taken(_)) => Err(SetupLinkError::NameTaken(link.name)),
             Err(error) => Err(error.into()),
@@ -178,7 +186,11 @@ impl SetupLinks {
 
     /// Removes one; its session ends with it.
     pub async fn delete(&self, link: &SetupLink) -> Result<(), StoreError> {
-        match self.store.commit(Commit::removal(link.key(), link.entries())).await {
+        self.remove(self.author.sign(Commit::removal(link.key(), link.entries()))).await
+    }
+
+    async fn remove(&self, removal: Commit) -> Result<(), StoreError> {
+        match self.store.commit(removal).await {
             Err(StoreError::Missing(_)) => Ok(()),
             done => done.map(drop),
         }
@@ -201,7 +213,7 @@ impl SetupLinks {
         let mut commit = Commit::bookkeeping(KIND.into(), after.id);
         commit.expect.push(Expect::Version(after.key(), before.version));
         commit.writes.push(Write::Put(after.key(), after.body()?));
-        match self.store.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             Ok(committed) => {
                 let version = committed.header.map_or(before.version + 1, |header| header.version);
                 Ok(Some(SetupLink { version, ..after }))

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cycle::Cycles;
 use crate::{
-    access::Access,
+    access::{Access, Served},
     event::{Action, Deed, Event, SERVER},
     oauth::Client,
+    own,
     store::{Body, Commit, Header, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::{self, Settings, SilenceAfter, Tenant},
     token::Token,
@@ -35,17 +36,18 @@ struct Silence {
 
 impl Silence {
     fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { visible: visible.into(), ..Body::default() })
+        own::body("", self)
     }
 }
 
-/// The last call of a provider with one of these tokens, or as one of these clients: of those that may write. An
-/// application that reads events with a token of its own is no provider.
-pub fn last_call(access: &Access, tokens: &[Token], clients: &[Client]) -> Option<Timestamp> {
+/// The last call of a provider with one of these tokens, or as one of these clients, of those that may write: an
+/// application that reads events with a token of its own is no provider. Also what was served before, when the token of it
+/// is gone.
+pub fn last_call(access: &Access, tokens: &[Token], clients: &[Client], served: Served) -> Option<Timestamp> {
+    let served = served.last_call.map(Timestamp::from_millis);
     let tokens = tokens.iter().filter(|token| token.scopes.write).filter_map(|token| access.last_used(token));
     let clients = clients.iter().filter(|client| client.scope.scopes.write);
-    tokens.chain(clients.filter_map(|client| last_call_of(access, client))).max()
+    tokens.chain(clients.filter_map(|client| last_call_of(access, client))).chain(served).max()
 }
 
 /// After how many milliseconds without a call a tenant with these settings is silent; `None` for never, or while too little
@@ -105,7 +107,7 @@ async fn look_at(
 ) -> Result<(), StoreError> {
     let tokens = access.directory().ledger().list(tenant.id).await?;
     let clients = access.directory().clients().list(tenant.id).await?;
-    let last = last_call(access, &tokens, &clients);
+    let last = last_call(access, &tokens, &clients, access.served(tenant.id).await?);
     if let (Some(SilenceAfter::Learnt), Some(last)) = (tenant.settings.silence_after, last) {
         cycles.learn(store, tenant.id, last, silence.is_some(), now).await?;
     }
@@ -138,8 +140,9 @@ fn last_call_of(access: &Access, client: &Client) -> Option<Timestamp> {
 /// Tells it in the tenant's log, and notes in the same commit that it is told.
 async fn tell(store: &dyn Store, tenant: &Tenant, deed: Deed, note: Write) -> Result<(), StoreError> {
     let event = Event::new(Action::Remind, SERVER, tenant::record::KIND, ResourceId(tenant.id.0));
-    let mut commit = Commit::note(tenant.home, Event { deed: Some(deed), ..event });
+    let mut commit = Commit::bookkeeping(TypeName::from(KIND), ResourceId(tenant.id.0));
     commit.writes.push(note);
+    commit.told.push((tenant.home, Event { deed: Some(deed), ..event }));
     match store.commit(commit).await {
         Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(()),
         done => done.map(drop),
@@ -159,8 +162,7 @@ async fn told(store: &dyn Store) -> Result<HashMap<TenantId, Silence>, StoreErro
         let Some((last, _)) = page.last() else { return Ok(told) };
         from = Start::After(*last);
         for (id, record) in page.iter() {
-            let silence = serde_json::from_slice(&record.body.visible)
-                .map_err(|error| StoreError::Corrupt(format!("the silence of tenant {id}: {error}")))?;
+            let silence = own::read(record, format_args!("the silence of tenant {id}"))?;
             told.insert(TenantId(id.0), silence);
         }
     }
@@ -176,5 +178,5 @@ async fn forget(store: &dyn Store, tenant: TenantId) -> Result<(), StoreError> {
 }
 
 fn key(tenant: TenantId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id: ResourceId(tenant.0) }
+    own::key(KIND, ResourceId(tenant.0))
 }

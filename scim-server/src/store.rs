@@ -21,6 +21,7 @@ pub mod postgres;
 mod rank;
 mod redacted_debug;
 pub mod sled;
+pub mod untold;
 
 use std::sync::Arc;
 

@@ -11,8 +11,9 @@ use scim_protocol::{Error, ErrorKind};
 
 pub use self::record::{Credential, Notice, Part, Push, Status, Stream, Tells};
 use self::record::{key, push_key, tenant_key};
-use crate::store::{
-    Commit, Expect, IndexKey, IndexRange, Position, ResourceId, Store, StoreError, TenantId, Values, Write,
+use crate::{
+    author::Author,
+    store::{Commit, Expect, IndexKey, IndexRange, Position, ResourceId, Store, StoreError, TenantId, Values, Write},
 };
 
 /// The kind of record.
@@ -56,12 +57,21 @@ pub fn supported(tells_values: bool) -> impl Iterator<Item = &'static str> {
 
 /// The streams of all tenants.
 #[derive(Clone)]
-pub struct Streams(Arc<dyn Store>);
+pub struct Streams {
+    store: Arc<dyn Store>,
+    author: Author,
+}
 
 impl Streams {
     /// Those in that store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self(store)
+        Self { store, author: Author::default() }
+    }
+
+    /// The same, as somebody else changes them.
+    #[must_use]
+    pub fn by(self, author: Author) -> Self {
+        Self { author, ..self }
     }
 
     /// A tenant's streams, in the order in which they were made.
@@ -89,7 +99,7 @@ impl Streams {
     async fn ids(&self, of: IndexKey, after: Option<&Position>) -> Result<Vec<Position>, StoreError> {
         let IndexKey { tenant, resource_type, attribute, value } = of;
         let range = IndexRange { tenant, resource_type, attribute, values: Values::Equal(value), descending: false };
-        self.0.index(&range, after, PAGE).await
+        self.store.index(&range, after, PAGE).await
     }
 
     /// The stream of a tenant with that id; 404 when there is none.
@@ -103,7 +113,7 @@ impl Streams {
 
     /// The stream with that id.
     pub async fn get(&self, id: ResourceId) -> Result<Option<Stream>, StoreError> {
-        self.0.get(&key(id)).await?.map(|record| Stream::from_record(id, &record)).transpose()
+        self.store.get(&key(id)).await?.map(|record| Stream::from_record(id, &record)).transpose()
     }
 
     /// Keeps a new one.
@@ -111,7 +121,7 @@ impl Streams {
         let mut commit = Commit::bookkeeping(KIND.into(), stream.id);
         commit.writes.push(Write::Put(stream.key(), stream.body()?));
         commit.writes.extend(stream.entries().into_iter().map(Write::Index));
-        self.0.commit(commit).await.map(drop)
+        self.store.commit(self.author.sign(commit)).await.map(drop)
     }
 
     /// Changes one, as it is then, and gives what it has become; 404 when the tenant has none with that id. What the
@@ -145,12 +155,12 @@ impl Streams {
             commit.writes.extend(stream.entries().into_iter().map(Write::Index));
         }
         commit.writes.push(Write::Put(stream.key(), stream.body()?));
-        self.0.commit(commit).await.map(drop)
+        self.store.commit(self.author.sign(commit)).await.map(drop)
     }
 
     /// Removes one.
     pub async fn delete(&self, stream: &Stream) -> Result<(), StoreError> {
-        match self.0.commit(Commit::removal(stream.key(), stream.entries())).await {
+        match self.store.commit(self.author.sign(Commit::removal(stream.key(), stream.entries()))).await {
             Err(StoreError::Missing(_)) => Ok(()),
             done => done.map(drop),
         }

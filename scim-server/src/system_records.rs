@@ -11,7 +11,7 @@ use crate::{
     idempotency,
     oauth::{self, Client},
     setup_link::{self, SetupLink},
-    store::{IndexEntry, Record, ResourceKey, StoreError},
+    store::{IndexEntry, Record, ResourceKey, StoreError, untold},
     stream::{self, Stream},
     tenant::{self, TenantRecord},
     token::{self, Token},
@@ -37,8 +37,8 @@ pub fn entries(key: &ResourceKey, record: &Record) -> Result<Vec<IndexEntry>, St
 }
 
 /// Whether records of that kind stay where they are when everything is exported: what is good for hours, the key of
-/// access tokens, which a backup must not give away, administrators, whom a file must not let in, and what agents report
-/// anew each minute.
+/// access tokens, which a backup must not give away, administrators, whom a file must not let in, what agents report anew
+/// each minute, and what is told within a minute.
 pub fn stays(kind: &str) -> bool {
     matches!(
         kind,
@@ -53,5 +53,6 @@ pub fn stays(kind: &str) -> bool {
             | oauth::spent::KIND
             | oauth::trace::KIND
             | setup_link::KIND
+            | untold::KIND
     )
 }

@@ -30,6 +30,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use self::{
     attributes::AccessAttributes,
     brake::{Brake, Mode, Protected},
+    given::read_settings,
     operator::{Colour, Operator, OperatorName, Picture},
     record::TenantRecord,
     role_resources::RoleResources,

@@ -1,5 +1,5 @@
-//! When providers of each tenant were last served: noted in memory by every call, and stored once a minute, so that it is
-//! known after a restart and when the token is gone.
+//! When providers of each tenant were last served: [noted](super::noted) in memory by every call, and stored, so that it
+//! is known after a restart and when the token is gone.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Access;
 use crate::{
     metrics::{Ends, Health},
+    own,
     store::{Body, Commit, Record, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
 };
 
@@ -37,13 +38,11 @@ impl Served {
     }
 
     fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let corrupt = |error| StoreError::Corrupt(format!("the health of tenant {id}: {error}"));
-        serde_json::from_slice(&record.body.visible).map_err(corrupt)
+        own::read(record, format_args!("the health of tenant {id}"))
     }
 
     fn body(self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(&self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { visible: visible.into(), ..Body::default() })
+        own::body("", &self)
     }
 }
 
@@ -69,10 +68,11 @@ impl Access {
         Ok(all)
     }
 
-    /// Stores what is not stored yet. Called each minute and when the server stops.
-    pub async fn flush_served(&self) -> Result<(), StoreError> {
+    /// Stores what is not stored yet; or of that what is stored as something old.
+    pub(super) async fn flush_served(&self, only_due: bool) -> Result<(), StoreError> {
         let (snapshot, store) = (self.snapshot.load_full(), self.directory.store());
-        let unstored = snapshot.health.iter().filter(|(_, health)| health.unstored().is_some());
+        let is_meant = |health: &Health| health.unstored().is_some() && (!only_due || health.is_due());
+        let unstored = snapshot.health.iter().filter(|(_, health)| is_meant(health));
         let unstored: Vec<_> = unstored.map(|(tenant, health)| (*tenant, health, Served::of(health))).collect();
         for portion in unstored.chunks(PAGE) {
             let Some((first, ..)) = portion.first() else { continue };
@@ -149,5 +149,5 @@ async fn stored(store: &dyn Store) -> Result<HashMap<TenantId, Served>, StoreErr
 }
 
 fn key(tenant: TenantId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id: ResourceId(tenant.0) }
+    own::key(KIND, ResourceId(tenant.0))
 }

@@ -7,6 +7,8 @@ use std::sync::{
 
 use scim_protocol::Timestamp;
 
+use crate::metrics::NOTED_WITHIN;
+
 /// One that is kept when the table is replaced.
 pub(super) type Used = Arc<Use>;
 
@@ -24,9 +26,15 @@ impl Use {
         Self { last: known.into(), written: known.into() }
     }
 
-    /// Notes a use.
-    pub fn note(&self, now: Timestamp) {
+    /// Notes a use. Whether what is written down is old now.
+    pub fn note(&self, now: Timestamp) -> bool {
         self.last.fetch_max(now.as_millis(), Relaxed);
+        self.is_due()
+    }
+
+    /// Whether what is written down is older than it may be.
+    pub fn is_due(&self) -> bool {
+        self.last.load(Relaxed) - self.written.load(Relaxed) >= NOTED_WITHIN
     }
 
     /// The last use, if there was one.
@@ -42,5 +50,26 @@ impl Use {
     /// Notes that a use is written down.
     pub fn written(&self, last: i64) {
         self.written.fetch_max(last, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_use_in_a_while_is_to_be_written_down() {
+        let used = Use::known(None);
+        let at = |after: i64| Timestamp::from_millis(1_700_000_000_000 + after);
+        assert!(used.note(at(0)), "nothing is known of it");
+        used.written(at(0).as_millis());
+        assert_eq!(
+            (used.note(at(NOTED_WITHIN - 1)), used.unwritten()),
+            (false, Some(at(NOTED_WITHIN - 1).as_millis()))
+        );
+        assert!(used.note(at(NOTED_WITHIN)) && used.is_due());
+        // What was earlier changes nothing.
+        used.written(at(NOTED_WITHIN).as_millis());
+        assert!(!used.note(at(1)));
     }
 }

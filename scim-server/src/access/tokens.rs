@@ -7,6 +7,7 @@ use scim_protocol::{Error, Timestamp};
 
 use super::{Access, Authenticated, Entry, Refusal, admit, clients::LiveClients, probe::Marks};
 use crate::{
+    author::Author,
     idempotency,
     oauth::{
         Code, Refused, Scope,
@@ -139,8 +140,9 @@ impl Access {
         let issued = now.as_millis();
         let expires = issued.saturating_add(lifetime).min(client.until);
         let grant = Grant { client: client.client.record.id, credential: client.credential, scope, issued, expires };
-        if let Some(used) = client.client.uses.get(&client.credential).filter(|_| !self.is_probe(mark, now)) {
-            used.note(now);
+        let used = client.client.uses.get(&client.credential).filter(|_| !self.is_probe(mark, now));
+        if used.is_some_and(|used| used.note(now)) {
+            self.note_soon();
         }
         Ok(Granted { text: grants.sealer.seal(&grant)?, scope, seconds: (expires - issued) / 1000 })
     }
@@ -162,7 +164,8 @@ impl Access {
             return Ok(());
         }
         let revocation = Revocation { token: id, expires: grant.expires };
-        self.directory.store().commit(revocation.commit()?).await?;
+        let author = Author::new(client.client.record.id.to_string().into()).who_is_client(true);
+        self.directory.store().commit(author.sign(revocation.commit()?)).await?;
         // The table may be read anew at this moment, by one who has not seen the commit.
         let _no_reload = self.reloading.lock().await;
         grants.revoked.rcu(|known| {

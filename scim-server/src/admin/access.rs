@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{AdminContext, AdminError, Output, Subject, indexing, provision, resources};
+use super::{AdminContext, AdminError, Output, indexing, provision, resources};
 use crate::{
     directory::DirectoryError,
     event::Deed,
@@ -125,29 +125,28 @@ pub(super) async fn change(
     names: &[&str],
     change: impl Fn(&mut Settings) -> Result<(), AdminError>,
 ) -> Result<TenantRecord, AdminError> {
-    let (record, changed) = change_settings(context, tenant, change).await?;
-    if changed {
-        context.tell(&record, Deed::AccessChanged, Subject::tenant(&record, names)).await?;
-    }
-    Ok(record)
+    change_settings(context, tenant, (Deed::AccessChanged, names), change).await
 }
 
-/// Changes settings of a tenant, again if somebody else was faster. Gives whether something changed.
+/// Changes settings of a tenant, again if somebody else was faster, and tells in its log what that was. Nothing is told if
+/// nothing changed.
 pub(super) async fn change_settings(
     context: &AdminContext,
     tenant: &str,
+    (deed, names): (Deed, &[&str]),
     change: impl Fn(&mut Settings) -> Result<(), AdminError>,
-) -> Result<(TenantRecord, bool), AdminError> {
+) -> Result<TenantRecord, AdminError> {
     for _ in 0..MOST_RACES {
         let record = context.directory().find(tenant).await?;
         let mut settings = record.settings.clone();
         change(&mut settings)?;
         if settings == record.settings {
-            return Ok((record, false));
+            return Ok(record);
         }
-        match indexing::apply(context, record, settings).await {
+        let author = context.telling(&record, deed).about(names);
+        match indexing::apply(context, &author, record, settings).await {
             Err(AdminError::Directory(DirectoryError::Store(StoreError::Conflict(_)))) => {}
-            changed => return Ok((changed?, true)),
+            changed => return changed,
         }
     }
     Err(AdminError::Refused("the tenant was changed again and again meanwhile; give the command again".to_owned()))

@@ -5,12 +5,12 @@ use std::time::Duration;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminContext, AdminError, Output, Subject, lifetime};
+use super::{AdminContext, AdminError, Output, lifetime};
 use crate::{
     event::Deed,
     oauth::{
         Check, Client, Scope,
-        client::{self, Keys, Trust},
+        client::{Keys, Trust},
         clients::IssuedSecret,
         jwt::KeySet,
         trace::Traced,
@@ -252,10 +252,6 @@ fn require_by_profile(tenant: &TenantRecord, scope: Scope, has_secret: bool) -> 
     Ok(())
 }
 
-fn subject(client: &Client) -> Subject<'_> {
-    Subject { kind: client::KIND, id: client.id, attributes: &[] }
-}
-
 fn time(millis: i64) -> String {
     Timestamp::from_millis(millis).to_string()
 }
@@ -336,23 +332,23 @@ pub(super) async fn execute(
     request: ClientRequest,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let tenant = &context.directory().find(tenant).await?;
-    let clients = context.directory().clients();
+    let (tenant, directory) = (&context.directory().find(tenant).await?, context.directory());
+    let clients = directory.clients();
+    let telling = |deed| clients.by(&context.telling(tenant, deed));
     let find = async |which: &str| clients.find(tenant.id, which).await;
+    let changing = telling(Deed::ClientChanged);
     let shown = match request {
         ClientRequest::Create { name, scope, seconds } => {
             require_by_profile(tenant, scope, seconds.is_some()).map_err(AdminError::Refused)?;
             let lifetime = seconds.map(lifetime::of_secret).transpose()?;
-            let (client, issued) = clients.create(tenant, &name, scope, lifetime).await?;
+            let (client, issued) = telling(Deed::ClientCreated).create(tenant, &name, scope, lifetime).await?;
             context.access.reload().await?;
-            context.tell(tenant, Deed::ClientCreated, subject(&client)).await?;
             return output.row(&IssuedView::new(context, tenant, &client, issued.as_ref())).await;
         }
         ClientRequest::Delete { client } => {
             let client = find(&client).await?;
-            clients.remove(&client).await?;
+            telling(Deed::ClientDeleted).remove(&client).await?;
             context.access.reload().await?;
-            context.tell(tenant, Deed::ClientDeleted, subject(&client)).await?;
             let (id, name) = (client.id.to_string(), &client.name);
             let deleted = serde_json::json!({"client_id": id, "name": name, "tenant": tenant.name, "deleted": true});
             return output.row(&deleted).await;
@@ -368,10 +364,9 @@ pub(super) async fn execute(
             require_by_profile(tenant, Scope::SCIM, true).map_err(AdminError::Refused)?;
             let overlap = overlap_seconds.map(Duration::from_secs);
             let lifetime = lifetime::of_secret(seconds)?;
-            let rotated = clients.rotate(find(&client).await?, lifetime, overlap).await?;
+            let rotated = telling(Deed::ClientRotated).rotate(find(&client).await?, lifetime, overlap).await?;
             let (client, issued, previous) = rotated;
             context.access.reload().await?;
-            context.tell(tenant, Deed::ClientRotated, subject(&client)).await?;
             let previous = previous.map(|old| Previous { secret_id: old.id.to_string(), expires: time(old.expires) });
             let view = IssuedView::new(context, tenant, &client, Some(&issued));
             return output.row(&IssuedView { previous, ..view }).await;
@@ -391,13 +386,12 @@ pub(super) async fn execute(
             check_trust([&issuer, &subject, &audience], &keys).map_err(AdminError::Invalid)?;
             let (id, created, last_used) = (ResourceId(uuid::Uuid::nil()), 0, None);
             let trust = Trust { id, issuer, subject, audience, keys, created, last_used };
-            clients.add_trust(find(&client).await?, trust).await?.0
+            changing.add_trust(find(&client).await?, trust).await?.0
         }
-        ClientRequest::TrustRemove { client, trust } => clients.remove_trust(find(&client).await?, &trust).await?,
-        ClientRequest::Disable { client, disabled } => clients.set_disabled(find(&client).await?, disabled).await?,
-        ClientRequest::SecretDelete { client, secret } => clients.remove_secret(find(&client).await?, &secret).await?,
+        ClientRequest::TrustRemove { client, trust } => changing.remove_trust(find(&client).await?, &trust).await?,
+        ClientRequest::Disable { client, disabled } => changing.set_disabled(find(&client).await?, disabled).await?,
+        ClientRequest::SecretDelete { client, secret } => changing.remove_secret(find(&client).await?, &secret).await?,
     };
     context.access.reload().await?;
-    context.tell(tenant, Deed::ClientChanged, subject(&shown)).await?;
     output.row(&context.client_view(tenant, &shown, context.clock.now())).await
 }

@@ -18,7 +18,8 @@ pub(super) async fn show(
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let clients = context.directory().clients();
+    let directory = context.directory();
+    let clients = directory.clients();
     let client = match client {
         Some(which) => Some(clients.find(tenant.id, which).await?),
         None => only(clients.list(tenant.id).await?),

@@ -85,17 +85,17 @@ pub(super) async fn execute(
     request: ConsumerRequest,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let (operations, actor) = (&context.operations, context.by.actor());
+    let operations = &context.operations;
     match request {
         ConsumerRequest::Create { tenant, name, types, prefill, after } => {
             let tenant = context.built(&tenant).await?;
             let new = NewConsumer { name, types, prefill, after };
-            let consumer = operations.create_consumer(&tenant, new, &actor).await?;
+            let consumer = operations.create_consumer(&tenant, new, context.author()).await?;
             output.row(&operations.view_consumer(&tenant, &consumer).await?).await
         }
         ConsumerRequest::Delete { tenant, consumer } => {
             let tenant = context.built(&tenant).await?;
-            let gone = operations.delete_consumer(&tenant, &consumer, &actor).await?;
+            let gone = operations.delete_consumer(&tenant, &consumer, context.author()).await?;
             let id = gone.id.to_string();
             let row = json!({"consumer_id": id, "name": gone.name, "tenant": tenant.name, "deleted": true});
             output.row(&row).await
@@ -109,7 +109,7 @@ pub(super) async fn execute(
         }
         ConsumerRequest::Release { tenant, consumer } => {
             let tenant = context.built(&tenant).await?;
-            let Some(released) = operations.release(&tenant, &consumer, &actor).await? else {
+            let Some(released) = operations.release(&tenant, &consumer, context.author()).await? else {
                 return Err(AdminError::Refused(format!("no worker of the consumer {consumer:?} has a batch")));
             };
             output.row(&operations.view_consumer(&tenant, &released).await?).await

@@ -56,7 +56,6 @@ pub(super) async fn import(
     let mut import = RunningImport::begin(context, replace).await?;
     match import.run(input, output).await {
         Ok(()) => {
-            context.tell_of_store(Deed::StoreImported, None).await;
             let mut said = json!({
                 "tenants": import.mark.tenants.len(),
                 "resources": import.resources,
@@ -97,10 +96,10 @@ async fn forget(context: &AdminContext) -> Result<(), AdminError> {
 
 /// Removes what an import has brought of a tenant.
 async fn remove(context: &AdminContext, tenant: TenantRecord) -> Result<(), AdminError> {
-    let directory = context.access.directory();
+    let directory = context.directory();
     let closed = directory.close(tenant, true).await?;
     context.access.reload().await?;
-    directory.remove(&closed, &context.by.actor()).await?;
+    directory.remove(&closed).await?;
     Ok(())
 }
 
@@ -421,6 +420,8 @@ impl<'a> RunningImport<'a> {
     async fn open(&mut self) -> Result<(), AdminError> {
         let store = &*self.context.store;
         self.mark.hold(store).await?;
+        // First, so that it is told again rather than never when the process ends here.
+        self.context.tell_of_store(Deed::StoreImported, None).await;
         store.load(std::mem::take(&mut self.tenants)).await?;
         if !self.mark.fresh {
             // A whole store brings its own log. Here the log goes on, and tells the other processes.
@@ -428,7 +429,8 @@ impl<'a> RunningImport<'a> {
             for tenant in self.mark.tenants.iter().filter(kept) {
                 let id = ResourceId(tenant.0);
                 let event = Event::administration(Action::Administer, tenant::record::KIND, id, &["imported"]);
-                store.commit(Commit::new(tenant::record::key(*tenant), event)).await?;
+                let commit = Commit::new(tenant::record::key(*tenant), event);
+                store.commit(self.context.author().sign(commit)).await?;
             }
         }
         if self.replacements.is_empty() {

@@ -14,6 +14,7 @@ use std::{
 
 use super::{AdminContext, AdminError};
 use crate::{
+    author::Author,
     directory::DirectoryError,
     store::{Finding, StoreError},
     tenant::{Settings, Tenant, TenantRecord},
@@ -77,14 +78,15 @@ async fn index_again(context: &AdminContext) -> Result<(), AdminError> {
     }
 }
 
-/// Gives a tenant other settings, and fills what they index.
+/// Gives a tenant other settings, which the author of the change tells, and fills what they index.
 pub(super) async fn apply(
     context: &AdminContext,
+    author: &Author,
     tenant: TenantRecord,
     settings: Settings,
 ) -> Result<TenantRecord, AdminError> {
     let before = Tenant::build(&tenant)?;
-    let tenant = context.directory().set_settings(tenant, settings).await?;
+    let tenant = context.directory().by(author).set_settings(tenant, settings).await?;
     context.access.reload().await?;
     if Tenant::build(&tenant)?.indexes == before.indexes {
         return Ok(tenant);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{AdminContext, AdminError, Output, Subject, access, resources};
+use super::{AdminContext, AdminError, Output, access, resources};
 use crate::{
     caller::Caller,
     event::Deed,
@@ -80,11 +80,8 @@ pub(super) async fn execute(
                 settings.mapping.clone_from(&rewrites);
                 Ok(())
             };
-            let (record, changed) = access::change_settings(context, tenant, set).await?;
-            if changed {
-                let names: Vec<_> = rewrites.iter().map(|rewrite| rewrite.name.as_str()).collect();
-                context.tell(&record, Deed::MappingChanged, Subject::tenant(&record, &names)).await?;
-            }
+            let names: Vec<_> = rewrites.iter().map(|rewrite| rewrite.name.as_str()).collect();
+            let record = access::change_settings(context, tenant, (Deed::MappingChanged, &names), set).await?;
             list(&record, output).await
         }
     }

@@ -10,7 +10,10 @@ use super::{
     setup_links::SetupLinkRequest, signing_keys::SigningKeyRequest, streams::StreamRequest, undo::UndoRequest,
     webhooks::WebhookRequest,
 };
-use crate::{tenant::Settings, token::Scopes};
+use crate::{
+    tenant::{self, Settings},
+    token::Scopes,
+};
 
 /// One command. Its wire form is a JSON object whose `command` says which.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,7 +165,7 @@ pub enum AdminRequest {
     TenantCreate {
         name: String,
         /// What is set for it.
-        #[serde(default)]
+        #[serde(default, deserialize_with = "tenant::read_settings")]
         settings: Box<Settings>,
         /// With a token that lives so many seconds; without a token when absent.
         token_seconds: Option<u64>,

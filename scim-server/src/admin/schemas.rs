@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{AdminContext, AdminError, Output, Subject, indexing};
+use super::{AdminContext, AdminError, Output, indexing};
 use crate::{
     event::Deed,
     render::stored_document,
@@ -77,8 +77,8 @@ pub(super) async fn add(
         }
         None => settings.schemas.push(definition.clone()),
     }
-    let tenant = indexing::apply(context, tenant, settings).await?;
-    context.tell(&tenant, Deed::SchemaAdded, Subject::tenant(&tenant, &[&urn])).await?;
+    let author = context.telling(&tenant, Deed::SchemaAdded).about(&[&urn]);
+    let tenant = indexing::apply(context, &author, tenant, settings).await?;
     show(context, &tenant, &Definition(&definition), output).await
 }
 
@@ -107,8 +107,8 @@ pub(super) async fn remove(
             used(&definition, resources)
         )));
     }
-    let tenant = indexing::apply(context, tenant, settings).await?;
-    context.tell(&tenant, Deed::SchemaRemoved, Subject::tenant(&tenant, &[definition.urn()])).await?;
+    let author = context.telling(&tenant, Deed::SchemaRemoved).about(&[definition.urn()]);
+    let tenant = indexing::apply(context, &author, tenant, settings).await?;
     let row = json!({"schema": definition.urn(), "tenant": tenant.name, "deleted": true, "used_by": resources});
     output.row(&row).await
 }

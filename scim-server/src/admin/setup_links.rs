@@ -6,10 +6,10 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{AdminContext, AdminError, Output, Subject};
+use super::{AdminContext, AdminError, Output};
 use crate::{
     event::Deed,
-    setup_link::{self, Allows, LIFETIME, LONGEST, NewLink, SetupLink, SetupLinks, State},
+    setup_link::{Allows, LIFETIME, LONGEST, NewLink, SetupLink, SetupLinks, State},
     tenant::TenantRecord,
 };
 
@@ -119,17 +119,7 @@ impl<'a> LinkView<'a> {
 impl AdminContext {
     /// The setup links of all tenants.
     pub fn setup_links(&self) -> SetupLinks {
-        SetupLinks::new(Arc::clone(&self.store), Arc::clone(&self.clock))
-    }
-
-    /// Tells in the tenant's log what has become of a setup link.
-    pub async fn tell_of_setup_link(
-        &self,
-        tenant: &TenantRecord,
-        link: &SetupLink,
-        deed: Deed,
-    ) -> Result<(), AdminError> {
-        self.tell(tenant, deed, Subject { kind: setup_link::KIND, id: link.id, attributes: &[] }).await
+        SetupLinks::new(Arc::clone(&self.store), Arc::clone(&self.clock)).by(self.author())
     }
 }
 
@@ -148,8 +138,8 @@ pub(super) async fn execute(
                 return Err(AdminError::Invalid(format!("a setup link lives from a second to {days} days")));
             }
             let new = NewLink { name: name.as_deref(), allows, lifetime };
-            let (link, code) = context.setup_links().create(tenant.id, new).await?;
-            context.tell_of_setup_link(&tenant, &link, Deed::SetupLinkCreated).await?;
+            let links = context.setup_links().by(context.telling(&tenant, Deed::SetupLinkCreated));
+            let (link, code) = links.create(tenant.id, new).await?;
             let created = CreatedView {
                 url: format!("{}{PATH}/{}", context.base, code.reveal()),
                 expires: Timestamp::from_millis(link.expires).to_string(),
@@ -164,8 +154,7 @@ pub(super) async fn execute(
         SetupLinkRequest::Delete { tenant, link } => {
             let tenant = context.directory().find(&tenant).await?;
             let link = context.setup_links().find(tenant.id, &link).await?;
-            context.setup_links().delete(&link).await?;
-            context.tell_of_setup_link(&tenant, &link, Deed::SetupLinkDeleted).await?;
+            context.setup_links().by(context.telling(&tenant, Deed::SetupLinkDeleted)).delete(&link).await?;
             let id = link.id.to_string();
             output.row(&json!({"setup_link_id": id, "name": link.name, "tenant": tenant.name, "deleted": true})).await
         }

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use scim_protocol::value::fold;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{AdminContext, AdminError, Output, Subject, resources::administrator};
+use super::{AdminContext, AdminError, Output, resources::administrator};
 use crate::{
     caller::Caller,
     event::{Deed, is_administrator},
-    operation::source,
-    store::{ResourceId, Start, TypeName},
+    oauth::Client,
+    operation::source::{self, Sent},
+    store::{Start, TypeName},
     tenant::{Source, SourceKind, TenantRecord},
-    token::LedgerError,
+    token::{LedgerError, Token},
 };
 
 /// How many resources are read at a time.
@@ -32,7 +34,8 @@ pub struct SourceRequest {
     pub confirm: Option<String>,
 }
 
-/// What people call tokens and clients, by id.
+/// What people call tokens and clients, by id, and by [as whom](crate::token::Token::writer) they write: a token and the
+/// one that replaces it are one source, of one name.
 type Writers = BTreeMap<String, String>;
 
 /// Shows what would be kept and lost, and changes the source if the tenant's name was typed.
@@ -54,7 +57,10 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
                 .to_owned(),
         ));
     }
-    let shut_out: Vec<_> = writers.values().filter(|name| to.as_ref().is_some_and(|to| !to.lets(Some(name)))).collect();
+    let mut shut_out: Vec<_> =
+        writers.values().filter(|name| to.as_ref().is_some_and(|to| !to.lets(Some(name)))).collect();
+    shut_out.sort_unstable_by_key(|name| fold(name));
+    shut_out.dedup_by_key(|name| fold(name));
     let still_provisioned = (request.to == Some(SourceKind::Manual) && !shut_out.is_empty()).then(|| {
         format!(
             "tenant {:?} is still provisioned: delete what may write first, with `token delete` and `client delete`: {}",
@@ -86,9 +92,9 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
     });
     if is_done {
         let settings = crate::tenant::Settings { source: to, ..tenant.settings.clone() };
-        let tenant = context.directory().set_settings(tenant, settings).await?;
+        let author = context.telling(&tenant, Deed::TenantChanged).about(&["source"]);
+        context.directory().by(&author).set_settings(tenant, settings).await?;
         context.access.reload().await?;
-        context.tell(&tenant, Deed::TenantChanged, Subject::tenant(&tenant, &["source"])).await?;
     }
     output.row(&row).await?;
     match still_provisioned {
@@ -131,7 +137,7 @@ async fn counts(
             let Some((last, _)) = page.last() else { break };
             from = Start::After(*last);
             for (_, record) in page.iter() {
-                let by = source::of(record)?.map_or_else(|| "unknown".to_owned(), |sent| name_of(&sent.by, writers));
+                let by = source::of(record)?.map_or_else(|| "unknown".to_owned(), |sent| name_of(&sent, writers));
                 *counts.entry((rt.name.clone(), by)).or_default() += 1;
             }
         }
@@ -141,35 +147,38 @@ async fn counts(
 }
 
 /// What people call who has sent something.
-fn name_of(actor: &str, writers: &Writers) -> String {
-    if is_administrator(actor) {
-        "by hand".to_owned()
-    } else {
-        writers.get(actor).cloned().unwrap_or_else(|| format!("deleted ({actor})"))
+fn name_of(sent: &Sent, writers: &Writers) -> String {
+    if is_administrator(&sent.by) {
+        return "by hand".to_owned();
     }
+    let known = writers.get(sent.writer()).or_else(|| writers.get(&sent.by));
+    known.cloned().unwrap_or_else(|| format!("deleted ({})", sent.writer()))
 }
 
 /// All tokens and clients of a tenant.
 async fn known(context: &AdminContext, tenant: &TenantRecord) -> Result<Writers, AdminError> {
     let tokens = context.directory().ledger().list(tenant.id).await?;
     let clients = context.directory().clients().list(tenant.id).await?;
-    let tokens = tokens.into_iter().map(|token| named(token.id, token.name));
-    Ok(tokens.chain(clients.into_iter().map(|client| named(client.id, Some(client.name)))).collect())
+    Ok(tokens.iter().flat_map(of_token).chain(clients.iter().flat_map(of_client)).collect())
 }
 
-fn named(id: ResourceId, name: Option<String>) -> (String, String) {
-    (id.to_string(), name.unwrap_or_else(|| id.to_string()))
+fn of_token(token: &Token) -> [(String, String); 2] {
+    let name = token.name.clone().unwrap_or_else(|| token.writer());
+    [(token.id.to_string(), name.clone()), (token.writer(), name)]
+}
+
+fn of_client(client: &Client) -> [(String, String); 2] {
+    [(client.id.to_string(), client.name.clone()), (client.writer(), client.name.clone())]
 }
 
 /// The tokens and clients of a tenant that may write.
 async fn writers(context: &AdminContext, tenant: &TenantRecord) -> Result<Writers, AdminError> {
     let now = context.clock.now();
     let tokens = context.directory().ledger().live(tenant.id).await?;
-    let tokens = tokens.into_iter().filter(|token| token.scopes.write);
+    let tokens = tokens.iter().filter(|token| token.scopes.write);
     let clients = context.directory().clients().list(tenant.id).await?;
-    let clients = clients.into_iter().filter(|client| client.is_live(now) && client.scope.scopes.write);
-    let tokens = tokens.map(|token| named(token.id, token.name));
-    Ok(tokens.chain(clients.map(|client| named(client.id, Some(client.name)))).collect())
+    let clients = clients.iter().filter(|client| client.is_live(now) && client.scope.scopes.write);
+    Ok(tokens.flat_map(of_token).chain(clients.flat_map(of_client)).collect())
 }
 
 /// The name of a token or client that may write.

@@ -11,10 +11,9 @@ use serde::Serialize;
 use self::numbers::{Credential, Day, Quota};
 use super::{AdminContext, AdminError, Output};
 use crate::{
-    event::{Action, Event, SERVER, is_administrator},
     oauth::client::Client,
     silence,
-    store::{StoreError, TenantId, TypeName},
+    store::{StoreError, TypeName},
     tenant::{SourceKind, TenantRecord},
     token::{Token, reminder},
     units,
@@ -22,8 +21,6 @@ use crate::{
 
 /// Days before its end from which on a token is a problem: time enough for whoever has to ask somebody else.
 const SOON: i64 = 30;
-/// Events that are looked through for the last write of a provider, where no server has noted it yet.
-const EVENTS: u64 = 1000;
 
 /// One tenant.
 #[derive(Serialize)]
@@ -64,7 +61,7 @@ pub(super) struct Status {
 enum State {
     /// Nothing is wrong.
     Ok,
-    /// Nobody has called yet.
+    /// Nobody has called yet, and no user is there.
     New,
     /// It works, and will not for long.
     Warning,
@@ -131,18 +128,14 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
     let now = context.clock.now();
     let mut tokens = context.directory().ledger().list(record.id).await?;
     let mut clients = context.directory().clients().list(record.id).await?;
-    let used = silence::last_call(&context.access, &tokens, &clients);
+    // Of what a server had not stored when it was killed the log tells.
+    context.access.catch_up_with(record.id, record.home()).await?;
+    let served = context.access.served(record.id).await?;
+    let used = silence::last_call(&context.access, &tokens, &clients, served);
     let credentials = numbers::credentials(&tokens, &clients, now);
     // An application that reads events with a token of its own is no provider.
     tokens.retain(|token| token.scopes.write);
     clients.retain(|client| client.scope.scopes.write);
-    let served = context.access.served(record.id).await?;
-    let written = match served.last_write {
-        Some(at) => Some(Timestamp::from_millis(at)),
-        None => last_write(context, record.home()).await?,
-    };
-    // What an older server has served is known by what it wrote.
-    let called = served.last_call.map(Timestamp::from_millis).max(written);
     let day = Day::of(context, record, now).await;
     let mut problems = of_service(context, record).await?;
     problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
@@ -165,20 +158,23 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         }
     }
     let worst = problems.iter().map(|problem| problem.state).max();
-    let state = worst.unwrap_or(if used.is_none() { State::New } else { State::Ok });
+    let (users, groups) = (count("User").await?, count("Group").await?);
+    let is_new = used.is_none() && users == 0;
+    let state = worst.unwrap_or(if is_new { State::New } else { State::Ok });
+    let shown = |at: Option<i64>| at.map(|at| Timestamp::from_millis(at).to_string());
     Ok(Status {
         tenant: record.name.clone(),
         tenant_id: record.id.to_string(),
         state,
-        last_call: called.map(|at| at.to_string()),
-        last_write: written.map(|at| at.to_string()),
+        last_call: shown(served.last_call),
+        last_write: shown(served.last_write),
         last_attempt: used.map(|at| at.to_string()),
         refused: day.as_ref().map(Day::refused),
         rate_limited: day.as_ref().map(Day::rate_limited),
         tokens: credentials,
         quotas,
-        users: Some(count("User").await?),
-        groups: Some(count("Group").await?),
+        users: Some(users),
+        groups: Some(groups),
         waiting_requests,
         problems,
     })
@@ -292,18 +288,6 @@ fn of_secrets(client: &Client, now: Timestamp) -> Option<Problem> {
             format!("The secret of the client {name} ends in {days} day(s). `client rotate` makes the next one.");
         Problem::new(State::Warning, "SecretExpires", detail)
     })
-}
-
-/// When a provider last changed a user or group, as far as the newest events say: what administrators write does not
-/// show that a provider works.
-async fn last_write(context: &AdminContext, home: TenantId) -> Result<Option<Timestamp>, StoreError> {
-    let log = context.store.log(home).await?;
-    let after = log.newest.saturating_sub(EVENTS).max(log.oldest.saturating_sub(1));
-    let events = context.store.events(home, after, usize::try_from(EVENTS).unwrap_or(usize::MAX)).await?;
-    let is_write = |action| matches!(action, Action::Create | Action::Replace | Action::Modify | Action::Delete);
-    let is_provider = |actor: &str| actor != SERVER && !is_administrator(actor);
-    let mut written = events.iter().rev().filter(|event| is_write(event.action) && is_provider(&event.actor));
-    Ok(written.next().map(Event::at))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{AdminContext, AdminError, Output};
 use crate::{
-    event::{Action, Deed, Event},
+    event::Deed,
     stream::{Notice, Status, Stream, Streams, Tells},
     tenant::Tenant,
 };
@@ -134,13 +134,13 @@ impl StreamRequest {
 
 /// Does what is asked.
 pub(super) async fn execute(context: &AdminContext, request: StreamRequest, output: &Output) -> Result<(), AdminError> {
-    let streams = Streams::new(Arc::clone(&context.store));
+    let streams = context.streams();
     match request {
         StreamRequest::Delete { tenant, stream } => {
             let tenant = context.built(&tenant).await?;
             let gone = streams.known(tenant.id, &stream).await?;
-            streams.delete(&gone).await?;
-            context.tell_of_stream(&tenant, &gone, Deed::StreamDeleted).await?;
+            let author = context.author().telling(Deed::StreamDeleted).in_log(tenant.home);
+            streams.by(author).delete(&gone).await?;
             output.row(&json!({"stream_id": gone.id.to_string(), "tenant": tenant.name, "deleted": true})).await
         }
         StreamRequest::Enable { tenant, stream } => {
@@ -169,6 +169,11 @@ pub(super) async fn execute(context: &AdminContext, request: StreamRequest, outp
 }
 
 impl AdminContext {
+    /// The streams of the store.
+    pub(super) fn streams(&self) -> Streams {
+        Streams::new(Arc::clone(&self.store)).by(self.author())
+    }
+
     /// Sets the status of a stream, and has its receiver told (SSF 1.0 §8.1.5): of a pause when it is over.
     async fn set_stream(
         &self,
@@ -190,15 +195,10 @@ impl AdminContext {
             stream.try_again();
             Ok(())
         };
-        let stream = Streams::new(Arc::clone(&self.store)).change(tenant.id, id, change).await?;
         let deed = if status == Status::Enabled { Deed::StreamEnabled } else { Deed::StreamPaused };
-        self.tell_of_stream(&tenant, &stream, deed).await?;
+        let streams = self.streams().by(self.author().telling(deed).in_log(tenant.home));
+        let stream = streams.change(tenant.id, id, change).await?;
         self.store.changes().notify_waiters();
         output.row(&StreamView::new(&stream, &tenant, newest)).await
-    }
-
-    async fn tell_of_stream(&self, tenant: &Tenant, stream: &Stream, deed: Deed) -> Result<(), AdminError> {
-        let event = Event::new(Action::Administer, &self.by.actor(), crate::stream::KIND, stream.id);
-        Ok(self.directory().tell(tenant.home, Event { deed: Some(deed), ..event }).await?)
     }
 }

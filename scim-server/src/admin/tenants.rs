@@ -13,17 +13,15 @@ use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output, Subject, access, indexing, lifetime, protected, schemas};
+use super::{AdminContext, AdminError, Output, access, indexing, lifetime, protected, schemas};
 use crate::{
     deferred::Deferrals,
     event::Deed,
     profile::Profile,
     sink,
     store::TypeName,
-    stream::Streams,
     tenant::{Protected, Settings, TenantRecord, record::feed_path},
     token::{Issued, Scopes, Status, Token, reminder, secret::PREFIX},
-    webhook::Webhooks,
 };
 
 /// After how long a tenant that was moved is open again for sure.
@@ -202,9 +200,9 @@ pub(super) async fn create(
     }
     settings.check().map_err(AdminError::Invalid)?;
     let token = token_seconds.map(lifetime::of_token).transpose()?;
-    let (tenant, first) = context.directory().create_in(place(database)?, name, settings, token).await?;
+    let directory = context.directory().by(&context.author().telling(Deed::TenantCreated));
+    let (tenant, first) = directory.create_in(place(database)?, name, settings, token).await?;
     context.access.reload().await?;
-    context.tell(&tenant, Deed::TenantCreated, Subject::tenant(&tenant, &[])).await?;
     note_brake(&tenant, output).await?;
     match &first {
         Some(issued) => output.row(&IssuedView { scopes: None, ..IssuedView::new(context, &tenant, issued) }).await,
@@ -253,13 +251,12 @@ pub(super) async fn set(
         schemas::refuse_dropped(context, &tenant, &settings).await?;
     }
     schemas::refuse_other_roles(context, &tenant, &settings).await?;
-    let changes_access = access::differ(&tenant.settings, &settings);
-    let tenant = indexing::apply(context, tenant, settings).await?;
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    context.tell(&tenant, Deed::TenantChanged, Subject::tenant(&tenant, &names)).await?;
-    if changes_access {
-        context.tell(&tenant, Deed::AccessChanged, Subject::tenant(&tenant, &names)).await?;
+    let mut author = context.telling(&tenant, Deed::TenantChanged).about(&names);
+    if access::differ(&tenant.settings, &settings) {
+        author = author.telling(Deed::AccessChanged);
     }
+    let tenant = indexing::apply(context, &author, tenant, settings).await?;
     if ["brake", "restore_window"].iter().any(|changed| names.contains(changed)) {
         note_brake(&tenant, output).await?;
     }
@@ -292,7 +289,8 @@ pub(super) async fn move_to(
     let before = tenant.database;
     let to = place(Some(to))?.unwrap_or(before);
     let copied = AtomicU64::new(0);
-    let mut moving = pin!(context.directory().move_to(tenant, to, &copied));
+    let directory = context.directory();
+    let mut moving = pin!(directory.move_to(tenant, to, &copied));
     let tenant = loop {
         tokio::select! {
             moved = &mut moving => break moved?,
@@ -301,7 +299,6 @@ pub(super) async fn move_to(
     };
     context.access.reload().await?;
     if tenant.database != before {
-        context.tell_of_store(Deed::TenantMoved, Some(&tenant)).await;
         tokio::time::sleep(OPENS).await;
     }
     context.show_tenant(&tenant, output).await
@@ -321,10 +318,10 @@ pub(super) async fn disable(
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let tenant = context.directory().set_disabled(tenant, disabled).await?;
-    context.access.reload().await?;
     let deed = if disabled { Deed::TenantDisabled } else { Deed::TenantEnabled };
-    context.tell(&tenant, deed, Subject::tenant(&tenant, &[])).await?;
+    let directory = context.directory().by(&context.telling(&tenant, deed));
+    let tenant = directory.set_disabled(tenant, disabled).await?;
+    context.access.reload().await?;
     context.show_tenant(&tenant, output).await
 }
 
@@ -338,13 +335,13 @@ pub(super) async fn delete(
     let tenant = context.directory().find(tenant).await?;
     let tenant = context.directory().close(tenant, force).await?;
     context.access.reload().await?;
-    Webhooks::new(Arc::clone(&context.store)).forget(tenant.id).await?;
+    context.webhooks().forget(tenant.id).await?;
     sink::forget(&*context.store, tenant.id).await?;
-    Streams::new(Arc::clone(&context.store)).forget(tenant.id).await?;
+    context.streams().forget(tenant.id).await?;
     Deferrals::new(Arc::clone(&context.store)).forget(tenant.id).await?;
     context.setup_links().forget(tenant.id).await?;
     context.agents().forget(tenant.id).await?;
-    let resources = context.directory().remove(&tenant, &context.by.actor()).await?;
+    let resources = context.directory().remove(&tenant).await?;
     let deleted = serde_json::json!({
         "tenant_id": tenant.id.to_string(), "tenant": tenant.name, "deleted": true, "resources": resources,
     });
@@ -362,9 +359,9 @@ pub(super) async fn issue(
 ) -> Result<(), AdminError> {
     let lifetime = lifetime::of_token(seconds)?;
     let tenant = context.directory().find(tenant).await?;
-    let issued = context.directory().ledger().issue(&tenant, name, scopes, lifetime).await?;
+    let ledger = context.ledger(&tenant, Deed::TokenCreated);
+    let issued = ledger.issue(&tenant, name, scopes, lifetime).await?;
     context.access.reload().await?;
-    context.tell(&tenant, Deed::TokenCreated, Subject::token(issued.token.id)).await?;
     output.row(&IssuedView::new(context, &tenant, &issued)).await
 }
 
@@ -394,9 +391,9 @@ pub(super) async fn rotate(
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
     let (lifetime, overlap) = (lifetime::of_token(seconds)?, overlap_seconds.map(Duration::from_secs));
-    let (old, issued) = context.directory().ledger().rotate(&tenant, token, lifetime, overlap).await?;
+    let ledger = context.ledger(&tenant, Deed::TokenRotated);
+    let (old, issued) = ledger.rotate(&tenant, token, lifetime, overlap).await?;
     context.access.reload().await?;
-    context.tell(&tenant, Deed::TokenRotated, Subject::token(issued.token.id)).await?;
     let previous = Previous { token_id: old.id.to_string(), expires: old.expires().to_string() };
     output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(context, &tenant, &issued) }).await
 }
@@ -410,9 +407,8 @@ pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, outpu
         ));
     }
     let token = context.directory().ledger().find(tenant.id, id).await?;
-    context.directory().ledger().revoke(tenant.id, token.id).await?;
+    context.ledger(&tenant, Deed::TokenDeleted).revoke(tenant.id, token.id).await?;
     context.access.reload().await?;
-    context.tell(&tenant, Deed::TokenDeleted, Subject::token(token.id)).await?;
     let deleted = serde_json::json!({"token_id": token.id.to_string(), "tenant": tenant.name, "deleted": true});
     output.row(&deleted).await?;
     // Whoever may write alone, and has no token any more, is told of now and not by the provider's errors.

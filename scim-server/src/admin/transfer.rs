@@ -21,6 +21,9 @@ pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output)
         let output = output.clone();
         move |finding: Finding| serde_json::to_string(&finding).is_ok_and(|json| output.row_blocking(json))
     };
+    if repair {
+        context.tell_of_store(Deed::StoreRepaired, None).await;
+    }
     // Data that will be erased belong to no tenant, and `check` would report them.
     context.access.directory().finish_removals().await?;
     // Nor is an index whose filling was cut off a fault, unless it cannot be filled: then it is found.
@@ -29,9 +32,6 @@ pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output)
         Err(error) => return Err(error),
     }
     context.store.check(context.entries_of(), repair, Box::new(sink)).await?;
-    if repair {
-        context.tell_of_store(Deed::StoreRepaired, None).await;
-    }
     for note in context.store.notes().await? {
         output.line(Line::Row(serde_json::json!({ "note": note }).to_string())).await?;
     }

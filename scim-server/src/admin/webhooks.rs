@@ -12,7 +12,7 @@ use self::view::DeliveryView;
 pub(super) use self::view::WebhookView;
 use super::{AdminContext, AdminError, Output, lifetime};
 use crate::{
-    event::{Action, Deed, Event},
+    event::Deed,
     operation::{ATTEMPTS, feed::TypePattern},
     store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
@@ -25,7 +25,14 @@ use crate::{
 impl AdminContext {
     /// The webhooks of the store.
     pub(super) fn webhooks(&self) -> Webhooks {
-        Webhooks::new(Arc::clone(&self.store))
+        Webhooks::new(Arc::clone(&self.store)).by(self.author())
+    }
+
+    /// The same, where what is done to one that gets the events of this tenant, or of all, is told in their logs.
+    fn webhooks_telling(&self, tenant: Option<TenantId>, deed: Deed) -> Webhooks {
+        let tenants = self.tenants_of(tenant);
+        let author = tenants.iter().fold(self.author().telling(deed), |author, tenant| author.in_log(tenant.home));
+        self.webhooks().by(author)
     }
 
     pub(super) async fn webhook(&self, id: &str) -> Result<Webhook, AdminError> {
@@ -41,14 +48,6 @@ impl AdminContext {
         tenants.retain(|tenant| webhook.is_none_or(|only| only == tenant.id));
         tenants.sort_by(|a, b| a.name.cmp(&b.name));
         tenants
-    }
-
-    async fn tell_of_webhook(&self, webhook: &Webhook, deed: Deed) -> Result<(), AdminError> {
-        for tenant in self.tenants_of(webhook.tenant) {
-            let event = Event::new(Action::Administer, &self.by.actor(), "Webhook", webhook.id);
-            self.directory().tell(tenant.home, Event { deed: Some(deed), ..event }).await?;
-        }
-        Ok(())
     }
 }
 
@@ -195,8 +194,8 @@ async fn create(
     let tenant = only.map(|tenant| tenant.id);
     let new = NewWebhook { tenant, ..new };
     let tenants = context.tenants_of(tenant);
-    let webhook = context.webhooks().create(context.operations.fresh_id(), new, &tenants).await?;
-    context.tell_of_webhook(&webhook, Deed::WebhookCreated).await?;
+    let webhooks = context.webhooks_telling(tenant, Deed::WebhookCreated);
+    let webhook = webhooks.create(context.operations.fresh_id(), new, &tenants).await?;
     output.row(&WebhookView::with_secret(&webhook, context.clock.now())).await
 }
 
@@ -234,8 +233,7 @@ async fn show(context: &AdminContext, id: &str, output: &Output) -> Result<(), A
 /// Removes a webhook.
 async fn delete(context: &AdminContext, id: &str, output: &Output) -> Result<(), AdminError> {
     let webhook = context.webhook(id).await?;
-    context.webhooks().delete(&webhook).await?;
-    context.tell_of_webhook(&webhook, Deed::WebhookDeleted).await?;
+    context.webhooks_telling(webhook.tenant, Deed::WebhookDeleted).delete(&webhook).await?;
     output.row(&json!({"webhook_id": webhook.id.to_string(), "url": webhook.url, "deleted": true})).await
 }
 
@@ -250,7 +248,6 @@ async fn enable(context: &AdminContext, id: &str, output: &Output) -> Result<(),
             }
             done => {
                 let webhook = done?;
-                context.tell_of_webhook(&webhook, Deed::WebhookEnabled).await?;
                 return output.row(&WebhookView::new(&webhook, context.clock.now())).await;
             }
         }
@@ -268,7 +265,8 @@ async fn try_enable(context: &AdminContext, id: &str) -> Result<Webhook, AdminEr
         }
         context.webhooks().advance(&delivery, &[], &[]).await?;
     }
-    context.webhooks().keep(&webhook, Deed::WebhookEnabled.name()).await?;
+    let deed = Deed::WebhookEnabled;
+    context.webhooks_telling(webhook.tenant, deed).keep(&webhook, deed.name()).await?;
     Ok(webhook)
 }
 
@@ -381,21 +379,16 @@ async fn again(
 ) -> Result<(), AdminError> {
     let id = context.operations.fresh_id();
     let replay = Replay { id, webhook: webhook.id, tenant: tenant.id, log: tenant.home, after, to };
-    context.webhooks().replay(&replay, instead_of).await?;
-    let event = Event::new(Action::Administer, &context.by.actor(), "Webhook", webhook.id);
-    Ok(context.directory().tell(tenant.home, Event { deed: Some(Deed::WebhookReplayed), ..event }).await?)
+    Ok(context.webhooks_telling(Some(tenant.id), Deed::WebhookReplayed).replay(&replay, instead_of).await?)
 }
 
 async fn keep(context: &AdminContext, webhook: &Webhook, deed: Deed) -> Result<(), AdminError> {
-    match context.webhooks().keep(webhook, deed.name()).await {
+    match context.webhooks_telling(webhook.tenant, deed).keep(webhook, deed.name()).await {
         Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Err(AdminError::Refused(
             "the webhook was changed by somebody else at the same moment; look at `webhook show` and try again"
                 .to_owned(),
         )),
-        done => {
-            done?;
-            context.tell_of_webhook(webhook, deed).await
-        }
+        done => Ok(done?),
     }
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Role;
 use crate::{
+    own,
     store::{
         Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write,
     },
@@ -55,15 +56,13 @@ pub struct AdminToken {
 
 impl AdminToken {
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let token: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("the administrator's token {id}: {error}")))?;
+        let token: Self = own::read(record, format_args!("the administrator's token {id}"))?;
         Ok(Self { id, created: record.header.created, ..token })
     }
 
     /// As it is stored. Its display name is its id.
     pub fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: self.id.to_string().into(), visible: visible.into(), hidden: bytes::Bytes::new() })
+        own::body(self.id.to_string(), self)
     }
 
     /// Where it is stored.
@@ -107,7 +106,7 @@ impl AdminToken {
 
 /// Where the token with that id is stored.
 pub fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 /// The index key of a digest.

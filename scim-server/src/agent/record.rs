@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use scim_protocol::{Timestamp, value::fold};
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, Report, since};
-use crate::store::{
-    Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write,
+use crate::{
+    own,
+    store::{
+        Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write,
+    },
 };
 
 /// The kind of record.
@@ -151,15 +153,13 @@ impl Agent {
     }
 
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let agent: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("the agent {id}: {error}")))?;
+        let agent: Self = own::read(record, format_args!("the agent {id}"))?;
         Ok(Self { id, version: record.header.version, ..agent })
     }
 
     /// As it is stored.
     pub(super) fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: Bytes::new(), visible: visible.into(), hidden: Bytes::new() })
+        own::body("", self)
     }
 
     pub(super) fn key(&self) -> ResourceKey {
@@ -180,7 +180,7 @@ impl Agent {
 
 /// Where the agent with that id is stored.
 pub(super) fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 /// The index key of a name, in any case.

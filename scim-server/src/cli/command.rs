@@ -120,8 +120,7 @@ pub enum Command {
     Group(GroupCommand),
     /// Show the events of a tenant: what was changed, when, and by whom
     ///
-    /// The server keeps events for event_retention. With --json each line is one event, as a JSON object.
-    /// Applications read the same events at /{tenant_id}/events/v1.
+    /// The server keeps events for event_retention. Applications read the same events at /{tenant_id}/events/v1.
     Events(EventsArguments),
     /// Search the log of requests: which calls came, what each meant, why it failed, and what to do about it
     #[command(subcommand, arg_required_else_help = true)]

@@ -45,8 +45,8 @@ impl Followed for EventsRequest {
 
 /// Shows events until it is interrupted, or the server refuses to go on.
 pub(super) async fn events(events: EventsArguments) -> Result<(), Failure> {
-    let EventsArguments { tenant, since, types, common, .. } = events;
-    run(common, EventsRequest { tenant, since, types, follow: true }).await
+    let EventsArguments { tenant, since, types, settings, json, .. } = events;
+    run(Common { settings, json }, EventsRequest { tenant, since, types, follow: true }).await
 }
 
 /// Shows what comes until it is interrupted, or the server refuses to go on.

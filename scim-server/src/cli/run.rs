@@ -120,9 +120,9 @@ impl EventsArguments {
         if self.follow {
             return follow::events(self).await;
         }
-        let Self { tenant, since, types, follow, common, .. } = self;
+        let Self { tenant, since, types, follow, settings, json, .. } = self;
         let request = EventsRequest { tenant, since, types, follow };
-        common.run(AdminRequest::Events(request), Show::Events).await
+        Common { settings, json }.run(AdminRequest::Events(request), Show::Events).await
     }
 }
 

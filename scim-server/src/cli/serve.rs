@@ -25,10 +25,12 @@ use crate::{
         data_dir::DataDir,
         listen::{self, Admin, Pages},
     },
+    author::Author,
     clock::{Clock, SystemClock},
     config::{Config, Given},
     console::{Console, Oidc},
     directory::Directory,
+    event::Deed,
     http::Service,
     judge::{self, Judge},
     log::{LogControl, Seldom},
@@ -150,7 +152,8 @@ async fn first_tenant(
     store: &Arc<dyn Store>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Option<(TenantRecord, Issued)>, Failure> {
-    let directory = Directory::new(Arc::clone(store), Arc::clone(clock));
+    let author = Author::server().telling(Deed::TenantCreated);
+    let directory = Directory::new(Arc::clone(store), Arc::clone(clock)).by(&author);
     if !directory.list().await.map_err(failed)?.is_empty() {
         return Ok(None);
     }

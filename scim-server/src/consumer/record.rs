@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use scim_protocol::{Timestamp, value::fold};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::store::{
-    Body, Header, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
-    TypeName, Values,
+use crate::{
+    own,
+    store::{
+        Body, Header, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError,
+        TenantId, TypeName, Values,
+    },
 };
 
 /// The kind of record.
@@ -87,16 +89,14 @@ pub struct Lease {
 
 impl Consumer {
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let consumer: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("consumer {id}: {error}")))?;
+        let consumer: Self = own::read(record, format_args!("consumer {id}"))?;
         let Header { created, last_modified: kept, version, .. } = record.header;
         Ok(Self { id, created, kept, version, ..consumer })
     }
 
     /// As it is stored.
     pub fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: self.name.clone().into(), visible: visible.into(), hidden: Bytes::new() })
+        own::body(self.name.clone(), self)
     }
 
     /// Where it is stored.
@@ -112,7 +112,7 @@ impl Consumer {
 
 /// Where the consumer with that id is stored.
 pub fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 /// The index key of the name of a tenant's consumer.

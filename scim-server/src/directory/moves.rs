@@ -9,8 +9,9 @@ use std::{sync::atomic::AtomicU64, time::Duration};
 
 use uuid::Uuid;
 
-use super::{Directory, DirectoryError};
+use super::{Directory, DirectoryError, event};
 use crate::{
+    event::{Deed, Event},
     store::{StoreError, postgres::Spread},
     tenant::{
         TenantRecord,
@@ -92,7 +93,8 @@ impl Directory {
             };
             let mut copies = now.copies.clone();
             copies.insert(now.database, Left { number, since: self.clock.now().as_millis() });
-            match self.write(TenantRecord { database: to, moving: None, copies, ..now }, &["database"]).await {
+            let event = Event { deed: Some(Deed::TenantMoved), ..event(now.id, &["database"]) };
+            match self.write_as(TenantRecord { database: to, moving: None, copies, ..now }, event).await {
                 Err(DirectoryError::Store(StoreError::Conflict(_))) => {}
                 Ok(tenant) => {
                     self.settle(std::slice::from_ref(&tenant));

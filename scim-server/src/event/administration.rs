@@ -80,7 +80,7 @@ deeds! {
     SigningKeyRotated "signing-key.rotated" "Another key signs security event tokens. Told in the server's own log."
     StoreExported "store.exported" "Somebody takes out a tenant, or everything: `export`, `backup`. Told in the server's own log, and never exported itself."
     StoreImported "store.imported" "An import is complete. Told as the export."
-    StoreRepaired "store.repaired" "`check --repair` has put right what disagreed. Told as the export."
+    StoreRepaired "store.repaired" "`check --repair` puts right what disagrees. Told as the export, before it begins."
     StreamDeleted "stream.deleted" "An administrator has removed a stream of security event tokens."
     StreamEnabled "stream.enabled" "An administrator has a stream of security event tokens sent again."
     StreamPaused "stream.paused" "An administrator has paused a stream of security event tokens."

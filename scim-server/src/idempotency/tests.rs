@@ -30,7 +30,7 @@ fn claimed(begun: Begun) -> Claim {
 async fn commit(store: &dyn Store, claim: &Claim, tenant: TenantId, number: u128) -> Result<(), StoreError> {
     let target = ResourceKey { tenant, resource_type: "Thing".into(), id: ResourceId(uuid::Uuid::from_u128(number)) };
     let writes = vec![Write::Put(target.clone(), Body::default())];
-    let commit = Commit { event: None, target, expect: Vec::new(), writes, work: None };
+    let commit = Commit { writes, ..Commit::unnoticed(target) };
     mark::within(claim.work, store.commit(commit)).await.map(drop)
 }
 

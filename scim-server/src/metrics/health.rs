@@ -67,6 +67,9 @@ impl Refused {
     }
 }
 
+/// How old what is stored of calls may be, in milliseconds: so much is lost at most when a process is killed.
+pub const NOTED_WITHIN: i64 = 60_000;
+
 /// When a provider was last served, in milliseconds since the epoch; 0 is never.
 #[derive(Debug, Default)]
 pub struct Health {
@@ -78,12 +81,18 @@ pub struct Health {
 }
 
 impl Health {
-    /// Notes that a provider was served.
-    pub fn serve(&self, at: Timestamp, is_write: bool) {
+    /// Notes that a provider was served. Whether what is stored of it is old now.
+    pub fn serve(&self, at: Timestamp, is_write: bool) -> bool {
         self.last_call.fetch_max(at.as_millis(), Relaxed);
         if is_write {
             self.last_write.fetch_max(at.as_millis(), Relaxed);
         }
+        self.is_due()
+    }
+
+    /// Whether what is stored is older than it may be.
+    pub fn is_due(&self) -> bool {
+        self.last_call.load(Relaxed) - self.stored.load(Relaxed) >= NOTED_WITHIN
     }
 
     /// Counts a call that was refused.

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Scope;
 use crate::{
+    own,
     store::{
         Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
         TypeName, Values,
@@ -108,15 +109,13 @@ pub enum Keys {
 impl Client {
     /// From its record.
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let client: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("client {id}: {error}")))?;
+        let client: Self = own::read(record, format_args!("client {id}"))?;
         Ok(Self { id, created: record.header.created, version: record.header.version, ..client })
     }
 
     /// As it is stored.
     pub fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: self.name.clone().into(), visible: visible.into(), hidden: bytes::Bytes::new() })
+        own::body(self.name.clone(), self)
     }
 
     /// Where it is stored.
@@ -181,7 +180,7 @@ pub fn trust_digest(tenant: TenantId, issuer: &str, subject: &str, audience: &st
 
 /// Where the client with that id is stored.
 pub fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 /// The index key of a name, in any case.

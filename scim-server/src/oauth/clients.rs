@@ -10,6 +10,7 @@ use super::{
     trace,
 };
 use crate::{
+    author::Author,
     clock::Clock,
     event::{Action, Event},
     store::{Commit, Expect, Position, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
@@ -71,6 +72,7 @@ pub enum ClientsError {
 #[derive(Clone)]
 pub struct Clients {
     store: Arc<dyn Store>,
+    author: Author,
     clock: Arc<dyn Clock>,
     random: fn() -> [u8; 32],
 }
@@ -78,7 +80,13 @@ pub struct Clients {
 impl Clients {
     /// Clients in that store, whose secrets are random bytes of the system's generator.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, random: rand::random }
+        Self { store, author: Author::default(), clock, random: rand::random }
+    }
+
+    /// The same, as somebody else changes them.
+    #[must_use]
+    pub fn by(&self, author: &Author) -> Self {
+        Self { author: author.clone(), ..self.clone() }
     }
 
     /// A tenant's clients, by name.
@@ -145,7 +153,7 @@ impl Clients {
         commit.expect.push(Expect::Present(tenant.key()));
         commit.writes.push(Write::Put(client.key(), client.body()?));
         commit.writes.extend(client.entries().into_iter().map(Write::Index));
-        match self.store.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             Ok(_) => Ok((client, issued)),
             Err(StoreError::Taken(_)) => Err(ClientsError::NameTaken(name.to_owned())),
             Err(error) => Err(error.into()),
@@ -301,7 +309,7 @@ impl Clients {
     }
 
     async fn commit(&self, commit: Commit) -> Result<u64, ClientsError> {
-        match self.store.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             Ok(committed) => Ok(committed.header.map_or(0, |header| header.version)),
             Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Err(ClientsError::Raced),
             Err(StoreError::Taken(_)) => Err(ClientsError::TrustTaken),
@@ -326,7 +334,7 @@ impl Clients {
             commit.event.clone_from(&event);
             commit.expect.push(Expect::Version(client.key(), client.version));
             commit.writes.push(Write::Put(client.key(), client.body()?));
-            match self.store.commit(commit).await {
+            match self.store.commit(self.author.sign(commit)).await {
                 Ok(_) => return Ok(Some(client)),
                 Err(StoreError::Conflict(_)) => {}
                 Err(StoreError::Missing(_)) => return Ok(None),

@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::Scope;
 use crate::{
     event::{Action, Event},
-    passing,
-    store::{Body, Commit, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    own, passing,
+    store::{Commit, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
 };
 
 /// What every access token begins with.
@@ -112,16 +112,14 @@ impl Revocation {
     pub fn commit(&self) -> Result<Commit, StoreError> {
         let id = passing::id(self.expires, self.token);
         let key = passing::key(REVOCATION, id);
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let event = Event::administration(Action::Administer, REVOCATION, id, &["created"]);
         let mut commit = Commit::new(key.clone(), event);
-        commit.writes.push(Write::Put(key, Body { visible: visible.into(), ..Body::default() }));
+        commit.writes.push(Write::Put(key, own::body("", self)?));
         Ok(commit)
     }
 
     fn from_record(record: &Record) -> Result<Self, StoreError> {
-        serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("the revocation of an access token: {error}")))
+        own::read(record, "the revocation of an access token")
     }
 
     /// All that are kept.

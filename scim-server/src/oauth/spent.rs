@@ -6,10 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::client::trust_digest;
 use crate::{
-    passing,
+    own, passing,
     store::{
-        Body, Commit, IndexEntry, IndexKey, IndexValue, Record, ResourceId, Store, StoreError, TenantId, TypeName,
-        Write,
+        Commit, IndexEntry, IndexKey, IndexValue, Record, ResourceId, Store, StoreError, TenantId, TypeName, Write,
     },
     token::secret::Digest,
 };
@@ -35,9 +34,8 @@ pub async fn spend(
 ) -> Result<bool, StoreError> {
     let id = passing::id(until, rand::random());
     let spent = Spent { digest: trust_digest(tenant, issuer, jti, "") };
-    let visible = serde_json::to_vec(&spent).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     let mut commit = Commit::bookkeeping(KIND.into(), id);
-    commit.writes.push(Write::Put(passing::key(KIND, id), Body { visible: visible.into(), ..Body::default() }));
+    commit.writes.push(Write::Put(passing::key(KIND, id), own::body("", &spent)?));
     commit.writes.push(Write::Index(spent.entry(id)));
     match store.commit(commit).await {
         Ok(_) => Ok(true),
@@ -48,8 +46,7 @@ pub async fn spend(
 
 /// The index entries of such a record: what was spent, unique.
 pub fn entries(id: ResourceId, record: &Record) -> Result<Vec<IndexEntry>, StoreError> {
-    let spent: Spent = serde_json::from_slice(&record.body.visible)
-        .map_err(|error| StoreError::Corrupt(format!("the spent assertion {id}: {error}")))?;
+    let spent: Spent = own::read(record, format_args!("the spent assertion {id}"))?;
     Ok(vec![spent.entry(id)])
 }
 

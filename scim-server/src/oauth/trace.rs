@@ -12,7 +12,10 @@ use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Check, client};
-use crate::store::{Body, Commit, Expect, Record, ResourceId, ResourceKey, Store, StoreError, TenantId, Write};
+use crate::{
+    own,
+    store::{Commit, Expect, Record, ResourceId, ResourceKey, Store, StoreError, Write},
+};
 
 /// The kind of record. It has the id of its client.
 pub const KIND: &str = "ClientTrace";
@@ -57,7 +60,7 @@ impl Traces {
 
 /// Where the refusals of a client are stored.
 pub fn key(client: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: KIND.into(), id: client }
+    own::key(KIND, client)
 }
 
 /// The refusals of a client that are written down, the newest last.
@@ -66,8 +69,7 @@ pub async fn read(store: &dyn Store, client: ResourceId) -> Result<VecDeque<Trac
 }
 
 fn parse(record: &Record) -> Result<VecDeque<Traced>, StoreError> {
-    serde_json::from_slice(&record.body.visible)
-        .map_err(|error| StoreError::Corrupt(format!("the trace of a client: {error}")))
+    own::read(record, "the trace of a client")
 }
 
 /// Adds refusals to those that are written down; again when another process did the same meanwhile. Those of a
@@ -79,11 +81,10 @@ async fn write(store: &dyn Store, client: ResourceId, refusals: &VecDeque<Traced
         for traced in refusals {
             add(&mut all, traced.clone());
         }
-        let visible = serde_json::to_vec(&all).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let mut commit = Commit::bookkeeping(KIND.into(), client);
         commit.expect.push(Expect::Present(client::key(client)));
         commit.expect.extend(record.map(|record| Expect::Version(key(client), record.header.version)));
-        commit.writes.push(Write::Put(key(client), Body { visible: visible.into(), ..Body::default() }));
+        commit.writes.push(Write::Put(key(client), own::body("", &all)?));
         match store.commit(commit).await {
             Ok(_) | Err(StoreError::Missing(_)) => return Ok(()),
             Err(StoreError::Conflict(_)) => {}

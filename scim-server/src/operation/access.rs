@@ -10,7 +10,7 @@ use scim_protocol::Error;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{ATTEMPTS, Answer, Context, Operations, feed::plain, modify::is_active};
+use super::{ATTEMPTS, Answer, Context, Operations, disable::is_active, feed::plain};
 use crate::{
     index, profile,
     render::{etag, stored_document},

@@ -37,6 +37,11 @@ pub(super) struct Loss {
 }
 
 impl Loss {
+    /// Whether nothing is taken away.
+    pub fn is_none(self) -> bool {
+        self == Self { members: self.members, ..Self::default() }
+    }
+
     /// Deactivations count of users alone.
     fn of_users(self, key: &ResourceKey) -> bool {
         key.resource_type.as_str() == USER && (self.deactivates || self.deletes)
@@ -103,14 +108,8 @@ impl Operations {
 
     /// Refuses what a token may not do to a protected resource, and counts in the commit what it takes away.
     pub(super) async fn restrain(&self, context: &Context, commit: &mut Commit, loss: Loss) -> Result<(), Error> {
-        let settings = &context.caller.tenant().settings;
-        if context.caller.is_administrator() || loss == (Loss { members: loss.members, ..Loss::default() }) {
-            return Ok(());
-        }
-        if let Some(protected) = &settings.protected {
-            self.refuse_protected(context, protected, commit, loss).await?;
-        }
-        if !loss.of_users(&commit.target) && loss.leave == 0 {
+        self.protect(context, commit, loss).await?;
+        if context.caller.is_administrator() || !loss.of_users(&commit.target) && loss.leave == 0 {
             return Ok(());
         }
         // It trips in a commit of its own, so that its event comes before what it holds.
@@ -192,7 +191,7 @@ impl Operations {
                 let Some(record) = record.as_ref().filter(|_| key != brake::key(home)) else { continue };
                 let expect = vec![Expect::Version(key.clone(), record.header.version)];
                 let writes = vec![Write::Delete(key.clone())];
-                match self.store.commit(Commit { event: None, target: key, expect, writes, work: None }).await {
+                match self.store.commit(Commit { expect, writes, ..Commit::unnoticed(key) }).await {
                     // It counts again, or another process was first.
                     Ok(_) | Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {}
                     Err(error) => return Err(error),

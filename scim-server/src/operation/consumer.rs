@@ -17,9 +17,10 @@ use super::{
     prefill::Part,
 };
 use crate::{
-    consumer::{self, Consumer, ConsumerError, Consumers, Lease, Place, Prefill},
-    event::{Action, Deed, Event},
-    store::{Commit, StoreError},
+    author::Author,
+    consumer::{Consumer, ConsumerError, Consumers, Lease, Place, Prefill},
+    event::Deed,
+    store::StoreError,
     tenant::Tenant,
 };
 
@@ -142,7 +143,7 @@ impl Operations {
     }
 
     /// Makes a consumer.
-    pub async fn create_consumer(&self, tenant: &Tenant, new: NewConsumer, actor: &str) -> Result<Consumer, Error> {
+    pub async fn create_consumer(&self, tenant: &Tenant, new: NewConsumer, by: Author) -> Result<Consumer, Error> {
         TypePattern::check(&new.types, Some(&tenant.registry))?;
         if new.prefill && new.after.is_some() {
             return Err(Error::value(
@@ -175,16 +176,14 @@ impl Operations {
             kept: now,
             version: 1,
         };
-        self.consumers().create(&consumer, actor).await?;
-        self.tell_of(tenant, &consumer, Deed::ConsumerCreated, actor).await?;
+        self.consumers().by(by.telling(Deed::ConsumerCreated).in_log(tenant.home)).create(&consumer).await?;
         Ok(consumer)
     }
 
     /// Removes a consumer.
-    pub async fn delete_consumer(&self, tenant: &Tenant, name: &str, actor: &str) -> Result<Consumer, Error> {
+    pub async fn delete_consumer(&self, tenant: &Tenant, name: &str, by: Author) -> Result<Consumer, Error> {
         let consumer = self.consumers().find(tenant.id, name).await?;
-        self.consumers().delete(&consumer, actor).await?;
-        self.tell_of(tenant, &consumer, Deed::ConsumerDeleted, actor).await?;
+        self.consumers().by(by.telling(Deed::ConsumerDeleted).in_log(tenant.home)).delete(&consumer).await?;
         Ok(consumer)
     }
 
@@ -248,17 +247,15 @@ impl Operations {
 
     /// Takes the batch from the worker that has it: it is dead, and others need not wait for the end of its lease.
     /// `None` when nobody has one.
-    pub async fn release(&self, tenant: &Tenant, name: &str, actor: &str) -> Result<Option<Consumer>, Error> {
+    pub async fn release(&self, tenant: &Tenant, name: &str, by: Author) -> Result<Option<Consumer>, Error> {
+        let consumers = self.consumers().by(by.telling(Deed::ConsumerReleased).in_log(tenant.home));
         for _ in 0..ATTEMPTS {
             let mut consumer = self.consumer_of(tenant, name).await?;
             if consumer.lease.take().is_none_or(|lease| !lease.is_held(self.clock.now())) {
                 return Ok(None);
             }
-            match self.consumers().keep(&consumer).await {
-                Ok(()) => {
-                    self.tell_of(tenant, &consumer, Deed::ConsumerReleased, actor).await?;
-                    return Ok(Some(consumer));
-                }
+            match consumers.keep(&consumer).await {
+                Ok(()) => return Ok(Some(consumer)),
                 Err(StoreError::Conflict(_)) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -348,12 +345,6 @@ impl Operations {
             "The log that this consumer reads was replaced by an import. Delete the consumer, make it again with prefill, and read the state anew.",
         ))
     }
-
-    async fn tell_of(&self, tenant: &Tenant, consumer: &Consumer, deed: Deed, actor: &str) -> Result<(), Error> {
-        let event = Event::new(Action::Administer, actor, consumer::KIND, consumer.id);
-        self.store.commit(Commit::note(tenant.home, Event { deed: Some(deed), ..event })).await?;
-        Ok(())
-    }
 }
 
 /// Takes notice that a batch is done. `false` when that was known.
@@ -407,7 +398,8 @@ mod tests {
     use crate::{
         access::Access,
         clock::{Clock, ManualClock},
-        store::{ResourceId, Store, sled::SledStore},
+        event::{Action, Event},
+        store::{Commit, ResourceId, Store, sled::SledStore},
         tenant::Settings,
     };
 
@@ -424,7 +416,7 @@ mod tests {
         let operations = Operations::on(Arc::clone(&store), time);
         let new =
             NewConsumer { name: "c".to_owned(), types: vec!["scim.user.deleted".to_owned()], ..Default::default() };
-        operations.create_consumer(&tenant, new, "t").await.unwrap();
+        operations.create_consumer(&tenant, new, Author::default()).await.unwrap();
         let happens = async |action| {
             let event = Event::new(action, "t", "User", ResourceId(Uuid::nil()));
             store.commit(Commit::note(tenant.home, event)).await.unwrap();

@@ -86,6 +86,9 @@ impl Operations {
             }
             let join = |member: &ResourceKey| Write::Join(Edge { group: key.clone(), member: member.clone() });
             commit.writes.extend(members.iter().map(join));
+            if let Some(kept) = &kept {
+                self.protect_return(context, (kept, &resource), &mut commit).await?;
+            }
 
             context.expect_claim(&mut commit);
             context.pace.check()?;

@@ -6,7 +6,7 @@ use scim_protocol::{Error, schema::ResourceType};
 
 use super::{
     ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, brake::Loss, changed,
-    modify::is_active, told,
+    disable::is_active, told,
 };
 use crate::{
     deleted::{self, Deleted, GroupOf, MEMBERS_IN_A_PART, Part},

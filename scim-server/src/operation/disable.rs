@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Context, Operations};
 use crate::{
-    render::PROVIDER_ACTIVE,
+    render::{PROVIDER_ACTIVE, stored_document},
     store::{Body, Record, ResourceId, Start, StoreError, TenantId, TypeName},
 };
 
@@ -49,6 +49,19 @@ pub(super) fn provider_active(record: &Record) -> Result<Option<Value>, StoreErr
     let hidden: Map<String, Value> =
         serde_json::from_slice(&record.body.hidden).map_err(|error| StoreError::Corrupt(error.to_string()))?;
     Ok(hidden.get(PROVIDER_ACTIVE).cloned())
+}
+
+/// Whether a resource is active, which is the default.
+pub(super) fn is_active(document: &Map<String, Value>) -> bool {
+    document.get(ACTIVE).and_then(Value::as_bool).unwrap_or(true)
+}
+
+/// Whether somebody was active by what the provider said.
+pub(super) fn was_active(record: &Record) -> Result<bool, StoreError> {
+    match provider_active(record)? {
+        Some(said) => Ok(said.as_bool().unwrap_or(true)),
+        None => Ok(is_active(&stored_document(record)?)),
+    }
 }
 
 /// The resource as the provider knows it.

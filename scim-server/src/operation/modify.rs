@@ -16,7 +16,7 @@ use super::{
     ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, Preconditions,
     brake::Loss,
     changed,
-    disable::{self, Switch},
+    disable::{self, Switch, is_active},
     mapped::{Applied, Mapped},
     source,
     stored_form::StoredForm,
@@ -260,9 +260,4 @@ fn longest_list(resource: &Resource) -> usize {
         |members: &Map<String, Value>| members.values().filter_map(|value| value.as_array().map(Vec::len)).max();
     let extensions = resource.document().values().filter_map(Value::as_object).filter_map(lists);
     extensions.chain(lists(resource.document())).max().unwrap_or_default()
-}
-
-/// Whether a resource is active, which is the default.
-pub(super) fn is_active(document: &Map<String, Value>) -> bool {
-    document.get("active").and_then(Value::as_bool).unwrap_or(true)
 }

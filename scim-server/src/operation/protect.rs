@@ -1,12 +1,18 @@
-//! Users and groups that no token can deactivate, delete or empty.
+//! Users and groups that no token can deactivate, delete or empty; nor can a token say who they are.
 
-use scim_protocol::{Error, ErrorKind};
+use std::collections::HashSet;
 
-use super::{Context, Operations, brake::Loss};
+use scim_protocol::{Error, ErrorKind, Resource};
+
+use super::{
+    Context, Operations,
+    brake::Loss,
+    disable::{self, is_active},
+    restore::Kept,
+};
 use crate::{
     index,
-    store::{Commit, Expect, IndexKey, ResourceId, ResourceKey, StoreError, TypeName},
-    tenant::Protected,
+    store::{Commit, Expect, IndexKey, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
 /// Who is protected.
@@ -17,37 +23,94 @@ struct Protection {
 }
 
 impl Operations {
-    /// Refuses a write that takes away what is protected. Whether somebody is the last member of a group is decided on
-    /// the state in which the commit finds the group.
-    pub(super) async fn refuse_protected(
+    /// Refuses a write that takes away what is protected, or that says who is. Whether somebody is the last member of a
+    /// group is decided on the state in which the commit finds the group.
+    pub(super) async fn protect(&self, context: &Context, commit: &mut Commit, loss: Loss) -> Result<(), Error> {
+        let Some(protection) = self.protection(context).await? else { return Ok(()) };
+        self.refuse_joins(&protection, commit, &HashSet::new()).await?;
+        self.refuse_loss(&protection, commit, loss).await
+    }
+
+    /// Refuses the same of a POST that brings back what was deleted: it takes away what the last state had and the body
+    /// has not.
+    pub(super) async fn protect_return(
         &self,
         context: &Context,
-        protected: &Protected,
+        (kept, sent): (&Kept, &Resource),
         commit: &mut Commit,
-        loss: Loss,
     ) -> Result<(), Error> {
+        let Some(protection) = self.protection(context).await? else { return Ok(()) };
+        let mut former = HashSet::new();
+        for member in self.kept_members(context, kept).await? {
+            // Nobody can send who is not there.
+            if self.store.get(&member).await?.is_some() {
+                former.insert(member);
+            }
+        }
+        self.refuse_joins(&protection, commit, &former).await?;
+        let deactivates = disable::was_active(&kept.deleted.record())? && !is_active(sent.document());
+        let stay = joined(commit).filter(|(group, member)| **group == kept.key && former.contains(*member)).count();
+        let (leave, members) = (former.len().saturating_sub(stay) as u64, former.len() as u64);
+        let loss = Loss { deactivates, leave, members, ..Loss::default() };
+        self.refuse_loss(&protection, commit, loss).await
+    }
+
+    /// Who is protected from the caller, if anybody is.
+    async fn protection(&self, context: &Context) -> Result<Option<Protection>, Error> {
+        let settings = &context.caller.tenant().settings;
+        let Some(protected) = settings.protected.as_ref().filter(|_| !context.caller.is_administrator()) else {
+            return Ok(None);
+        };
         let group = match &protected.members_of {
             Some(name) => self.group_named(context, name).await?,
             None => None,
         };
         let ids = protected.ids.iter().filter_map(|id| ResourceId::parse(id)).collect();
-        let protection = Protection { ids, group };
+        Ok(Some(Protection { ids, group }))
+    }
+
+    /// Refuses to put somebody into the group whose members are protected: a token could then make anybody one whom no
+    /// token can deactivate. Who returns into it, or with it, was a member before.
+    async fn refuse_joins(
+        &self,
+        protection: &Protection,
+        commit: &Commit,
+        former: &HashSet<ResourceKey>,
+    ) -> Result<(), Error> {
+        let Some(theirs) = &protection.group else { return Ok(()) };
+        for (group, member) in joined(commit).filter(|(group, _)| *group == theirs) {
+            let was_member = *member == commit.target || former.contains(member);
+            if !was_member && !self.store.is_member(group, member.id).await? {
+                return Err(refused_join(group));
+            }
+        }
+        Ok(())
+    }
+
+    async fn refuse_loss(&self, protection: &Protection, commit: &mut Commit, loss: Loss) -> Result<(), Error> {
+        if loss.is_none() {
+            return Ok(());
+        }
         let target = commit.target.clone();
-        if self.is_protected(&protection, &target).await? {
+        let returns_to = protection
+            .group
+            .as_ref()
+            .is_some_and(|theirs| joined(commit).any(|(group, member)| group == theirs && *member == target));
+        if returns_to || self.is_protected(protection, &target).await? {
             if loss.deactivates || loss.deactivates_aside || loss.deletes {
                 return Err(refused(&target));
             }
             if loss.leave > 0 {
                 // Whoever leaves the group of the protected would be protected no longer.
                 let is_their_group = protection.group.as_ref() == Some(&target);
-                let members = self.members_then(&target, commit).await?;
-                if is_their_group || members.is_some_and(|members| loss.leave >= members) {
+                let members = self.members_then(&target, commit).await?.unwrap_or(loss.members);
+                if is_their_group || loss.leave >= members {
                     return Err(refused(&target));
                 }
             }
         }
         if loss.deletes {
-            self.refuse_last_member(&protection, &target, commit).await?;
+            self.refuse_last_member(protection, &target, commit).await?;
         }
         Ok(())
     }
@@ -104,6 +167,24 @@ impl Operations {
         };
         Ok(self.store.lookup(&key).await?.map(|id| context.key(rt, id)))
     }
+}
+
+/// The members who come with a commit, with their groups.
+fn joined(commit: &Commit) -> impl Iterator<Item = (&ResourceKey, &ResourceKey)> {
+    commit.writes.iter().filter_map(|write| match write {
+        Write::Join(edge) => Some((&edge.group, &edge.member)),
+        _ => None,
+    })
+}
+
+fn refused_join(group: &ResourceKey) -> Error {
+    Error::new(
+        ErrorKind::Forbidden,
+        format!(
+            "The members of the Group {} are protected: nobody can be put into it with a token. Ask the administrator of this server, or leave the group out of the provisioning.",
+            group.id
+        ),
+    )
 }
 
 fn refused(key: &ResourceKey) -> Error {

@@ -51,7 +51,7 @@ impl Sent {
     }
 
     /// As whom it was sent.
-    pub(super) fn writer(&self) -> &str {
+    pub fn writer(&self) -> &str {
         self.writer.as_deref().unwrap_or(&self.by)
     }
 
@@ -115,7 +115,7 @@ impl Operations {
         let target = sent::key(key);
         let body = Body { visible: body.into(), ..Body::default() };
         let writes = vec![Write::Put(target.clone(), body)];
-        self.store.commit(Commit { event: None, target, expect: Vec::new(), writes, work: None }).await?;
+        self.store.commit(Commit { writes, ..Commit::unnoticed(target) }).await?;
         Ok(())
     }
 

@@ -29,6 +29,7 @@ use crate::{
     store::{StoreError, TenantId},
 };
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 /// Between two looks at which tokens need a reminder and which events are old.
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -59,6 +60,31 @@ pub async fn each_minute(service: Arc<Service>, mut stopped: watch::Receiver<()>
         service.anonymous.sweep();
         service.tokens.sweep();
         tell("noting when tokens were used", service.access.flush_last_used().await);
+    }
+}
+
+/// Stores soon that somebody calls for the first time in a while, and when the server starts what the log knows of calls
+/// that a process before it had not stored.
+pub async fn note_calls(service: Arc<Service>, mut stopped: watch::Receiver<()>) {
+    let mut is_caught_up = false;
+    let mut seconds = interval(SECOND);
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        if !is_caught_up {
+            let caught_up = service.access.catch_up().await;
+            is_caught_up = caught_up.is_ok();
+            tell("looking for calls that were not noted", caught_up);
+        }
+        // Many who begin to call are stored together.
+        let due = async {
+            seconds.tick().await;
+            service.access.due().await;
+        };
+        tokio::select! {
+            () = due => {}
+            _ = stopped.changed() => return,
+        }
+        tell("noting who has called", service.access.flush_due().await);
     }
 }
 
@@ -164,6 +190,9 @@ async fn listen(service: &Service) {
         tokio::time::sleep(LISTEN).await;
         let look = silence::look(&service.access, &*service.operations.store, &mut cycles, service.clock.now());
         tell("looking for silent tenants", look.await);
+        if let Some(spread) = service.operations.store.spread() {
+            tell("telling what is not told yet", spread.tell_left().await);
+        }
         end_moves(service).await;
     }
 }

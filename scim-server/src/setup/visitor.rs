@@ -8,7 +8,6 @@ use scim_protocol::Error;
 use super::{Setup, brand::View, reach::Reach, session};
 use crate::{
     admin::{AdminContext, Administrator, Role},
-    event::Deed,
     http::pages::Asked,
     setup_link::SetupLink,
     tenant::Tenant,
@@ -69,17 +68,6 @@ impl Visitor {
     /// 403 unless the form is one of this session.
     pub(super) fn require_own_form(&self) -> Result<(), Error> {
         session::require_word(&self.session, self.form.text("csrf"))
-    }
-
-    /// Tells in the tenant's log what has become of the link. It has happened, whether that can be told or not.
-    pub(super) async fn tell(&self, deed: Deed) {
-        let told = async {
-            let tenant = self.context.access.directory().find(&self.which()).await?;
-            self.context.tell_of_setup_link(&tenant, &self.link, deed).await
-        };
-        if let Err(error) = told.await {
-            tracing::error!(%error, link = %self.link.id, "cannot tell that a setup link was opened");
-        }
     }
 
     /// A page with the navigation of what the link allows.

@@ -2,12 +2,12 @@
 
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
 use scim_protocol::{Timestamp, value::fold};
 use serde::{Deserialize, Serialize};
 
 use super::Allows;
 use crate::{
+    own,
     store::{
         Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
         TypeName, Values,
@@ -92,15 +92,13 @@ fn nobody() -> ResourceId {
 impl SetupLink {
     /// From its record.
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let link: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("setup link {id}: {error}")))?;
+        let link: Self = own::read(record, format_args!("setup link {id}"))?;
         Ok(Self { id, created: record.header.created, version: record.header.version, ..link })
     }
 
     /// As it is stored.
     pub(super) fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: Bytes::new(), visible: visible.into(), hidden: Bytes::new() })
+        own::body("", self)
     }
 
     pub(super) fn key(&self) -> ResourceKey {
@@ -138,7 +136,7 @@ pub(super) fn made_up_name(id: ResourceId) -> String {
 
 /// Where the link with that id is stored.
 pub(super) fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 /// The index key of the digest of a code.

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Body, Commit, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName, Write};
+use crate::{
+    own,
+    store::{Commit, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName, Write},
+};
 
 /// The kind of record.
 const KIND: &str = "ProvisioningCycle";
@@ -68,9 +71,7 @@ impl Cycles {
         if !pause.is_some_and(|pause| cycle.note(pause, last)) && !is_new {
             return Ok(());
         }
-        let visible = serde_json::to_vec(&cycle).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let body = Body { visible: visible.into(), ..Body::default() };
-        keep(store, tenant, Write::Put(key(tenant), body)).await
+        keep(store, tenant, Write::Put(key(tenant), own::body("", &cycle)?)).await
     }
 
     /// Forgets what was learnt of a tenant.
@@ -92,8 +93,7 @@ pub(super) async fn limit(store: &dyn Store, tenant: TenantId, now: Timestamp) -
 
 async fn read(store: &dyn Store, tenant: TenantId) -> Result<Option<Cycle>, StoreError> {
     let Some(record) = store.get(&key(tenant)).await? else { return Ok(None) };
-    let corrupt = |error| StoreError::Corrupt(format!("the cycle of tenant {tenant}: {error}"));
-    serde_json::from_slice(&record.body.visible).map(Some).map_err(corrupt)
+    own::read(&record, format_args!("the cycle of tenant {tenant}")).map(Some)
 }
 
 async fn keep(store: &dyn Store, tenant: TenantId, write: Write) -> Result<(), StoreError> {
@@ -103,7 +103,7 @@ async fn keep(store: &dyn Store, tenant: TenantId, write: Write) -> Result<(), S
 }
 
 fn key(tenant: TenantId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id: ResourceId(tenant.0) }
+    own::key(KIND, ResourceId(tenant.0))
 }
 
 #[cfg(test)]

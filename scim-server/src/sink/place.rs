@@ -1,9 +1,9 @@
 //! How far a sink has come with a tenant's events: a record of the system's own.
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    own,
     store::{Body, Commit, ResourceId, ResourceKey, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::Tenant,
 };
@@ -48,9 +48,7 @@ pub(super) async fn keep(store: &dyn Store, places: &[Place]) -> Result<(), Stor
     let Some(first) = places.first() else { return Ok(()) };
     let mut commit = Commit::bookkeeping(TypeName::from(KIND), key(&first.sink, first.tenant).id);
     for place in places {
-        let visible = serde_json::to_vec(place).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let body = Body { display: Bytes::new(), visible: visible.into(), hidden: Bytes::new() };
-        commit.writes.push(Write::Put(key(&place.sink, place.tenant), body));
+        commit.writes.push(Write::Put(key(&place.sink, place.tenant), own::body("", place)?));
     }
     store.commit(commit).await.map(drop)
 }
@@ -82,5 +80,5 @@ pub async fn forget(store: &dyn Store, tenant: TenantId) -> Result<(), StoreErro
 
 fn key(sink: &str, tenant: TenantId) -> ResourceKey {
     let id = ResourceId::derived(&[tenant.0.as_bytes(), sink.as_bytes()]);
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }

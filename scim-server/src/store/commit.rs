@@ -63,6 +63,9 @@ pub struct Commit {
     pub expect: Vec<Expect>,
     /// What changes. Writes are applied in order; `Unindex` before `Index` of the same value.
     pub writes: Vec<Write>,
+    /// What is told of it in logs of other tenants as well: an event each, which stands for itself there. Nothing is told
+    /// where nothing changes.
+    pub told: Vec<(TenantId, Event)>,
     /// The work that it is a part of, which it [marks](super::mark) as begun; set by the store.
     pub work: Option<ResourceId>,
 }
@@ -70,7 +73,12 @@ pub struct Commit {
 impl Commit {
     /// A change with its event: a change to a tenant's resources without one cannot be expressed.
     pub fn new(target: ResourceKey, event: Event) -> Self {
-        Self { event: Some(event), target, expect: Vec::new(), writes: Vec::new(), work: None }
+        Self { event: Some(event), ..Self::unnoticed(target) }
+    }
+
+    /// A change without an event, of what only the server knows of.
+    pub fn unnoticed(target: ResourceKey) -> Self {
+        Self { event: None, target, expect: Vec::new(), writes: Vec::new(), told: Vec::new(), work: None }
     }
 
     /// An event that stands for itself, in that tenant's log: what was done elsewhere.
@@ -81,15 +89,14 @@ impl Commit {
 
     /// A change to the system's own records without an event (a token's last use).
     pub fn bookkeeping(resource_type: TypeName, id: ResourceId) -> Self {
-        let target = ResourceKey { tenant: TenantId::SYSTEM, resource_type, id };
-        Self { event: None, target, expect: Vec::new(), writes: Vec::new(), work: None }
+        Self::unnoticed(ResourceKey { tenant: TenantId::SYSTEM, resource_type, id })
     }
 
     /// Removes a record of the system's own, and its index entries.
     pub fn removal(record: ResourceKey, entries: Vec<IndexEntry>) -> Self {
         let mut writes: Vec<_> = entries.into_iter().map(Write::Unindex).collect();
         writes.push(Write::Delete(record.clone()));
-        Self { event: None, target: record, expect: Vec::new(), writes, work: None }
+        Self { writes, ..Self::unnoticed(record) }
     }
 }
 

@@ -35,6 +35,7 @@ macro_rules! contract {
 
         $crate::store::contract::contract! { @each $place;
             commits::versions_count_from_one,
+            commits::what_is_told_elsewhere_is_of_the_same_commit,
             commits::what_returns_goes_on_where_it_ended,
             commits::time_never_goes_back,
             commits::expectations_are_checked,

@@ -46,6 +46,14 @@ pub(super) struct LastEvent {
     pub at: Timestamp,
 }
 
+impl LastEvent {
+    /// The one behind it.
+    fn next(self, at: Timestamp) -> Result<Self, StoreError> {
+        let full = || StoreError::Corrupt("the log of events has no number left".into());
+        Ok(Self { sequence: self.sequence.checked_add(1).ok_or_else(full)?, at })
+    }
+}
+
 /// What a commit is decided on.
 pub(super) trait Facts {
     fn resource(&self, key: &ResourceKey) -> Result<Option<Resource>, StoreError>;
@@ -175,14 +183,16 @@ pub(super) fn commit(facts: &dyn Facts, commit: &Commit, clock: Timestamp) -> Re
     let mut sequence = 0;
     if let Some(event) = &commit.event {
         for mut event in decision.events(&commit.target, event) {
-            let full = || StoreError::Corrupt("the log of events has no number left".into());
-            last.sequence = last.sequence.checked_add(1).ok_or_else(full)?;
+            last = last.next(at)?;
             sequence = last.sequence;
             (event.sequence, event.at) = (sequence, at.as_millis());
             decision.changes.events.push((tenant, event));
         }
     }
     decision.changes.last_events.insert(tenant, last);
+    for (log, event) in &commit.told {
+        decision.tell(*log, event.clone(), clock)?;
+    }
     decision.changes.joined = Some(at);
     Ok((decision.changes, Committed { changed, header, sequence }))
 }

@@ -49,7 +49,7 @@ pub(super) fn marked(commit: Commit) -> Commit {
 pub async fn fence(store: &dyn Store, tenant: TenantId, work: ResourceId) -> Result<Option<Done>, StoreError> {
     let fence = fence_key(tenant, work);
     let writes = vec![Write::Put(fence.clone(), Body::default())];
-    store.commit(Commit { event: None, target: fence, expect: Vec::new(), writes, work: None }).await?;
+    store.commit(Commit { writes, ..Commit::unnoticed(fence) }).await?;
     let Some(mark) = store.get(&mark_key(tenant, work)).await? else { return Ok(None) };
     let unread = |error| StoreError::Corrupt(format!("the mark of the work {work}: {error}"));
     serde_json::from_slice(&mark.body.visible).map(Some).map_err(unread)

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
-use bytes::Bytes;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::{KIND, SESSION_REVOKED, supported};
-use crate::store::{
-    Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName,
+use crate::{
+    own,
+    store::{Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName},
 };
 
 /// What is sent over a stream (SSF 1.0 §8.1.2).
@@ -241,16 +241,14 @@ impl Stream {
     }
 
     pub(super) fn body(&self) -> Result<Body, StoreError> {
-        let json = |value: serde_json::Result<Vec<u8>>| value.map_err(|error| StoreError::Corrupt(error.to_string()));
-        let visible = json(serde_json::to_vec(self))?;
-        let hidden = self.authorization.as_ref().map(|one| json(serde_json::to_vec(one))).transpose()?;
-        Ok(Body { display: Bytes::new(), visible: visible.into(), hidden: hidden.unwrap_or_default().into() })
+        let hidden = self.authorization.as_ref().map(own::json).transpose()?;
+        Ok(Body { hidden: hidden.unwrap_or_default(), ..own::body("", self)? })
     }
 }
 
 /// Where the stream with that id is stored.
 pub(super) fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 /// The index key of a tenant's streams.

@@ -1,5 +1,6 @@
 //! Settings as people give them: whoever writes a value of another type is told how it is written.
 
+use serde::{Deserialize as _, Deserializer, de::Error as _};
 use serde_json::{Map, Value};
 
 use super::Settings;
@@ -32,8 +33,20 @@ const WRITTEN: [(&str, &str); 24] = [
     ("strict", "true"),
 ];
 
+/// Reads settings that stand in something larger, and says of them what is said of settings anywhere.
+pub fn read_settings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<Settings>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Object(given) => Settings::read(given).map(Box::new).map_err(D::Error::custom),
+        other => Err(D::Error::custom(format!("the tenant's settings are a JSON object, not {other}"))),
+    }
+}
+
 /// Says what is wrong with the value of a setting.
 pub(super) fn check(name: &str, value: &Value) -> Result<(), String> {
+    if WRITTEN.iter().all(|(known, _)| *known != name) {
+        let known: Vec<_> = WRITTEN.iter().map(|(known, _)| *known).collect();
+        return Err(format!("there is no tenant setting {name:?}; there are: {}", known.join(", ")));
+    }
     // Alone, because the reason does not say where in the whole it stands.
     let alone = Map::from_iter([(name.to_owned(), value.clone())]);
     let why = match serde_json::from_value::<Settings>(alone.into()) {
@@ -46,10 +59,9 @@ pub(super) fn check(name: &str, value: &Value) -> Result<(), String> {
             }
         }
     };
-    let why = match (of_wrong_type(&why), WRITTEN.iter().find(|(known, _)| *known == name)) {
-        (Some(found), Some((_, written))) => {
-            format!("{found} is not what belongs there. Write it like this: {{{name:?}: {written}}}")
-        }
+    let wrong = of_wrong_type(&why).map(|found| format!("{found} is not what belongs there")).or_else(|| of_name(&why));
+    let why = match (wrong, WRITTEN.iter().find(|(known, _)| *known == name)) {
+        (Some(wrong), Some((_, written))) => format!("{wrong}. Write it like this: {{{name:?}: {written}}}"),
         _ => why,
     };
     Err(format!("the tenant's setting {name:?} cannot be used: {why}"))
@@ -83,6 +95,20 @@ fn of_wrong_type(error: &str) -> Option<String> {
     })
 }
 
+/// What is wrong with a name within a setting, or with a word.
+fn of_name(error: &str) -> Option<String> {
+    let plain = |list: &str| list.replace('`', "\"").replace("one of ", "");
+    if let Some(name) = error.strip_prefix("missing field ") {
+        return Some(format!("{} is missing", plain(name)));
+    }
+    let (unknown, expected) = error.split_once(", expected ")?;
+    if let Some(name) = unknown.strip_prefix("unknown field ") {
+        return Some(format!("{} is not known there; known are {}", plain(name), plain(expected)));
+    }
+    let word = unknown.strip_prefix("unknown variant ")?;
+    Some(format!("{} is not one of {}", plain(word), plain(expected)))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -112,12 +138,14 @@ mod tests {
         refused("brake", &json!([5]), "a list is not what belongs there");
         refused("brake", &json!({"users": "many"}), "\"many\" is not what belongs there");
         refused("brake", &json!({"users": -1}), "-1 is not what belongs there");
-        refused("brake", &json!({"user": 1}), "unknown field `user`, expected one of `users`");
+        refused("brake", &json!({"user": 1}), "\"user\" is not known there; known are \"users\", ");
+        refused("source", &json!({}), "\"kind\" is missing. Write it like this");
+        refused("source", &json!({"kind": "x"}), "\"x\" is not one of \"");
         refused("protected", &json!([]), "a list is not what belongs there");
         refused("mapping", &json!([["a", "copy", "title"]]), "is not what belongs there");
         refused("strict", &json!("yes"), r#""yes" is not what belongs there. Write it like this: {"strict": true}"#);
         refused("restore_window", &json!({}), "an object is not what belongs there");
         refused("restore_by", &json!("email"), "\"email\" is not one of");
-        refused("brakes", &json!(5), "unknown field `brakes`");
+        refused("brakes", &json!(5), "there is no tenant setting \"brakes\"; there are: access_attributes, ");
     }
 }

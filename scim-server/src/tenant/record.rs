@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Settings;
-use crate::store::{
-    Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName,
+use crate::{
+    own,
+    store::{Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName},
 };
 
 /// The kind of record.
@@ -149,8 +150,7 @@ impl TenantRecord {
     }
 
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let tenant: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("tenant {id}: {error}")))?;
+        let tenant: Self = own::read(record, format_args!("tenant {id}"))?;
         Ok(Self { id: TenantId(id.0), created: record.header.created, version: record.header.version, ..tenant })
     }
 
@@ -161,8 +161,7 @@ impl TenantRecord {
 
     /// As it is stored.
     pub fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: self.name.clone().into(), visible: visible.into(), hidden: bytes::Bytes::new() })
+        own::body(self.name.clone(), self)
     }
 
     /// Where it is stored.
@@ -208,7 +207,7 @@ pub fn feed_path(tenant: TenantId) -> String {
 /// Where the tenant with that id is stored.
 pub fn key(tenant: TenantId) -> ResourceKey {
     let id = ResourceId(tenant.0);
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 /// The index key of a name, in any case.

@@ -10,6 +10,7 @@ use super::{
     reminder,
 };
 use crate::{
+    author::Author,
     clock::Clock,
     event::{Action, Event},
     profile,
@@ -89,6 +90,7 @@ impl LedgerError {
 #[derive(Clone)]
 pub struct Ledger {
     store: Arc<dyn Store>,
+    author: Author,
     clock: Arc<dyn Clock>,
     random: fn() -> [u8; 32],
 }
@@ -96,7 +98,13 @@ pub struct Ledger {
 impl Ledger {
     /// Tokens in that store, made of random bytes of the system's generator.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, random: rand::random }
+        Self { store, author: Author::default(), clock, random: rand::random }
+    }
+
+    /// The same, as somebody else changes them.
+    #[must_use]
+    pub fn by(&self, author: &Author) -> Self {
+        Self { author: author.clone(), ..self.clone() }
     }
 
     /// A tenant's tokens, oldest first, expired ones included.
@@ -230,7 +238,7 @@ impl Ledger {
         let mut commit = Commit::new(token.key(), event(Action::Administer, id, &["deleted"]));
         commit.expect.push(Expect::Present(token.key()));
         commit.writes = removal(&token);
-        match self.store.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             Ok(_) => Ok(token),
             Err(StoreError::Missing(_)) => Err(LedgerError::Unknown(id)),
             Err(error) => Err(error.into()),
@@ -322,7 +330,7 @@ impl Ledger {
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), LedgerError> {
-        match self.store.commit(commit).await {
+        match self.store.commit(self.author.sign(commit)).await {
             Ok(_) => Ok(()),
             Err(StoreError::Taken(_) | StoreError::Conflict(_) | StoreError::Missing(_)) => Err(LedgerError::Raced),
             Err(error) => Err(error.into()),
@@ -353,7 +361,7 @@ impl Ledger {
             commit.event.clone_from(&event);
             commit.expect.push(Expect::Version(token.key(), header.version));
             commit.writes.push(Write::Put(token.key(), token.body()?));
-            match self.store.commit(commit).await {
+            match self.store.commit(self.author.sign(commit)).await {
                 Ok(_) => return Ok(Some(token)),
                 Err(StoreError::Conflict(_)) => {}
                 Err(StoreError::Missing(_)) => return Ok(None),

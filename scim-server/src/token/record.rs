@@ -10,6 +10,7 @@ use super::{
     secret::{Digest, PREFIX},
 };
 use crate::{
+    own,
     store::{
         Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
         TypeName, Values,
@@ -90,15 +91,13 @@ impl Status {
 
 impl Token {
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
-        let token: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("token {id}: {error}")))?;
+        let token: Self = own::read(record, format_args!("token {id}"))?;
         Ok(Self { id, created: record.header.created, ..token })
     }
 
     /// As it is stored. Its display name is its id.
     pub fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: self.id.to_string().into(), visible: visible.into(), hidden: bytes::Bytes::new() })
+        own::body(self.id.to_string(), self)
     }
 
     /// Where it is stored.
@@ -138,7 +137,7 @@ impl Token {
 
 /// Where the token with that id is stored.
 pub fn key(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id }
+    own::key(KIND, id)
 }
 
 /// The index key of a digest.

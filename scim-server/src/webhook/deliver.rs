@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     access::Access,
-    event::{Action, Deed, Event, SERVER},
+    author::Author,
+    event::{Deed, Event},
     metrics::EventMetrics,
     operation::{
         Operations,
@@ -234,13 +235,14 @@ impl Deliverer {
     }
 
     async fn disable(&self, webhook: &Webhook, tenant: &Tenant, reason: Reason) -> Result<(), StoreError> {
-        self.webhooks().keep(&Webhook { disabled: Some(reason), ..webhook.clone() }, "disabled").await?;
+        let author = Author::server().telling(Deed::WebhookDisabled).in_log(tenant.home);
+        let disabled = Webhook { disabled: Some(reason), ..webhook.clone() };
+        self.webhooks().by(author).keep(&disabled, "disabled").await?;
         tracing::warn!(
             webhook = %webhook.id,
             reason = ?reason,
             "a webhook is disabled, because its endpoint takes no messages: `webhook enable` enables it again"
         );
-        let event = Event::new(Action::Administer, SERVER, "Webhook", webhook.id);
-        self.access.directory().tell(tenant.home, Event { deed: Some(Deed::WebhookDisabled), ..event }).await
+        Ok(())
     }
 }

@@ -1,11 +1,13 @@
 //! What is stored of an endpoint, and of what is sent to it: records of the system's own tenant.
 
-use bytes::Bytes;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{pace::USUAL_RATE, sign::Keys};
-use crate::store::{Body, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName};
+use crate::{
+    own,
+    store::{Body, Record, ResourceId, ResourceKey, StoreError, TenantId},
+};
 
 /// A kind of record, which is found by its id.
 pub trait Kept: Serialize + DeserializeOwned {
@@ -21,19 +23,17 @@ pub trait Kept: Serialize + DeserializeOwned {
 
     /// As it is stored.
     fn body(&self) -> Result<Body, StoreError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        Ok(Body { display: self.id().to_string().into(), visible: visible.into(), hidden: Bytes::new() })
+        own::body(self.id().to_string(), self)
     }
 
     fn read(record: &Record) -> Result<Self, StoreError> {
-        serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("a record of the kind {}: {error}", Self::KIND)))
+        own::read(record, format_args!("a record of the kind {}", Self::KIND))
     }
 }
 
 /// Where the record of that kind with that id is stored.
 pub fn key<T: Kept>(id: ResourceId) -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(T::KIND), id }
+    own::key(T::KIND, id)
 }
 
 /// So many keys of an endpoint sign at the same time.

@@ -7,6 +7,7 @@ use super::{
     sign::Keys,
 };
 use crate::{
+    author::Author,
     event::{Action, Event},
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::Tenant,
@@ -30,12 +31,21 @@ pub struct NewWebhook {
 
 /// The endpoints of a store.
 #[derive(Clone)]
-pub struct Webhooks(Arc<dyn Store>);
+pub struct Webhooks {
+    store: Arc<dyn Store>,
+    author: Author,
+}
 
 impl Webhooks {
     /// Those in that store.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self(store)
+        Self { store, author: Author::default() }
+    }
+
+    /// The same, as somebody else changes them.
+    #[must_use]
+    pub fn by(self, author: Author) -> Self {
+        Self { author, ..self }
     }
 
     /// All endpoints, in the order in which they were made.
@@ -63,10 +73,10 @@ impl Webhooks {
         let mut commit = Commit::new(webhook.key(), event(id, "created"));
         commit.writes.push(Write::Put(webhook.key(), webhook.body()?));
         for tenant in tenants {
-            let delivery = Delivery::beginning(&webhook, tenant, self.0.log(tenant.home).await?.newest);
+            let delivery = Delivery::beginning(&webhook, tenant, self.store.log(tenant.home).await?.newest);
             commit.writes.push(Write::Put(delivery.key(), delivery.body()?));
         }
-        self.0.commit(commit).await?;
+        self.store.commit(self.author.sign(commit)).await?;
         Ok(webhook)
     }
 
@@ -75,14 +85,14 @@ impl Webhooks {
         let mut commit = Commit::new(webhook.key(), event(webhook.id, what));
         commit.expect.push(Expect::Version(webhook.key(), webhook.version));
         commit.writes.push(Write::Put(webhook.key(), webhook.body()?));
-        self.0.commit(commit).await.map(drop)
+        self.store.commit(self.author.sign(commit)).await.map(drop)
     }
 
     /// Removes an endpoint with all that is kept of it.
     pub async fn delete(&self, webhook: &Webhook) -> Result<(), StoreError> {
         let mut commit = Commit::new(webhook.key(), event(webhook.id, "deleted"));
         commit.writes.push(Write::Delete(webhook.key()));
-        self.0.commit(commit).await?;
+        self.store.commit(self.author.sign(commit)).await?;
         self.clear::<Delivery>(|delivery| delivery.webhook == webhook.id).await?;
         self.clear::<DeadLetter>(|letter| letter.webhook == webhook.id).await?;
         self.clear::<Replay>(|replay| replay.webhook == webhook.id).await
@@ -140,7 +150,7 @@ impl Webhooks {
                 Write::Put(replay.key(), Replay { after: *done, ..replay.clone() }.body()?)
             });
         }
-        self.0.commit(commit).await.map(drop)
+        self.store.commit(commit).await.map(drop)
     }
 
     /// What was given up of an endpoint's messages.
@@ -163,17 +173,17 @@ impl Webhooks {
         let mut commit = Commit::new(replay.key(), event(replay.webhook, "replayed"));
         commit.writes.push(Write::Put(replay.key(), replay.body()?));
         commit.writes.extend(instead_of.iter().map(|letter| Write::Delete(letter.key())));
-        self.0.commit(commit).await.map(drop)
+        self.store.commit(self.author.sign(commit)).await.map(drop)
     }
 
     async fn get<T: Kept>(&self, id: ResourceId) -> Result<Option<T>, StoreError> {
-        self.0.get(&key::<T>(id)).await?.map(|record| T::read(&record)).transpose()
+        self.store.get(&key::<T>(id)).await?.map(|record| T::read(&record)).transpose()
     }
 
     async fn all<T: Kept>(&self) -> Result<Vec<T>, StoreError> {
         let (kind, mut all, mut from) = (TypeName::from(T::KIND), Vec::new(), Start::Offset(0));
         loop {
-            let page = self.0.resources(TenantId::SYSTEM, &kind, from, PAGE).await?;
+            let page = self.store.resources(TenantId::SYSTEM, &kind, from, PAGE).await?;
             let Some((last, _)) = page.last() else { return Ok(all) };
             from = Start::After(*last);
             for (_, record) in page.iter() {
@@ -186,7 +196,7 @@ impl Webhooks {
         for one in self.all::<T>().await?.into_iter().filter(which) {
             let mut commit = Commit::bookkeeping(TypeName::from(T::KIND), one.id());
             commit.writes.push(Write::Delete(one.key()));
-            match self.0.commit(commit).await {
+            match self.store.commit(commit).await {
                 Ok(_) | Err(StoreError::Missing(_)) => {}
                 Err(error) => return Err(error),
             }

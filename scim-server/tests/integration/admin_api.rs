@@ -36,6 +36,13 @@ impl Api {
         self.0.request(method, path, &headers, body.as_ref()).await
     }
 
+    /// The same of a server that may be killed meanwhile; `None` when no answer comes.
+    pub async fn try_ask(&self, method: &str, path: &str, body: Option<String>) -> Option<Response> {
+        let bearer = self.0.authorization();
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.0.try_send(method, path, &headers, body).await.ok()
+    }
+
     pub async fn get(&self, path: &str) -> Response {
         self.ask("GET", path, None).await
     }
@@ -117,6 +124,14 @@ async fn what_cannot_be_used_is_a_problem_and_changes_nothing() {
     problem(&api.post("/tenants", json!({"nam": "acme"})).await, 400, "unknown field `nam`");
     problem(&api.post("/tenants", json!({"name": "a b"})).await, 400, "cannot be a tenant's name");
     problem(&api.post("/tenants", json!({"name": "acme", "settings": {"brake": {}}})).await, 400, "users");
+    for (settings, why) in [
+        (json!({"strikt": true}), "there is no tenant setting \"strikt\""),
+        (json!({"strict": "yes"}), "\"yes\" is not what belongs there. Write it like this: {\"strict\": true}"),
+    ] {
+        problem(&api.post("/tenants", json!({"name": "acme", "settings": settings})).await, 400, why);
+        let changed = api.ask("PATCH", "/tenants/test", Some(json!({ "settings": settings }))).await;
+        problem(&changed, 400, why);
+    }
     problem(
         &api.post("/tenants", json!({"name": "acme", "settings": {"stale_after": "1h"}})).await,
         400,

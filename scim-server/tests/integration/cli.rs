@@ -174,7 +174,7 @@ fn wrong_usage_is_2_and_failure_is_1_and_each_says_what_to_do() {
     );
     world.check(&["serve", "--config", "/nowhere.toml"], 2, "cannot read the configuration file");
     let settings = world.file("settings.json", "{\"strikt\": true}");
-    world.check(&["init", "--tenant", "a", "--settings", &settings], 2, "unknown field `strikt`");
+    world.check(&["init", "--tenant", "a", "--settings", &settings], 2, "no tenant setting \"strikt\"");
 }
 
 #[test]

@@ -142,3 +142,60 @@ async fn the_last_write_is_known_behind_a_thousand_events() {
     assert_eq!((&after["last_write"], &after["last_call"]), (&before["last_write"], &before["last_call"]), "{after}");
     assert!(after["last_write"].is_string());
 }
+
+/// What a provider wrote is in the log, whatever the server had noted when it was killed.
+#[tokio::test]
+async fn what_was_written_before_a_kill_is_known_behind_it() {
+    let mut server = TestServer::with(Options::settings(json!({"silence_after": "10s"})));
+    server.client().user("anna").await;
+    server.kill();
+    // The log is read where no server runs, too.
+    let stopped = status(&server);
+    server.launch();
+    let of = |name: &str| format!("scim_tenant_{name}_timestamp_seconds{{tenant=\"test\"}} ");
+    metrics(&server, &[of("last_call"), of("last_write")]).await;
+    for known in [stopped, status(&server)] {
+        assert_ne!(known["state"], "new", "{known}");
+        let at = known["last_write"].as_str().expect("a time");
+        assert!(known["last_call"].as_str() >= Some(at) && known["last_attempt"].as_str() >= Some(at), "{known}");
+    }
+    // So it is noticed that nobody calls any more.
+    let end = Instant::now() + PATIENCE;
+    while !status(&server)["problems"].to_string().contains("Silent") {
+        assert!(Instant::now() < end, "{}", status(&server));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// The first call in a while is stored at once, also if it changes nothing.
+#[tokio::test]
+async fn the_first_call_is_stored_soon() {
+    let mut server = TestServer::start();
+    let end = Instant::now() + PATIENCE;
+    for round in 0.. {
+        server.client().get("/Users").await.expect(200);
+        // A busy machine takes its time; all that is not stored at once is stored a minute after the start.
+        tokio::time::sleep(Duration::from_millis(50 * round).min(Duration::from_secs(5))).await;
+        server.kill();
+        server.launch();
+        let known = status(&server);
+        if known["last_call"].is_string() {
+            assert_eq!((&known["state"], known["last_attempt"].is_string()), (&json!("ok"), true), "{known}");
+            let tokens = server.run_json(&["token", "list", "--tenant", "test", "--json"]);
+            if tokens[0]["last_used"].is_string() {
+                return;
+            }
+        }
+        assert!(Instant::now() < end, "{known}");
+    }
+}
+
+/// A tenant in which somebody is has begun, though no provider has called.
+#[tokio::test]
+async fn a_tenant_with_users_is_not_new() {
+    let server = TestServer::start();
+    assert_eq!(status(&server)["state"], "new");
+    server.run_json(&["user", "create", "--tenant", "test", "--user-name", "anna", "--force", "--json"]);
+    let known = status(&server);
+    assert_eq!((&known["state"], &known["last_attempt"]), (&json!("ok"), &json!(null)), "{known}");
+}

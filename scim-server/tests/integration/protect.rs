@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::server::{Client, Options, TestServer};
+use crate::server::{Client, GROUP, Options, TestServer, USER, patch_body};
 
 async fn people(client: &Client, number: usize) -> Vec<String> {
     let mut users = Vec::new();
@@ -137,4 +137,73 @@ async fn nobody_deactivates_a_protected_user_behind_a_disable() {
     client.patch(&path, &title).await.expect(200);
     server.run_json(&["user", "enable", "anna", "--tenant", "test", "--json"]);
     assert_ne!(client.get(&path).await.expect(200).json["active"], false);
+}
+
+/// A POST gives back what was deleted with the values of its body: nothing that a change could not take away.
+#[tokio::test]
+async fn a_post_that_restores_takes_nothing_from_who_is_protected() {
+    let server = TestServer::start();
+    let client = server.client();
+    let user = |active: bool| json!({"schemas": [USER], "userName": "anna", "externalId": "e-1", "active": active});
+    let anna = client.post("/Users", &user(true)).await.expect(201).id();
+    let bert = client.user("bert").await;
+    let members = |ids: &[&String]| ids.iter().map(|id| json!({"value": id})).collect::<Vec<_>>();
+    let team = |ids: &[&String]| json!({"schemas": [GROUP], "displayName": "Break glass", "externalId": "g-1", "members": members(ids)});
+    let group = client.post("/Groups", &team(&[&anna, &bert])).await.expect(201).id();
+    let delete = |kind: &str, id: &str| {
+        server.run_json(&[kind, "delete", "--tenant", "test", id, "--force", "--json"]);
+    };
+    for protected in [json!({"ids": [anna]}), json!({"members_of": group})] {
+        protect(&server, &protected).expect("set");
+        delete("user", &anna);
+        let refused = client.post("/Users", &user(false)).await.expect(403);
+        assert!(refused.json["detail"].as_str().expect("a text").contains(&anna), "{refused:?}");
+        assert_eq!(server.run_json(&["user", "deleted", "--tenant", "test", "--json"])[0]["id"], anna);
+        assert_eq!(client.post("/Users", &user(true)).await.expect(201).id(), anna);
+        assert_eq!(client.members(&group).await.len(), 2);
+    }
+    // The group itself: it returns with all of its members, and with no others.
+    delete("group", &group);
+    let carl = client.user("carl").await;
+    for others in [&[][..], &[&anna], &[&anna, &bert, &carl]] {
+        client.post("/Groups", &team(others)).await.expect(403);
+    }
+    assert_eq!(client.post("/Groups", &team(&[&bert, &anna])).await.expect(201).id(), group);
+    // Of a group that is protected by its id, one member is left at least.
+    protect(&server, &json!({"ids": [group]})).expect("set");
+    delete("group", &group);
+    client.post("/Groups", &team(&[])).await.expect(403);
+    client.post("/Groups", &team(&[&carl])).await.expect(403);
+    assert_eq!(client.post("/Groups", &team(&[&anna])).await.expect(201).id(), group);
+}
+
+/// Else a token could make everybody one whom no token can deactivate.
+#[tokio::test]
+async fn no_token_says_who_is_protected() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let group = client.group("Break glass", &users[..1]).await;
+    protect(&server, &json!({"members_of": group})).expect("set");
+    let path = format!("/Groups/{group}");
+    let add = |id: &str| json!([{"op": "add", "path": "members", "value": [{"value": id}]}]);
+    let refused = client.patch(&path, &add(&users[1])).await.expect(403);
+    assert!(refused.json["detail"].as_str().expect("a text").contains("nobody can be put into it"), "{refused:?}");
+    let put = |ids: &[String]| {
+        let members: Vec<_> = ids.iter().map(|id| json!({"value": id})).collect();
+        json!({"schemas": [GROUP], "displayName": "Break glass", "members": members})
+    };
+    client.put(&path, &put(&users)).await.expect(403);
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
+        {"method": "PATCH", "path": path, "data": patch_body(&add(&users[1]))}]});
+    let refused = client.post("/Bulk", &bulk).await.expect(200);
+    assert_eq!(refused.json["Operations"][0]["status"], "403", "{refused:?}");
+    assert_eq!(client.members(&group).await, users[..1]);
+    // Whoever is in it is sent again and again.
+    client.patch(&path, &add(&users[0])).await.expect(200);
+    client.put(&path, &put(&users[..1])).await.expect(200);
+    server.run_json(&["group", "join", "--tenant", "test", "Break glass", "user1", "--force", "--json"]);
+    assert_eq!(client.members(&group).await.len(), 2);
+    client.put(&path, &put(&users[..2])).await.expect(200);
+    client.delete(&format!("/Users/{}", users[1])).await.expect(403);
 }

@@ -158,3 +158,43 @@ async fn a_writer_that_is_gone_is_told() {
     assert_eq!(told.status.code(), Some(1), "{told:?}");
     assert!(String::from_utf8_lossy(&told.stdout).contains("NoWriter"), "{told:?}");
 }
+
+/// A token and the one that replaces it are one source.
+#[tokio::test]
+async fn a_source_is_shown_once_whatever_was_rotated() {
+    let server = TestServer::start();
+    let run = |args: &[&str]| server.run_json(&[args, &["--tenant", "test", "--json"]].concat());
+    let (unnamed, okta) = (server.client(), named(&server, "Okta"));
+    unnamed.user("anna").await;
+    okta.user("bert").await;
+    let first = run(&["token", "list"]);
+    let first =
+        first.as_array().expect("a list").iter().find(|token| token["name"].is_null()).expect("one without a name");
+    let id = first["token_id"].as_str().expect("an id").to_owned();
+    for (which, name) in [(id.as_str(), "carl"), ("Okta", "dora")] {
+        let made = run(&["token", "rotate", which]);
+        server.client().with_token(made["token"].as_str().expect("a token")).user(name).await;
+    }
+    let preview = source(&server, &["--to", "directory", "--writer", "Okta"]);
+    let users = |preview: &Value| -> Vec<(String, u64)> {
+        let users = preview["resources"].as_array().expect("a list").iter().filter(|one| one["type"] == "User");
+        let row = |one: &Value| {
+            (one["source"].as_str().expect("a source").to_owned(), one["count"].as_u64().expect("a number"))
+        };
+        users.map(row).collect()
+    };
+    let mut expect = vec![(id.clone(), 2), ("Okta".to_owned(), 2)];
+    expect.sort_unstable();
+    assert_eq!(users(&preview), expect, "{preview}");
+    let shut_out = |preview: &Value| {
+        preview["lost"].as_array().expect("a list").iter().filter(|one| one.to_string().contains("403")).count()
+    };
+    assert_eq!(shut_out(&preview), 1, "{preview}");
+    assert_eq!(shut_out(&source(&server, &["--to", "manual"])), 2);
+    // The old ones are deleted: what they have sent is of their successors.
+    let named_okta = run(&["token", "list"]);
+    let old = named_okta.as_array().expect("a list").iter().find(|token| token["name"] == "Okta").expect("the first");
+    run(&["token", "delete", old["token_id"].as_str().expect("an id")]);
+    run(&["token", "delete", &id]);
+    assert_eq!(users(&source(&server, &["--to", "manual"])), expect);
+}

@@ -224,7 +224,14 @@ mod tests {
         wrong("GET", "/tenants?all=true", json!({}), "no parameter \"all\"");
         wrong("GET", "/tenants", json!({"all": true}), "no member \"all\"");
         wrong("POST", "/tenants", json!({"nam": "a"}), "unknown field `nam`");
-        wrong("POST", "/tenants", json!({"name": "a", "settings": {"stric": true}}), "unknown field `stric`");
+        wrong("POST", "/tenants", json!({"name": "a", "settings": {"stric": true}}), "no tenant setting \"stric\"");
+        wrong(
+            "POST",
+            "/tenants",
+            json!({"name": "a", "settings": {"brake": 5}}),
+            "5 is not what belongs there. Write it",
+        );
+        wrong("POST", "/tenants", json!({"name": "a", "settings": 5}), "a JSON object, not 5");
         wrong("POST", "/tenants", json!({"command": "check", "name": "a"}), "\"command\" is said by the path");
         wrong("POST", "/tenants/a/tokens", json!({"tenant": "b"}), "\"tenant\" is said by the path");
         wrong("POST", "/tenants/a/brake/undo", json!({"dry": true}), "unknown field `dry`");

@@ -6,12 +6,14 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::{AdminError, archive::End};
-use crate::store::{Body, Commit, Expect, Item, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName, Write};
+use crate::{
+    own,
+    store::{Commit, Expect, Item, ResourceId, ResourceKey, Store, StoreError, TenantId, TypeName, Write},
+};
 
 /// The kind of the system's record that the mark is.
 const KIND: &str = "Import";
@@ -43,8 +45,7 @@ impl Mark {
     /// The one that is in the store.
     pub async fn read(store: &dyn Store) -> Result<Option<Self>, StoreError> {
         let Some(record) = store.get(&key()).await? else { return Ok(None) };
-        let mark: Self = serde_json::from_slice(&record.body.visible)
-            .map_err(|error| StoreError::Corrupt(format!("the mark of an import: {error}")))?;
+        let mark: Self = own::read(&record, "the mark of an import")?;
         Ok(Some(Self { version: record.header.version, ..mark }))
     }
 
@@ -55,9 +56,7 @@ impl Mark {
 
     /// Writes it, unless another import has taken it over.
     pub async fn write(&mut self, store: &dyn Store) -> Result<(), AdminError> {
-        let visible = serde_json::to_vec(self).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let body = Body { display: Bytes::new(), visible: visible.into(), hidden: Bytes::new() };
-        let header = self.change(store, Write::Put(key(), body)).await?.header;
+        let header = self.change(store, Write::Put(key(), own::body("", self)?)).await?.header;
         self.version = header.map_or(0, |header| header.version);
         Ok(())
     }
@@ -119,5 +118,5 @@ pub(in super::super) fn is_mark(item: &Item) -> bool {
 }
 
 fn key() -> ResourceKey {
-    ResourceKey { tenant: TenantId::SYSTEM, resource_type: TypeName::from(KIND), id: ID }
+    own::key(KIND, ID)
 }

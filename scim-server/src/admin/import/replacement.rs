@@ -65,7 +65,7 @@ pub(super) async fn swap(
     let mut missed = Vec::new();
     for (id, replacement) in replacements {
         missed.extend(Missed::of(context, id).await?);
-        let commit = commit.get_or_insert_with(|| Commit::new(tenant::record::key(id), imported(id)));
+        let commit = commit.get_or_insert_with(|| imported(context, id));
         put(context, id, replacement, commit).await?;
     }
     let Some(commit) = commit else { return Ok(()) };
@@ -73,7 +73,7 @@ pub(super) async fn swap(
     missed.iter().for_each(Missed::tell);
     // One event came with the commit; each tenant has its own.
     for id in ids.iter().skip(1) {
-        context.store.commit(Commit::new(tenant::record::key(*id), imported(*id))).await?;
+        context.store.commit(imported(context, *id)).await?;
     }
     context.access.reload().await?;
     if context.store.is_shared() {
@@ -126,8 +126,10 @@ impl Missed {
     }
 }
 
-fn imported(tenant: TenantId) -> Event {
-    Event::administration(Action::Administer, tenant::record::KIND, ResourceId(tenant.0), &["imported"])
+fn imported(context: &AdminContext, tenant: TenantId) -> Commit {
+    let id = ResourceId(tenant.0);
+    let event = Event::administration(Action::Administer, tenant::record::KIND, id, &["imported"]);
+    context.author().sign(Commit::new(tenant::record::key(tenant), event))
 }
 
 /// The writes that put one in the place of the old one.

@@ -9,7 +9,7 @@ use crate::{
     access::Access,
     clock::{Clock, ManualClock},
     deferred::{Deferrals, Deferred},
-    event::{Deed, Event},
+    event::{Action, Deed, Event},
     operation::Operations,
     store::{ResourceId, Store, sled::SledStore},
     stream::{Stream, Streams},

@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Args};
 
-use super::Common;
+use crate::cli::settings::StoreSettings;
 
 /// `events`
 #[derive(Debug, Args)]
@@ -23,7 +23,9 @@ pub struct EventsArguments {
     /// Keep printing new events until interrupted
     #[arg(long)]
     pub(in crate::cli) follow: bool,
-    // With --json each event is an object on a line of its own, so that a program can read while it follows.
     #[command(flatten)]
-    pub(in crate::cli) common: Common,
+    pub(in crate::cli) settings: StoreSettings,
+    /// Print JSON, for programs: each event is an object on a line of its own
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }

@@ -79,10 +79,9 @@ pub struct ListRequestsArguments {
     /// Show the userName or displayName of whom each call was about, as it is now
     #[arg(long)]
     pub(in crate::cli) names: bool,
-    /// Show the last calls and then each that comes, until interrupted
+    /// Show the last calls and then each that comes, until interrupted; with --json each is an object on a line of its own
     #[arg(long)]
     pub(in crate::cli) follow: bool,
-    // With --follow --json each call is an object on a line of its own.
     #[command(flatten)]
     pub(in crate::cli) common: Common,
 }

@@ -1,6 +1,6 @@
 //! Events for applications: the feed, and its consumers.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hyper::{Method, header::AUTHORIZATION, http::request::Parts};
 use scim_protocol::{Error, ErrorKind};
@@ -14,6 +14,7 @@ use super::{
     shape::{self, Kind, Shape, may, must},
 };
 use crate::{
+    author::Author,
     http::{request, route::Feed},
     operation::{
         Answer, Content, Context, Outcome,
@@ -99,7 +100,8 @@ impl Service {
     /// The feed and what is below it.
     pub(super) async fn feed(&self, context: &Context, feed: &Feed<'_>, call: Call<'_, '_>) -> Result<Answer, Error> {
         let (operations, parts) = (&self.operations, call.parts);
-        let (tenant, actor) = (context.caller.tenant(), context.caller.actor());
+        let tenant = context.caller.tenant();
+        let author = || Author::new(Arc::clone(context.caller.actor())).who_is_client(context.caller.is_client());
         match feed {
             Feed::Events => {
                 let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
@@ -110,7 +112,7 @@ impl Service {
                 let body: ConsumerBody = self.parsed(context, call, &CONSUMER).await?;
                 let ConsumerBody { name, types, prefill, after } = body;
                 let new = NewConsumer { name, types, prefill, after };
-                let consumer = operations.create_consumer(tenant, new, actor).await?;
+                let consumer = operations.create_consumer(tenant, new, author()).await?;
                 let answer = plain(&operations.view_consumer(tenant, &consumer).await?)?;
                 Ok(Answer { outcome: Outcome::Created, ..answer })
             }
@@ -122,7 +124,7 @@ impl Service {
                 plain(&json!({ "consumers": views }))
             }
             Feed::Consumer(name) if parts.method == Method::DELETE => {
-                operations.delete_consumer(tenant, name, actor).await?;
+                operations.delete_consumer(tenant, name, author()).await?;
                 Ok(Answer::plain(Outcome::NoContent, Content::Nothing))
             }
             Feed::Consumer(name) => {

@@ -27,8 +27,8 @@ impl Service {
             None => true,
             Some(why) => why == Refused::NotFound && notes.operation != Operation::Unknown,
         };
-        if is_served && notes.may_write {
-            health.serve(at, refused.is_none() && writes(notes.operation));
+        if is_served && notes.may_write && health.serve(at, refused.is_none() && writes(notes.operation)) {
+            self.access.note_soon();
         }
     }
 }

@@ -95,8 +95,7 @@ impl Operations {
     async fn note_group(&self, group: &ResourceKey, members: &[ResourceKey]) -> Result<Vec<ResourceKey>, Error> {
         let noted = GroupOf { resource_type: group.resource_type.clone(), id: group.id };
         for _ in 0..ATTEMPTS {
-            let target = deleted::key(group);
-            let mut commit = Commit { event: None, target, expect: Vec::new(), writes: Vec::new(), work: None };
+            let mut commit = Commit::unnoticed(deleted::key(group));
             let mut not_kept = Vec::new();
             for member in members {
                 let Some(mut member) = self.kept_of(member.clone()).await? else {

@@ -19,6 +19,34 @@ pub(crate) async fn versions_count_from_one(stage: Stage) {
     assert_eq!(stage.store.get(&key("Group", 1)).await.unwrap(), None);
 }
 
+pub(crate) async fn what_is_told_elsewhere_is_of_the_same_commit(stage: Stage) {
+    let other = TenantId(uuid::Uuid::from_u128(0x7f));
+    stage.put(&user(1)).await;
+    stage.put(&group(1)).await;
+    let mut told = commit(&user(1), [put(&user(1))]);
+    told.told = vec![(other, event(&user(1))), (TENANT, event(&user(2))), (other, event(&user(3)))];
+    assert_eq!(stage.store.commit(told.clone()).await.unwrap().sequence, 3);
+    let log = async |tenant| -> Vec<_> {
+        let events = stage.store.events(tenant, 0, 9).await.unwrap();
+        events.iter().map(|event| (event.sequence, event.target, event.version)).collect()
+    };
+    let expect = [(1, user(1).id, 1), (2, group(1).id, 1), (3, user(1).id, 2), (4, user(2).id, 0)];
+    assert_eq!(log(TENANT).await, expect);
+    assert_eq!(log(other).await, [(1, user(1).id, 0), (2, user(3).id, 0)]);
+    // What is refused, or changes nothing, tells nothing.
+    stage.store.commit(expecting(told.clone(), Expect::Version(user(1), 9))).await.unwrap_err();
+    let nothing = Commit { writes: vec![leave(&group(1), &user(1))], ..told.clone() };
+    assert!(!stage.store.commit(nothing).await.unwrap().changed);
+    assert_eq!((log(TENANT).await.len(), log(other).await.len()), (4, 2));
+    // Those who tell at the same time are numbered one after the other.
+    let many = (0..8).map(|_| stage.store.commit(told.clone()).boxed());
+    join_all(many).await.into_iter().for_each(|done| assert!(done.unwrap().changed));
+    assert_eq!(stage.store.log(other).await.unwrap().newest, 18);
+    stage.store.commit(told).await.unwrap();
+    let numbers: Vec<_> = stage.store.events(other, 0, 99).await.unwrap().iter().map(|event| event.sequence).collect();
+    assert_eq!(numbers, (1..=20).collect::<Vec<_>>());
+}
+
 pub(crate) async fn what_returns_goes_on_where_it_ended(stage: Stage) {
     stage.put(&user(1)).await;
     let last = stage.put(&user(1)).await;

@@ -246,6 +246,18 @@ impl Decision<'_> {
         Ok(())
     }
 
+    /// Adds an event that stands for itself in a log.
+    pub fn tell(&mut self, log: TenantId, event: Event, clock: Timestamp) -> Result<(), StoreError> {
+        let known = self.changes.last_events.get(&log).copied();
+        let last = known.map_or_else(|| self.facts.last_event(log), |known| Ok(Some(known)))?;
+        let last = last.unwrap_or(LastEvent { sequence: 0, at: clock });
+        let next = last.next(clock.max(last.at))?;
+        let told = Event { sequence: next.sequence, at: next.at.as_millis(), previous_version: Some(0), ..event };
+        self.changes.last_events.insert(log, next);
+        self.changes.events.push((log, told));
+        Ok(())
+    }
+
     /// A resource must be there that has index entries.
     pub fn no_orphans(&self) -> Result<(), StoreError> {
         let orphan = |(_, one): &(&ResourceKey, &Changed)| one.header.is_none() && !one.entries.is_empty();

@@ -140,6 +140,10 @@ impl Writer {
         while let Some(group) = self.next(tenant) {
             let commits = group.iter().map(|pending| &pending.commit).collect();
             let outcomes = match self.run(&Work::Commits(commits)).await {
+                // Only some of them tell something in the log of the tenant that is closed.
+                Ok(outcomes) if group.len() > 1 && outcomes.iter().any(is_of_another(tenant)) => {
+                    self.one_by_one(&group).await
+                }
                 Ok(outcomes) => outcomes,
                 Err(error) if group.len() == 1 || self.connections.is_away() => {
                     let why = error.to_string();
@@ -324,6 +328,11 @@ impl Work<'_> {
             },
         }
     }
+}
+
+/// Whether a commit of a tenant was refused because another tenant is closed.
+fn is_of_another(tenant: TenantId) -> impl Fn(&Result<Committed, StoreError>) -> bool {
+    move |outcome| matches!(outcome, Err(StoreError::Closed(closed)) if *closed != tenant)
 }
 
 fn found(rows: &[Row], document: &[u8]) -> bool {

@@ -35,6 +35,7 @@ pub(super) struct Wanted {
 impl Wanted {
     pub fn by_commit(&mut self, commit: &Commit) {
         self.resource(&commit.target);
+        self.tenants.extend(commit.told.iter().map(|(log, _)| *log));
         if let Some(work) = commit.work {
             self.resource(&mark::mark_key(commit.target.tenant, work));
             self.resource(&mark::fence_key(commit.target.tenant, work));

@@ -7,6 +7,7 @@
 
 mod opening;
 mod part;
+mod telling;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -287,12 +288,15 @@ impl Store for Spread {
         self.of(tenant)?.events(tenant, after, limit).await
     }
 
-    async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {
+    async fn commit(&self, mut commit: Commit) -> Result<Committed, StoreError> {
         let place = self.place(commit.target.tenant);
         if commit.writes.iter().any(|write| self.place(write_to(write)) != place) {
             return Err(unavailable("a commit cannot change tenants of two databases"));
         }
-        self.of(commit.target.tenant)?.commit(commit).await
+        let untold = self.keep_untold(&mut commit)?;
+        let committed = self.of(commit.target.tenant)?.commit(commit).await?;
+        self.tell(untold).await;
+        Ok(committed)
     }
 
     /// Also what moves have left in other databases.

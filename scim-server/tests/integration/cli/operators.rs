@@ -175,7 +175,7 @@ fn settings_that_cannot_be_used_are_named() {
             world.check(&["tenant", "set", "acme", "--settings", &file], 1, word);
         }
     };
-    check(json!({"strikt": true}), &["unknown field `strikt`"]);
+    check(json!({"strikt": true}), &["no tenant setting \"strikt\""]);
     check(json!({"strict": "yes"}), &["\"strict\"", "Write it like this: {\"strict\": true}"]);
     check(json!({"quotas": {"User": -1}}), &["\"quotas\"", "{\"User\": 500}"]);
     check(json!({"protected": []}), &["a list is not what belongs there", "members_of"]);

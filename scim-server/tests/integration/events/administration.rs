@@ -1,13 +1,20 @@
 //! What administrators do stands in the log of the tenant beside the changes.
 
 use std::{
+    collections::BTreeSet,
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
+    time::{Duration, Instant},
 };
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::server::{Options, TestServer, program};
+use crate::{
+    admin_api::Api,
+    server::{Options, PATIENCE, TestServer, program},
+};
 
 fn events(server: &TestServer, types: &str) -> Vec<Value> {
     let output = server.run(&["events", "--tenant", "test", "--types", types, "--json"]);
@@ -130,6 +137,121 @@ async fn what_is_done_to_the_server_itself_is_in_its_own_log() {
     let last = String::from_utf8(last).expect("UTF-8");
     let last: Value = serde_json::from_str(last.lines().last().expect("an event")).expect("JSON");
     assert_eq!((&last["type"], &last["actor"]), (&json!("signing-key.rotated"), &json!("admin:ops")));
+}
+
+/// Whoever has given a command is named in both logs.
+#[tokio::test]
+async fn both_logs_name_who_gave_a_command() {
+    let server = TestServer::start();
+    let made = server.run_json(&["admin-token", "create", "--name", "ops", "--role", "administrator", "--json"]);
+    let api = Api::with(&server, made["token"].as_str().expect("a token"));
+    let events = async |path: &str| -> Vec<Value> {
+        api.get(path).await.expect(200).json["items"].as_array().expect("a list").clone()
+    };
+    let (before, of_server) = (events("/tenants/test/events").await.len(), events("/events").await.len());
+    let ask = async |method: &str, path: &str, body: Value| {
+        let answer = api.ask(method, path, Some(body)).await;
+        assert!(answer.status < 300, "{method} {path}: {}", answer.text);
+        answer.json
+    };
+    let schema = json!({"schema": {"id": "urn:example:Badge", "name": "Badge", "attributes": [
+        {"name": "number", "type": "string"}]}, "extends": "User"});
+    ask("POST", "/tenants/test/tokens", json!({"name": "a"})).await;
+    ask("POST", "/tenants/test/tokens/a/rotate", json!({})).await;
+    let client = ask("POST", "/tenants/test/clients", json!({"name": "c"})).await;
+    ask("POST", "/tenants/test/clients/c/rotate", json!({})).await;
+    ask("DELETE", "/tenants/test/clients/c", json!({})).await;
+    ask("PATCH", "/tenants/test", json!({"settings": {"strict": true}})).await;
+    ask("POST", "/tenants/test/schemas", json!({"definition": schema})).await;
+    ask("POST", "/tenants/test/consumers", json!({"name": "k"})).await;
+    let link = ask("POST", "/tenants/test/setup-links", json!({"name": "l"})).await;
+    let webhook = ask("POST", "/webhooks", json!({"tenant": "test", "url": "https://example.com/"})).await;
+    let path = format!("/webhooks/{}", webhook["webhook_id"].as_str().expect("an id"));
+    ask("DELETE", &path, json!({})).await;
+    let told = events("/tenants/test/events").await.split_off(before);
+    let types: Vec<_> = told.iter().map(|event| event["type"].as_str().expect("a type")).collect();
+    let expect = [
+        "token.created",
+        "token.rotated",
+        "client.created",
+        "client.rotated",
+        "client.deleted",
+        "tenant.changed",
+        "schema.added",
+        "consumer.created",
+        "setup-link.created",
+        "webhook.created",
+        "webhook.deleted",
+    ];
+    assert_eq!(types, expect);
+    assert_eq!(
+        (&told[2]["resource"]["id"], &told[8]["resource"]["id"]),
+        (&client["client_id"], &link["setup_link_id"])
+    );
+    let records = events("/events").await.split_off(of_server);
+    assert!(records.iter().any(|event| event["type"].as_str().expect("a type").starts_with("Token.")), "{records:?}");
+    for event in told.iter().chain(&records) {
+        let by = (event["actor"].as_str(), event["actor_type"].as_str());
+        assert_eq!(by, (Some("admin:ops"), Some("administrator")), "{event}");
+    }
+}
+
+/// A command and its event are one: when a process is killed, both are there or neither is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_done_is_told_whatever_is_killed() {
+    let mut server = TestServer::start();
+    let tenants = ["t0", "t1", "t2", "t3"];
+    for tenant in tenants {
+        server.run_json(&["tenant", "create", tenant, "--json"]);
+    }
+    for round in 0..12 {
+        let (api, dead, commands) = (Api::root(&server), AtomicBool::new(false), AtomicU32::new(0));
+        let work = join_all(tenants.map(|tenant| issue_and_delete(&api, tenant, &dead, &commands)));
+        let killer = async {
+            let end = Instant::now() + PATIENCE;
+            while commands.load(Ordering::Relaxed) < 8 && Instant::now() < end {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            // Another moment in each round.
+            tokio::time::sleep(Duration::from_millis(round * 7 % 30)).await;
+            server.kill();
+            dead.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(work, killer);
+        server.launch();
+        let api = Api::root(&server);
+        for tenant in tenants {
+            let path = format!("/tenants/{tenant}/events?types=token.created,token.deleted");
+            let mut told = BTreeSet::new();
+            for event in api.get(&path).await.expect(200).json["items"].as_array().expect("a list") {
+                let id = event["resource"]["id"].as_str().expect("an id").to_owned();
+                let is_news = if event["type"] == "token.created" { told.insert(id) } else { told.remove(&id) };
+                assert!(is_news, "round {round}, {tenant}: {event} is told twice");
+            }
+            let tokens = api.get(&format!("/tenants/{tenant}/tokens")).await.expect(200).json;
+            let tokens = tokens["items"].as_array().expect("a list").iter();
+            let live: BTreeSet<_> = tokens.map(|token| token["token_id"].as_str().expect("an id").to_owned()).collect();
+            assert_eq!(told, live, "round {round}, {tenant}");
+            for id in live {
+                api.delete(&format!("/tenants/{tenant}/tokens/{id}")).await.expect(200);
+            }
+        }
+    }
+    server.stop();
+    assert!(server.run(&["check"]).status.success());
+}
+
+/// Issues tokens and deletes them, until no answer comes any more.
+async fn issue_and_delete(api: &Api, tenant: &str, dead: &AtomicBool, commands: &AtomicU32) {
+    while !dead.load(Ordering::Relaxed) {
+        let path = format!("/tenants/{tenant}/tokens");
+        let Some(made) = api.try_ask("POST", &path, Some("{}".to_owned())).await else { return };
+        let made = made.expect(201).json;
+        let path = format!("{path}/{}", made["token_id"].as_str().expect("an id"));
+        let Some(gone) = api.try_ask("DELETE", &path, None).await else { return };
+        gone.expect(200);
+        commands.fetch_add(2, Ordering::Relaxed);
+    }
 }
 
 /// Who only reads events provisions nobody.

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{
     super::{Options, database::shared},
+    telling::ITS_OWN,
     *,
 };
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     store::{
         Body,
         contract::{Open, TENANT, contract, user},
+        untold::{self, Untold},
     },
 };
 
@@ -131,4 +133,34 @@ async fn the_newest_record_says_where_a_tenant_is() {
     store.keep_only(&HashSet::new());
     store.settle(&[(TENANT, 1, 1)]);
     assert_eq!(store.place(TENANT), 1);
+}
+
+/// No transaction reaches the system's records and the log of a tenant of another database.
+#[tokio::test]
+async fn what_is_told_in_another_database_is_not_lost() {
+    let clock = ManualClock::at(Timestamp::from_millis(1_700_000_000_000));
+    let options = [shared().schema(), shared().schema()].map(|url| Options { connections: 4, ..Options::new(url) });
+    let store = open(&options, Arc::new(clock.clone())).await;
+    store.settle(&[(TENANT, 1, 1)]);
+    let key = ResourceKey { tenant: TenantId::SYSTEM, resource_type: "Thing".into(), id: user(1).id };
+    let mut commit = Commit::new(key.clone(), event());
+    commit.writes.push(Write::Put(key, Body::default()));
+    commit.told.push((TENANT, event()));
+    store.commit(commit).await.unwrap();
+    let told = async || {
+        let left = store.count(TenantId::SYSTEM, &untold::KIND.into()).await.unwrap();
+        (store.log(TENANT).await.unwrap().newest, left)
+    };
+    assert_eq!(told().await, (1, 0));
+    // A process is killed behind its commit.
+    let (id, kept) = Untold::kept(TENANT, event()).unwrap();
+    let mut commit = Commit::bookkeeping(untold::KIND.into(), id);
+    commit.writes.push(kept);
+    store.commit(commit).await.unwrap();
+    store.tell_left().await.unwrap();
+    assert_eq!(told().await, (1, 1), "it may be telling it just now");
+    clock.advance(ITS_OWN);
+    store.tell_left().await.unwrap();
+    store.tell_left().await.unwrap();
+    assert_eq!(told().await, (2, 0));
 }

@@ -21,6 +21,7 @@ pub mod postgres;
 mod rank;
 mod redacted_debug;
 pub mod sled;
+mod traced;
 
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub use self::{
     freshness::{Freshness, Moment, Seal},
     index::{IndexEntry, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, Values},
     page::{PAGE_BYTES, Page},
+    traced::Traced,
 };
 pub use crate::ids::{ResourceId, ResourceKey, TenantId, TypeName};
 use crate::{event::Event, metrics::StoreMetrics};

@@ -10,6 +10,7 @@ mod kafka;
 pub mod layers;
 mod nats;
 mod operator;
+mod otlp;
 mod pair;
 mod place;
 mod request_log;
@@ -27,6 +28,7 @@ use ipnet::IpNet;
 pub use kafka::Kafka;
 pub use layers::{Given, Layers, Origin};
 pub use nats::Nats;
+pub use otlp::Otlp;
 pub use setting::{SETTINGS, Setting};
 
 use self::{
@@ -182,6 +184,8 @@ pub struct Config {
     pub log: String,
     /// The form of the log.
     pub log_format: Format,
+    /// Where spans are sent to.
+    pub otlp: Otlp,
 }
 
 /// What a command without a server needs to know of the world outside.
@@ -285,6 +289,7 @@ impl Config {
             request_log: request_log::limits(layers)?,
             log: layers.required("log", log_filter)?,
             log_format: layers.required("log_format", log_format)?,
+            otlp: Otlp::from_layers(layers)?,
         };
         if config.page_size > config.max_page_size {
             return Err(ConfigError::Contradiction(format!(
@@ -359,6 +364,7 @@ impl Config {
             .into_iter()
             .chain(self.event_nats.changed(&other.event_nats))
             .chain(self.event_kafka.changed(&other.event_kafka))
+            .chain(self.otlp.changed(&other.otlp))
             .chain(self.console.differences(&other.console));
         changed.filter_map(|(key, differs)| differs.then_some(key)).collect()
     }

@@ -20,6 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use scim_protocol::Timestamp;
+use traces::Traces;
 use uuid::Uuid;
 
 use self::limit::RetryAfter;
@@ -97,6 +98,8 @@ pub struct Service {
     pub sender: Arc<Sender>,
     /// The names of the sinks of this server.
     pub sinks: Arc<[&'static str]>,
+    /// Where spans are recorded, if they are sent at all.
+    pub traces: Option<Arc<Traces>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }

@@ -11,12 +11,14 @@ mod oauth;
 mod request_log;
 mod requests;
 mod tenants;
+mod traces;
 
 use std::sync::{
     Arc,
     atomic::{AtomicI64, AtomicU64},
 };
 
+use ::traces::Spans;
 use prometheus_client::{
     encoding::text,
     metrics::{counter::Counter, gauge::Gauge},
@@ -64,6 +66,8 @@ pub struct Metrics {
     pub events: Arc<EventMetrics>,
     /// How each tenant stands.
     pub tenants: TenantMetrics,
+    /// Spans on their way to the collector.
+    pub traces: Spans,
     registry: Registry,
 }
 
@@ -157,6 +161,7 @@ impl Metrics {
             store,
             events: Arc::default(),
             tenants: TenantMetrics::default(),
+            traces: Spans::default(),
             registry: Registry::default(),
         };
         metrics.register(start);
@@ -197,10 +202,12 @@ impl Metrics {
             store,
             events,
             tenants,
+            traces,
             registry,
         } = self;
         events.register(registry);
         tenants.register(registry);
+        traces::register(traces, registry.sub_registry_with_prefix("scim_trace_spans"));
         register_process(registry, start);
         oauth.register(registry.sub_registry_with_prefix("scim_oauth"));
         audit.register(registry.sub_registry_with_prefix("scim_audit"));

@@ -7,7 +7,9 @@ mod tests;
 use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use traces::{HeadersError, Traces, TracesError};
 use uuid::Uuid;
 
 use crate::{
@@ -33,11 +35,11 @@ use crate::{
     oauth::jwks::{Jwks, fetch::Fetcher},
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher, shown::Shown},
     request_log::RequestLog,
-    roots::RootsError,
+    roots::{self, RootsError},
     setup::Setup,
     sink::{FileSink, Forwarder, Sink},
     ssf::Pusher,
-    store::{Store, StoreError},
+    store::{Store, StoreError, Traced},
     system_records::secret,
     webhook::{self, leased},
 };
@@ -95,9 +97,22 @@ pub enum StartError {
         /// what the operating system says
         source: std::io::Error,
     },
+    /// The authorities of the setting `otlp_ca` cannot be used.
+    #[error("otlp_ca: {0}")]
+    OtlpCa(RootsError),
+    /// The headers for the collector of spans cannot be read.
+    #[error("otlp_headers_file: {}: {source}", path.display())]
+    OtlpHeaders {
+        /// which file
+        path: PathBuf,
+        source: HeadersError,
+    },
     /// The store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Spans cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// The certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -139,6 +154,8 @@ impl Server {
             metrics.show_certificate(move || tls.end());
         }
         let metrics = Arc::new(metrics);
+        let traces = traces(config, &metrics)?;
+        let store: Arc<dyn Store> = if traces.is_some() { Arc::new(Traced::new(store)) } else { store };
         let audit = config
             .audit_log
             .clone()
@@ -156,7 +173,7 @@ impl Server {
         let listener = listen::bind(address).map_err(|source| StartError::Listen { address, source })?;
         let own = listener.local_addr().ok().filter(|_| tls.is_none()).map(|address| config::base(false, address));
         let completer = Arc::new(Completer::new(operations.clone(), access.clone()));
-        let sender = Arc::new(webhook::Sender::new(config.webhook_networks.clone()));
+        let sender = Arc::new(webhook::Sender::new(config.webhook_networks.clone()).traced(traces.clone()));
         let administration = AdminContext {
             store: Arc::clone(&operations.store),
             access: Arc::clone(&access),
@@ -185,6 +202,7 @@ impl Server {
             pages: Arc::new(Setup::new(administration, config.operator.clone(), own)),
             completer,
             sinks: names,
+            traces,
             clock,
         };
         Ok(Self {
@@ -249,7 +267,11 @@ impl Server {
         if let Some(requests) = &self.service.requests {
             requests.flush().await;
         }
-        self.service.access.flush_last_used().await
+        let flushed = self.service.access.flush_last_used().await;
+        if let Some(traces) = &self.service.traces {
+            traces.stop().await;
+        }
+        flushed
     }
 }
 
@@ -325,6 +347,33 @@ fn request_log(
     let path = DataDir::new(&config.data).requests();
     let log = RequestLog::open(&path, limits, Arc::clone(&metrics.request_log), Arc::clone(clock));
     log.map(|log| Some(Arc::new(log))).map_err(|source| StartError::RequestLog { path, source })
+}
+
+/// How many spans are told of one request: a bulk request reads and writes a thousand times.
+const SPANS_BELOW: u32 = 200;
+
+/// What records spans, if they have somewhere to go.
+fn traces(config: &Config, metrics: &Metrics) -> Result<Option<Arc<Traces>>, StartError> {
+    let otlp = &config.otlp;
+    let Some(endpoint) = otlp.endpoint.clone() else { return Ok(None) };
+    let headers = otlp
+        .headers_file
+        .as_ref()
+        .map(|path| traces::headers(path).map_err(|source| StartError::OtlpHeaders { path: path.clone(), source }));
+    let is_tls = endpoint.starts_with("https");
+    let roots =
+        if is_tls { roots::load(otlp.ca.as_deref()).map_err(StartError::OtlpCa)? } else { RootCertStore::empty() };
+    let settings = traces::Settings {
+        headers: headers.transpose()?.unwrap_or_default(),
+        tls: ClientConfig::builder().with_root_certificates(roots).with_no_client_auth(),
+        endpoint,
+        sample: otlp.sample.ratio(),
+        service: "scim-server",
+        version: env!("CARGO_PKG_VERSION"),
+        instance: Uuid::new_v4().to_string(),
+        below: SPANS_BELOW,
+    };
+    Ok(Some(Arc::new(Traces::start(settings, metrics.traces.clone())?)))
 }
 
 /// What requests do, on the store.

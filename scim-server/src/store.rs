@@ -21,6 +21,7 @@ pub mod postgres;
 mod rank;
 mod redacted_debug;
 pub mod sled;
+mod traced;
 pub mod untold;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use self::{
     freshness::{Freshness, Moment, Seal},
     index::{IndexEntry, IndexKey, IndexRange, IndexValue, LAST_MODIFIED, Position, Values},
     page::{PAGE_BYTES, Page},
+    traced::Traced,
 };
 pub use crate::ids::{ResourceId, ResourceKey, TenantId, TypeName};
 use crate::{event::Event, metrics::StoreMetrics};

@@ -67,6 +67,7 @@ fn problems(config: &Config) -> Vec<String> {
         ("jwks_ca", &config.jwks.ca),
         ("event_nats_ca", &config.event_nats.ca),
         ("event_kafka_ca", &config.event_kafka.ca),
+        ("otlp_ca", &config.otlp.ca),
     ];
     for (key, path) in authorities.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))) {
         if let Err(error) = roots::load(Some(path)) {
@@ -81,6 +82,11 @@ fn problems(config: &Config) -> Vec<String> {
     ];
     for (key, path) in secrets.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))) {
         problems.extend(unreadable(key, path));
+    }
+    if let Some(path) = &config.otlp.headers_file
+        && let Err(error) = traces::headers(path)
+    {
+        problems.push(format!("otlp_headers_file: {}: {error}", path.display()));
     }
     problems
 }

@@ -143,6 +143,7 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String,
             }
             DeValue::Boolean(value) if setting.is_switch() => value.to_string(),
             DeValue::Integer(value) if value.radix() == 10 && setting.is_number() => value.as_str().to_owned(),
+            DeValue::Float(value) if setting.is_ratio() => value.as_str().to_owned(),
             other => {
                 let kind = other.type_str();
                 let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };

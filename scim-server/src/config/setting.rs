@@ -45,7 +45,12 @@ impl Setting {
 
     /// Whether a number without a unit is a value of it: a count, or bytes, or seconds.
     pub fn is_number(&self) -> bool {
-        matches!(self.value, "N" | "SIZE" | "DURATION")
+        matches!(self.value, "N" | "SIZE" | "DURATION") || self.is_ratio()
+    }
+
+    /// Whether it is a part of something, from 0 to 1.
+    pub fn is_ratio(&self) -> bool {
+        self.value == "RATIO"
     }
 }
 

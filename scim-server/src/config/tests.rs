@@ -153,6 +153,7 @@ fn what_a_running_server_cannot_change_is_what_the_table_says() {
             "true|false" => "true",
             "DURATION" => "99s",
             "SIZE" => "99MiB",
+            "RATIO" => "0.5",
             "URL,…" => "tls://other.example.com:4222",
             "SUBJECT" => "other",
             "SCOPE" => "openid other",

@@ -10,6 +10,7 @@ mod pages;
 mod permission;
 mod shape;
 mod signals;
+mod traced;
 
 use std::{
     net::IpAddr,
@@ -162,7 +163,11 @@ impl Service {
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, mut incoming) = request.into_parts();
         let mut notes = Notes::new(client);
-        let outcome = self.perform(&parts, &mut incoming, &arrival, &mut notes).await;
+        let span = self.span(&parts);
+        let outcome = match &span {
+            None => self.perform(&parts, &mut incoming, &arrival, &mut notes).await,
+            Some(span) => Box::pin(span.within(self.perform(&parts, &mut incoming, &arrival, &mut notes))).await,
+        };
         if parts.version == Version::HTTP_2 && !incoming.is_end_stream() {
             tokio::spawn(linger::discard(incoming));
         }
@@ -183,6 +188,9 @@ impl Service {
         };
         name(&mut response, arrival.id);
         self.record(&parts, &arrival, &notes, &response, error.as_ref()).await;
+        if let Some(span) = span {
+            self.end(span, &parts, &arrival, &notes, &response);
+        }
         tracing::debug!(operation = ?notes.operation, status = response.status().as_u16(), "answered");
         self.count_for_tenant(&notes, arrival.at, response.status().as_u16());
         self.metrics.requests.observe(notes.operation, response.status().as_u16(), notes.took());

@@ -1,5 +1,7 @@
 //! From a method and a path to the endpoint (RFC 7644 §3.2, tables 1 and 2). Pure.
 
+mod template;
+
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;

@@ -141,11 +141,11 @@ impl Operations {
         answer.content = if view.members(&record) > STREAM_MEMBERS {
             let (mut out, pieces) = Out::stream();
             let (view, id, store, context) = (view.clone(), key.id, self.store.clone(), context.clone());
-            tokio::spawn(log::within_same(async move {
+            tokio::spawn(log::within_same(traces::within_same(async move {
                 let renderer = context.renderer(&*store);
                 let result = renderer.resource(&mut out, &view, id, &record, &groups).await;
                 out.finish(result).await;
-            }));
+            })));
             Content::Pieces(pieces)
         } else {
             let mut share = self.budget.share(context.caller.tenant().id);

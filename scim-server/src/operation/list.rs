@@ -212,12 +212,12 @@ impl Operations {
         let (mut out, pieces) = Out::stream();
         out.text(opening);
         let (store, context, shown) = (self.store.clone(), context.clone(), Arc::clone(&self.shown));
-        tokio::spawn(crate::log::within_same(async move {
+        tokio::spawn(crate::log::within_same(traces::within_same(async move {
             let renderer = context.renderer(&*store);
             let kept = Keeping { shown: &shown, context: &context, since };
             let result = listing.write(renderer, &mut out, share, &kept).await;
             out.finish(result.map(drop)).await;
-        }));
+        })));
         Answer { share: Some(on_its_way), ..Answer::plain(Outcome::Ok, Content::Pieces(pieces)) }
     }
 }

@@ -46,6 +46,25 @@ fn a_program_without_kafka_says_so() {
     assert!(require_kafka(&config(&[]), false).is_ok());
 }
 
+/// Without the setting there is nobody who could make a span, and so none is made.
+#[tokio::test]
+async fn without_a_collector_nothing_is_traced() {
+    let place = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::from_millis(0)));
+    let store: Arc<dyn Store> = Arc::new(SledStore::open(&place.path().join("store"), Arc::clone(&clock)).unwrap());
+    let data = place.path().to_string_lossy().into_owned();
+    let plain = [("data", data.as_str()), ("listen", "127.0.0.1:0")];
+    let collector = [&plain[..], &[("otlp_endpoint", "http://127.0.0.1:9"), ("otlp_sample", "1")]].concat();
+    for (settings, expect) in [(&plain[..], false), (&collector, true)] {
+        let server = Server::bind(&config(settings), Arc::clone(&store), Arc::clone(&clock)).await.unwrap();
+        let service = &server.service;
+        assert_eq!(service.traces.is_some(), expect);
+        assert_eq!(service.sender.span("webhook.deliver").is_some(), expect);
+        // The engine itself, or what stands before it.
+        assert_eq!(Arc::ptr_eq(&service.operations.store, &store), !expect);
+    }
+}
+
 /// One request on a connection of its own, and the whole answer.
 async fn ask(address: SocketAddr, token: &str, request: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -148,8 +148,8 @@ impl Pusher {
         let mut headers = vec![("accept", "application/json".to_owned())];
         headers.extend(stream.authorization.iter().map(|credential| ("authorization", credential.0.clone())));
         let (by, url, body) = (Arc::clone(&self.sender), push.url.clone(), Bytes::copy_from_slice(token.as_bytes()));
-        let sending = self.sender.aside(async move { by.send(&url, MEDIA_TYPE, &headers, body).await });
-        match sending.await.unwrap_or_else(|failed| Err(failed.to_string())) {
+        let sending = async move { by.send(by.span("stream.push"), &url, MEDIA_TYPE, &headers, body).await };
+        match self.sender.aside(sending).await.unwrap_or_else(|failed| Err(failed.to_string())) {
             Ok(Answered { status: 200..300, .. }) => Outcome::Taken,
             Ok(Answered { status: 400, body, .. }) if let Some(err) = err(&body) => Outcome::Refused(err),
             Ok(Answered { status, retry_after, .. }) => {

@@ -73,7 +73,14 @@ pub struct Way {
 /// Sends a message once.
 pub async fn send_once(sender: &Sender, webhook: &Webhook, clock: &dyn Clock, message: Message) -> Outcome {
     let headers = message.headers(&webhook.keys, clock.now());
-    match sender.send(&webhook.url, CLOUD_EVENTS, &headers, message.body).await {
+    let mut span = sender.span("webhook.deliver");
+    if let Some(span) = &mut span {
+        span.note("scim.webhook.id", webhook.id.to_string());
+        if !message.request.is_empty() {
+            span.note("scim.request.id", message.request);
+        }
+    }
+    match sender.send(span, &webhook.url, CLOUD_EVENTS, &headers, message.body).await {
         Ok(answered) if (200..300).contains(&answered.status) => Outcome::Taken,
         Ok(answered) if answered.status == 410 => Outcome::Gone,
         Ok(answered) => {

@@ -25,6 +25,8 @@ pub struct Message {
     /// `webhook-id`: the same however often it is sent.
     pub id: String,
     pub body: Bytes,
+    /// The id of the request that the event is of; empty where none is.
+    pub request: Arc<str>,
 }
 
 /// Messages that were made of late. Several endpoints want the same ones at nearly the same time, each signed by keys of
@@ -102,7 +104,7 @@ impl Message {
             }
             body = document(&id, tenant, event, &members);
         }
-        Self { id, body: body.into() }
+        Self { id, body: body.into(), request: event.request.as_str().into() }
     }
 
     /// A message that says nothing, to try an endpoint.
@@ -113,7 +115,7 @@ impl Message {
             "timestamp": now.to_string(), "subject": webhook, "datacontenttype": "application/json",
             "data": {"webhook_id": webhook},
         });
-        Self { id, body: document.to_string().into() }
+        Self { id, body: document.to_string().into(), request: Arc::default() }
     }
 
     /// The headers of Standard Webhooks, for a message that is sent at that time.

@@ -28,6 +28,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
+use traces::{Kind, Span, TRACEPARENT, Traces};
 
 use super::{low_priority::LowPriority, schedule::RetryAfter};
 
@@ -92,13 +93,26 @@ pub struct Sender {
     idle: Mutex<HashMap<String, Vec<Connection>>>,
     /// Where messages are made and sent; started when it is first wanted.
     thread: OnceLock<Option<LowPriority>>,
+    traces: Option<Arc<Traces>>,
 }
 
 impl Sender {
     /// One that also reaches these networks. It trusts the certificates that the system trusts.
     pub fn new(allowed: Vec<IpNet>) -> Self {
         let private = PRIVATE.iter().filter_map(|network| network.parse().ok()).collect();
-        Self { tls: OnceLock::new(), private, allowed, idle: Mutex::default(), thread: OnceLock::new() }
+        let (tls, idle, thread) = (OnceLock::new(), Mutex::default(), OnceLock::new());
+        Self { tls, private, allowed, idle, thread, traces: None }
+    }
+
+    /// The same, with spans of what is sent.
+    #[must_use]
+    pub fn traced(self, traces: Option<Arc<Traces>>) -> Self {
+        Self { traces, ..self }
+    }
+
+    /// The span of a message, for [`Self::send`]; `None` unless it is recorded.
+    pub fn span(&self, name: &'static str) -> Option<Span> {
+        self.traces.as_ref()?.begin(name, Kind::Client, None)
     }
 
     /// Makes and sends messages without taking the processors from those who wait for answers. Fails when the work
@@ -115,17 +129,25 @@ impl Sender {
         }
     }
 
-    /// Sends a message of a media type, and gives what the endpoint has answered; in words why it has not.
+    /// Sends a message of a media type within its span, and gives what the endpoint has answered; in words why it has
+    /// not.
     pub async fn send(
         &self,
+        span: Option<Span>,
         url: &str,
         media_type: &str,
         headers: &[(&str, String)],
         body: Bytes,
     ) -> Result<Answered, String> {
         let url = check_url(url)?;
-        let sending = self.exchange(&url, media_type, headers, body);
-        timeout(PATIENCE, sending).await.unwrap_or_else(|_| Err(format!("no answer within {} s", PATIENCE.as_secs())))
+        let traceparent = span.as_ref().map(Span::traceparent);
+        let sending = self.exchange(&url, media_type, headers, traceparent.as_deref(), body);
+        let late = || Err(format!("no answer within {} s", PATIENCE.as_secs()));
+        let answered = timeout(PATIENCE, sending).await.unwrap_or_else(|_| late());
+        if let Some(span) = span {
+            end(span, &url, &answered);
+        }
+        answered
     }
 
     async fn exchange(
@@ -133,6 +155,7 @@ impl Sender {
         url: &Uri,
         media_type: &str,
         headers: &[(&str, String)],
+        traceparent: Option<&str>,
         body: Bytes,
     ) -> Result<Answered, String> {
         let authority = url.authority().map(ToString::to_string).unwrap_or_default();
@@ -142,6 +165,9 @@ impl Sender {
             request = request.header(USER_AGENT, concat!("scim-server/", env!("CARGO_PKG_VERSION")));
             for (name, value) in headers {
                 request = request.header(*name, value);
+            }
+            if let Some(traceparent) = traceparent {
+                request = request.header(TRACEPARENT, traceparent);
             }
             request.body(Full::new(body.clone())).map_err(|error| error.to_string())
         };
@@ -249,6 +275,23 @@ impl Sender {
             return Err(format!("{address} is no public address; the setting webhook_networks allows networks"));
         }
         if is_tls { Ok(()) } else { Err(PLAIN.to_owned()) }
+    }
+}
+
+/// Notes in the span of a message what has come of it. The path of the URL is not told: some endpoints have a secret in
+/// it.
+fn end(mut span: Span, url: &Uri, answered: &Result<Answered, String>) {
+    span.note("http.request.method", "POST");
+    span.note("server.address", url.host().unwrap_or_default().to_owned());
+    span.note("url.scheme", if url.scheme_str() == Some("https") { "https" } else { "http" });
+    match answered {
+        Ok(Answered { status, .. }) => {
+            span.note("http.response.status_code", i64::from(*status));
+            if *status >= 400 {
+                span.fail(status.to_string());
+            }
+        }
+        Err(_) => span.fail("no_answer"),
     }
 }
 

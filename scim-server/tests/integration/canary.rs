@@ -1,6 +1,6 @@
 //! Nobody is named: a value that stands for a person's is put into every position of every shape of
-//! request, and is found in no audit record, in no row of the request log, and in no line of the operator's log, at any
-//! level.
+//! request, and is found in no audit record, in no row of the request log, in no line of the operator's log, at any
+//! level, and in no span.
 //!
 //! Positions are found by walking through requests that are right: each string, number and key of a
 //! body at every depth, each part of a filter and of a path, each parameter and header.
@@ -11,7 +11,10 @@ use futures_util::{StreamExt as _, stream};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use crate::server::{Client, ENTERPRISE, Options, TestServer, USER, patch_body};
+use crate::{
+    server::{Client, ENTERPRISE, Options, TestServer, USER, patch_body},
+    traces::collector::Collector,
+};
 
 /// What is planted, in the forms that values have. Each has the same letters in it.
 const PLANTS: [&str; 6] = [
@@ -231,6 +234,7 @@ async fn headers(client: &Client, server: &TestServer) {
             "origin",
             "referer",
             "accept-language",
+            "traceparent",
             "zq7canary",
         ] {
             for authorization in [good.as_str(), "Bearer wrong"] {
@@ -249,6 +253,9 @@ async fn headers(client: &Client, server: &TestServer) {
         drop(client.try_send("ZQ7CANARY", "/Users", &headers, None).await);
         drop(client.try_send("PUT", "/zq7canary", &headers, Some("zq7canary".to_owned())).await);
     }
+    let state =
+        [("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "zq7canary=1")];
+    client.request("GET", "/Users", &state, None).await.expect(200);
     for path in ["/zq7canary", "/zq7canary/scim/v2/Users", "/x/scim/zq7canary/Users", "/x/zq7canary"] {
         drop(client.try_send("GET", &format!("{}{path}", server.origin()), &[], None).await);
     }
@@ -265,7 +272,7 @@ fn tenant(server: &TestServer, name: &str, settings: &Value) -> Client {
 }
 
 /// Stops the server and looks for whoever is named in what it wrote.
-fn look_for_names(mut server: TestServer, least: usize) {
+fn look_for_names(mut server: TestServer, collector: &Collector, least: usize) {
     assert!(server.stop().success());
     let audit = fs::read_to_string(server.data().join("audit.jsonl")).expect("the audit log");
     assert!(audit.lines().count() >= least, "{}", audit.lines().count());
@@ -279,33 +286,40 @@ fn look_for_names(mut server: TestServer, least: usize) {
     let newest = String::from_utf8_lossy(&newest);
     let found: Vec<_> = newest.lines().filter(|line| named(line)).take(5).collect();
     assert!(found.is_empty(), "the request log names somebody: {found:#?}");
+    let bodies: Vec<_> = collector.requests().into_iter().map(|(_, body)| body).collect();
+    assert!(collector.spans().len() >= least, "{}", collector.spans().len());
+    assert!(!bodies.iter().any(|body| named(&String::from_utf8_lossy(body))), "a span names somebody");
     let log = server.log();
     assert!(log.contains("DEBUG"), "the log tells everything");
     let found: Vec<_> = log.lines().filter(|line| named(line)).take(10).collect();
     assert!(found.is_empty(), "the log names somebody: {found:#?}");
 }
 
-fn start(log: &str) -> TestServer {
-    TestServer::with(Options::args(&["--audit-log", "audit.jsonl", "--log", log, "--address-rate-limit", "0"]))
+fn start(log: &str, collector: &Collector) -> TestServer {
+    let spans = ["--otlp-endpoint", &collector.url, "--otlp-sample", "1"];
+    let logs = ["--audit-log", "audit.jsonl", "--log", log, "--address-rate-limit", "0"];
+    TestServer::with(Options::args(&[&spans[..], &logs].concat()))
 }
 
 /// Every position. The engine, which writes a hundred lines a request, has its own test.
 #[tokio::test]
 async fn nobody_is_named_in_any_log() {
-    let server = start("trace,sled=info");
+    let collector = Collector::start();
+    let server = start("trace,sled=info", &collector);
     let strict = tenant(&server, "strict", &json!({"strict": true}));
     let narrow = tenant(&server, "narrow", &json!({"profile": "identity-center", "rate_limit": 0}));
     send_texts(&strict, &PLANTS[1..3]).await;
     send_everywhere(&server.client(), PLANTS[0]).await;
     send_texts(&narrow, &PLANTS[..1]).await;
     headers(&server.client(), &server).await;
-    look_for_names(server, 500);
+    look_for_names(server, &collector, 500);
 }
 
 /// The store at its lowest level, of which an index holds the names themselves.
 #[tokio::test]
 async fn the_store_names_nobody() {
-    let server = start("trace");
+    let collector = Collector::start();
+    let server = start("trace", &collector);
     let client = server.client();
     let (user, group) = subjects(&client).await;
     let person = json!({"userName": PLANTS[1], "displayName": PLANTS[0], "emails": [{"value": PLANTS[1]}]});
@@ -317,5 +331,5 @@ async fn the_store_names_nobody() {
     client.patch(&format!("/Groups/{group}"), &renamed).await.expect(200);
     client.find("/Users", &format!("userName eq \"{}\"", PLANTS[1])).await.expect(200);
     client.find("/Users", &format!("displayName sw \"{}\"", PLANTS[0])).await.expect(200);
-    look_for_names(server, 9);
+    look_for_names(server, &collector, 9);
 }

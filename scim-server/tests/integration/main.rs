@@ -68,6 +68,7 @@ mod spread;
 mod statements;
 mod storm;
 mod takeover;
+mod traces;
 mod transfer;
 mod undo;
 mod upgrade;

@@ -49,7 +49,7 @@ pub(super) fn page() -> String {
 
 /// The default, as it is written in TOML. A text without characters is how a setting is left unset.
 fn default(setting: &Setting) -> String {
-    let is_bare = setting.is_switch() || (setting.is_number() && setting.default.parse::<u64>().is_ok());
+    let is_bare = setting.is_switch() || (setting.is_number() && setting.default.parse::<f64>().is_ok());
     if is_bare { setting.default.to_owned() } else { format!("\"{}\"", setting.default) }
 }
 

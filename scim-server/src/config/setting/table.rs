@@ -31,6 +31,7 @@ const OAUTH: &str = "OAuth";
 const LIMITS: &str = "Limits";
 const QUERIES: &str = "Queries and bulk";
 const LOGS: &str = "Logs";
+const TRACES: &str = "Traces";
 
 /// Every setting, in the order in which they are shown.
 pub const SETTINGS: &[Setting] = &[
@@ -464,4 +465,32 @@ pub const SETTINGS: &[Setting] = &[
         "The level of the log on standard error, or directives such as info,scim_server=debug.",
     ),
     fixed(LOGS, "log_format", "human|json", "human", "The format of the log."),
+    fixed(
+        TRACES,
+        "otlp_endpoint",
+        "URL",
+        "",
+        "The collector of OpenTelemetry to which spans are sent (OTLP over HTTP), such as http://127.0.0.1:4318; /v1/traces is added. Without it, there are none. Spans have no personal data.",
+    ),
+    fixed(
+        TRACES,
+        "otlp_headers_file",
+        "FILE",
+        "",
+        "A file with headers of each request to the collector, one on each line, such as authorization: Bearer abc. Over http:// it is refused, unless the collector is on this machine.",
+    ),
+    fixed(
+        TRACES,
+        "otlp_ca",
+        "FILE",
+        "",
+        "CA certificates (PEM) that the collector's certificate must be issued by. Without it, those of the system.",
+    ),
+    fixed(
+        TRACES,
+        "otlp_sample",
+        "RATIO",
+        "0.1",
+        "Which part of the traces is recorded, from 0 to 1. When a request says in traceparent whether its trace is recorded, that counts.",
+    ),
 ];

@@ -109,3 +109,19 @@ pub const OPERATIONS: &[&[Operation]] = &[
     beside::SECURITY_EVENTS,
     beside::OTHERS,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::route::route;
+
+    /// What spans call a path is what its description calls it.
+    #[test]
+    fn each_path_is_its_own_template() {
+        for operation in OPERATIONS.iter().copied().flatten() {
+            let target = route(operation.path).unwrap().target.unwrap();
+            let known = |name: &str| ["/Users", "/Groups"].contains(&name).then(|| name.to_owned());
+            assert_eq!(target.template(known).as_deref(), Some(operation.path));
+        }
+    }
+}

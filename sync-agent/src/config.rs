@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use traces::settings::{NO_PART, READABLE, Sample, endpoint, is_readable_on_the_way};
+
 use crate::{
     dn::Dn,
     identity::Kind,
@@ -35,6 +37,7 @@ use crate::{
     },
     target::settings::{TargetProfile, TargetSettings},
     tls::TlsSettings,
+    tracer::TracerSettings,
 };
 
 use raw::{RawConfig, RawNesting, RawTargetProfile};
@@ -112,6 +115,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// The error log.
     pub errors: PathBuf,
+    /// Where spans are sent.
+    pub traces: Option<TracerSettings>,
 }
 
 /// `[schedule]`.
@@ -217,6 +222,7 @@ impl Config {
             report: raw.report.map(|raw| report::reporting(raw, folder)).transpose()?,
             listen: raw.service.listen,
             socket: folder.join(raw.service.socket.unwrap_or_else(|| raw.state.directory.join("control.sock"))),
+            traces: raw.traces.map(|raw| tracer(raw, folder)).transpose()?,
             errors: folder.join(raw.service.error_log.unwrap_or_else(|| "sync-errors.jsonl".into())),
             scope: scope(raw.scope)?,
             mapping,
@@ -384,6 +390,19 @@ fn target(raw: raw::RawTarget, folder: &Path) -> Result<TargetSettings, ConfigEr
         concurrency: raw.concurrency.get(),
         members_per_request: members,
         timeout: Duration::from_secs(raw.timeout_seconds.get()),
+    })
+}
+
+fn tracer(raw: raw::RawTraces, folder: &Path) -> Result<TracerSettings, ConfigError> {
+    let endpoint = endpoint(&raw.endpoint).map_err(|reason| wrong("traces.endpoint", reason))?;
+    if raw.headers_file.is_some() && is_readable_on_the_way(&endpoint) {
+        return Err(wrong("traces.headers_file", READABLE));
+    }
+    Ok(TracerSettings {
+        endpoint,
+        headers_file: raw.headers_file.map(|path| folder.join(path)),
+        ca_file: raw.ca_file.map(|path| folder.join(path)),
+        sample: Sample::of(raw.sample).ok_or_else(|| wrong("traces.sample", format!("{} {NO_PART}", raw.sample)))?,
     })
 }
 

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::watch;
+use traces::Traces;
 
 use crate::{
     apply::{self, Outcome, Pace},
@@ -118,6 +119,8 @@ pub struct RunOptions<'a> {
     pub exactly: Option<&'a PlanFile>,
     /// Becomes true when the cycle should end early.
     pub stop: watch::Receiver<bool>,
+    /// Where a cycle is told, if it is.
+    pub traces: Option<&'a Traces>,
     /// Told of the number of actions before the first, and then of each that is done.
     pub progress: &'a (dyn Fn(Progress) + Send + Sync),
 }
@@ -319,7 +322,8 @@ pub async fn one(
     };
     let is_wanted = prepared.desired.resources.contains_key(&id);
     prepared.plan = prepared.plan.only(id);
-    let options = RunOptions { mode: Mode::Incremental, patient: false, exactly: None, stop, progress: &|_| {} };
+    let (mode, traces) = (Mode::Incremental, None);
+    let options = RunOptions { mode, patient: false, exactly: None, stop, traces, progress: &|_| {} };
     let outcome = run(config, state, &mut prepared, clock, &options).await?;
     if outcome.stopped.is_none() && !outcome.problems.iter().any(|problem| problem.code.blocks()) {
         state.forget_failure(id)?;

@@ -28,6 +28,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{Notify, mpsc, oneshot, watch},
 };
+use traces::Traces;
 
 use crate::{
     clock::Clock,
@@ -42,6 +43,7 @@ use crate::{
     plan::deprovisioning,
     state::{Pause, State, StateError},
     status::Live,
+    tracer,
 };
 
 use metrics::Metrics;
@@ -94,8 +96,10 @@ impl Shared {
         })?;
         let before = self.config();
         let mut told = "the daemon has read the configuration again".to_owned();
-        if (&config.state, &config.socket, config.listen) != (&before.state, &before.socket, before.listen) {
-            told.push_str("; [state] and [service] are read at the start only: restart it to change them");
+        let at_start =
+            |config: &Config| (config.state.clone(), config.socket.clone(), config.listen, config.traces.clone());
+        if at_start(&config) != at_start(&before) {
+            told.push_str("; [state], [service] and [traces] are read at the start only: restart it to change them");
         }
         self.config.send_replace(Arc::new(config));
         tracing::info!("{told}");
@@ -156,6 +160,8 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
         config: watch::Sender::new(Arc::clone(&config)),
         jobs,
     });
+    let traces = config.traces.as_ref().map(|settings| tracer::start(settings, shared.metrics.spans.clone()));
+    let traces = traces.transpose()?;
     let (stop, stopped) = watch::channel(false);
     let control = control::serve(&config.socket, Arc::clone(&shared), stopped.clone())?;
     let listener = match config.listen {
@@ -165,9 +171,13 @@ pub async fn run(path: &Path, clock: Arc<dyn Clock>) -> anyhow::Result<()> {
     let report = report::serve(Arc::clone(&shared), stopped.clone());
     tracing::info!(socket = %config.socket.display(), "ready");
     let changed = shared.config.subscribe();
-    let mut daemon = Daemon { shared, signals, asked, changed, stop, notifier: Notifier::default(), outlasted: None };
+    let notifier = Notifier::default();
+    let mut daemon = Daemon { shared, signals, asked, changed, stop, notifier, traces, outlasted: None };
     let result = daemon.cycles().await;
     daemon.stop.send_replace(true);
+    if let Some(traces) = &daemon.traces {
+        traces.stop().await;
+    }
     control.await?;
     report.await?;
     if let Some(listener) = listener {
@@ -198,6 +208,8 @@ struct Daemon {
     changed: watch::Receiver<Arc<Config>>,
     stop: watch::Sender<bool>,
     notifier: Notifier,
+    /// Where cycles are told.
+    traces: Option<Traces>,
     /// When a pause that outlasts the time of grace is next acted upon.
     outlasted: Option<Timestamp>,
 }
@@ -249,6 +261,7 @@ impl Daemon {
                 patient: true,
                 exactly: None,
                 stop: self.stop.subscribe(),
+                traces: None,
                 progress: &|_| {},
             };
             match recorded::deactivate_after_pause(
@@ -307,7 +320,9 @@ impl Daemon {
                 Progress::Done => live.progress.0 += 1,
             }
         };
-        let options = RunOptions { mode, patient, exactly: None, stop: self.stop.subscribe(), progress: &progress };
+        let traces = self.traces.as_ref();
+        let options =
+            RunOptions { mode, patient, exactly: None, stop: self.stop.subscribe(), traces, progress: &progress };
         shared.live().running_since = Some(shared.clock.now());
         let cycle = recorded::run_cycle(&config, &shared.state, shared.clock.as_ref(), &options);
         tokio::pin!(cycle);

@@ -59,6 +59,7 @@ mod status;
 mod target;
 mod terminal;
 mod tls;
+mod tracer;
 
 pub use cli::main;
 pub use config::Config;

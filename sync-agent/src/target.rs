@@ -15,6 +15,7 @@ pub mod profile;
 pub mod read;
 pub mod settings;
 pub mod spelling;
+mod traced;
 pub mod walk;
 pub mod write;
 

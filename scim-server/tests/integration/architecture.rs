@@ -75,7 +75,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "observation scope",
             "population",
             "source",
-            "document problem",
+            "document problem tracer",
             "clock dn identity mode number secret sid spaces terminal tls",
         ],
     ),

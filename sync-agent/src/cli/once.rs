@@ -5,6 +5,7 @@ use std::{path::Path, process::ExitCode};
 use anyhow::{bail, ensure};
 use serde_json::json;
 use tokio::sync::watch;
+use traces::Spans;
 
 use super::{
     ask::{Reached, reach, unexpected},
@@ -24,7 +25,7 @@ use crate::{
     number,
     plan::file::PlanFile,
     state::State,
-    status, terminal,
+    status, terminal, tracer,
 };
 
 /// Prints what a run would do, and saves it where that is wanted. A daemon that runs is asked.
@@ -64,9 +65,20 @@ pub fn apply(config: &Path, file: Option<&Path>, json: bool, full: bool) -> anyh
             }
             std::future::pending::<()>().await;
         });
-        let options =
-            RunOptions { mode: mode(full), patient: false, exactly: file.as_ref(), stop: stopped, progress: &progress };
-        recorded::run_cycle(&config, &state, &SystemClock, &options).await
+        let traces = config.traces.as_ref().map(|settings| tracer::start(settings, Spans::default())).transpose()?;
+        let options = RunOptions {
+            mode: mode(full),
+            patient: false,
+            exactly: file.as_ref(),
+            stop: stopped,
+            traces: traces.as_ref(),
+            progress: &progress,
+        };
+        let completed = recorded::run_cycle(&config, &state, &SystemClock, &options).await;
+        if let Some(traces) = traces {
+            traces.stop().await;
+        }
+        Ok::<_, anyhow::Error>(completed?)
     })?;
     bar.finish_and_clear();
     told(&completed, json)?;

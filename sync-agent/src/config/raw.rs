@@ -41,6 +41,7 @@ pub struct RawConfig {
     pub safety: super::safety::RawSafety,
     #[serde(default)]
     pub state: RawState,
+    pub traces: Option<RawTraces>,
 }
 
 /// A table, or several of the same name.
@@ -276,6 +277,17 @@ pub struct RawService {
     pub error_log: Option<PathBuf>,
 }
 
+/// `[traces]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawTraces {
+    pub endpoint: String,
+    pub headers_file: Option<PathBuf>,
+    pub ca_file: Option<PathBuf>,
+    #[serde(default = "all")]
+    pub sample: f64,
+}
+
 /// `[state]`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -287,6 +299,10 @@ impl Default for RawState {
     fn default() -> Self {
         Self { directory: PathBuf::from("state") }
     }
+}
+
+fn all() -> f64 {
+    1.0
 }
 
 fn name() -> String {

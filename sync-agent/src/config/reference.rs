@@ -70,6 +70,7 @@ const SECTIONS: &[Section] = &[
             ("report", "see `[report]`", OPTIONAL, "The server that is told how it stands."),
             ("safety", "see `[safety]`", OPTIONAL, "Times of grace, and limits on losses."),
             ("state", "see `[state]`", OPTIONAL, "Where the agent remembers."),
+            ("traces", "see `[traces]`", OPTIONAL, "Where spans are sent; nowhere without it."),
         ]),
     },
     Section {
@@ -336,6 +337,31 @@ const SECTIONS: &[Section] = &[
             OPTIONAL,
             "The folder in which the agent remembers: `state` beside the configuration by default.",
         )]),
+    },
+    Section {
+        title: "[traces]",
+        accepted: keys::<raw::RawTraces>,
+        rows: Rows::Keys(&[
+            (
+                "endpoint",
+                "text",
+                NEEDED,
+                "The collector of OpenTelemetry (OTLP over HTTP), such as `http://127.0.0.1:4318`; `/v1/traces` is added. Spans have no personal data.",
+            ),
+            (
+                "headers_file",
+                "path",
+                OPTIONAL,
+                "A file with headers of each request to it, one on each line, such as `authorization: Bearer abc`. Refused over `http://`, unless the collector is on this machine.",
+            ),
+            ("ca_file", "path", OPTIONAL, "Authorities to trust in place of the system's, PEM."),
+            (
+                "sample",
+                "number from 0 to 1",
+                OPTIONAL,
+                "Which part of the cycles is recorded: 1, which is all, by default.",
+            ),
+        ]),
     },
     Section {
         title: "[safety]: times of grace, and limits on losses",

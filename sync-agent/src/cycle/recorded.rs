@@ -13,6 +13,7 @@ use std::{
 
 use futures_util::FutureExt as _;
 use scim_protocol::Timestamp;
+use traces::{Kind, Span};
 
 use super::{
     CycleError, Prepared, RunOptions, basis,
@@ -59,8 +60,13 @@ pub async fn run_cycle(
 ) -> Result<RecordedCycle, StateError> {
     let started = clock.now();
     let mut record = CycleRecord::new(started, options.mode == Mode::Full);
+    let span = options.traces.and_then(|traces| traces.begin("sync.cycle", Kind::Internal, None));
     let cycle = AssertUnwindSafe(cycle(config, state, clock, options)).catch_unwind();
-    let result = cycle.await.unwrap_or_else(|fault| Err(CycleError::Fault(words(fault.as_ref()))));
+    let result = match &span {
+        Some(span) => span.within(cycle).await,
+        None => cycle.await,
+    };
+    let result = result.unwrap_or_else(|fault| Err(CycleError::Fault(words(fault.as_ref()))));
     let (problems, due, sids) = match result {
         Ok(Cycle::Quiet { entries, problems }) => {
             record.entries = entries;
@@ -103,6 +109,9 @@ pub async fn run_cycle(
         }
     };
     record.millis = u64::try_from(clock.now().as_millis() - started.as_millis()).unwrap_or(0);
+    if let Some(span) = span {
+        ended(span, config, &record);
+    }
     state.add_cycle(record.clone())?;
     state.flush().await?;
     let route = config.route();
@@ -111,6 +120,19 @@ pub async fn run_cycle(
         due.iter().map(|problem| route.record(problem, now, |id| sids.get(&id).cloned())).collect();
     write_log(config.errors.clone(), records).await;
     Ok(RecordedCycle { record, problems })
+}
+
+/// Notes in its span what has come of a cycle, in numbers.
+fn ended(mut span: Span, config: &Config, record: &CycleRecord) {
+    let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+    span.note("sync.name", config.name.clone());
+    span.note("sync.full", record.full);
+    span.note("sync.entries", number(record.entries));
+    span.note("sync.writes", number(record.writes));
+    span.note("sync.problems", number(record.problems));
+    if record.failure.is_some() {
+        span.fail("ended_early");
+    }
 }
 
 /// What a pause longer than the time of grace comes to: users are deactivated, within the limits, as

@@ -8,6 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use scim_protocol::Timestamp;
+use traces::Spans;
 
 use crate::{
     problem::{CODES, Code, Problem},
@@ -44,6 +45,8 @@ pub struct Metrics {
     last_duration: Seconds,
     last_success: Seconds,
     next_run: Seconds,
+    /// What becomes of spans.
+    pub spans: Spans,
     registry: Registry,
 }
 
@@ -63,6 +66,12 @@ impl Metrics {
             metrics.drift.clone(),
         );
         registry.register("entries", "Entries of the directory that are known", metrics.entries.clone());
+        registry.register("trace_spans_sent", "Spans that the collector has taken", metrics.spans.sent.clone());
+        registry.register(
+            "trace_spans_lost",
+            "Spans that it has not taken, or for which there was no room",
+            metrics.spans.lost.clone(),
+        );
         registry.register("paused", "1 during a pause", metrics.paused.clone());
         for (name, help, gauge) in [
             ("last_cycle_duration", "How long the last cycle took", &metrics.last_duration),

@@ -17,6 +17,7 @@ use ldap3::{
     asn1::StructureTag,
     controls::{Control, RawControl},
 };
+use traces::Kind;
 
 use super::{
     DirectoryError,
@@ -139,6 +140,37 @@ pub async fn search(
 
 /// Searches, gives each message to `take`, and returns only when the end is proved.
 pub async fn answers(
+    ldap: &mut Ldap,
+    search: &Search<'_>,
+    take: &mut (dyn FnMut(SearchMessage) + Send),
+) -> Result<End, DirectoryError> {
+    let Some(mut span) = traces::child("ldap.search", Kind::Client) else { return all(ldap, search, take).await };
+    span.note("ldap.scope", words(search.scope));
+    let mut entries = 0_i64;
+    let mut counted = |message: SearchMessage| {
+        entries += i64::from(matches!(message, SearchMessage::Entry(..)));
+        take(message);
+    };
+    let end = all(ldap, search, &mut counted).await;
+    span.note("ldap.entries", entries);
+    match &end {
+        Ok(_) => {}
+        Err(DirectoryError::Search { code, .. }) => span.fail(code.to_string()),
+        Err(_) => span.fail("lost"),
+    }
+    end
+}
+
+/// How deep a search goes, as in a URL (RFC 4516 §2).
+fn words(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Base => "base",
+        Scope::OneLevel => "one",
+        Scope::Subtree => "sub",
+    }
+}
+
+async fn all(
     ldap: &mut Ldap,
     search: &Search<'_>,
     take: &mut (dyn FnMut(SearchMessage) + Send),

@@ -17,10 +17,12 @@ use hyper_util::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use traces::TRACEPARENT;
 
 use super::{
     TargetError, answer,
     patience::{self, Patience, Throttle},
+    traced::Traced,
 };
 use crate::{
     secret::Token,
@@ -142,6 +144,10 @@ impl Http {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, self.sends);
         }
+        let span = Traced::begin(method, path);
+        if let Some(span) = &span {
+            request = request.header(TRACEPARENT, span.traceparent());
+        }
         let request = request
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|error| TargetError::Strange { request: named.clone(), reason: error.to_string() })?;
@@ -155,6 +161,9 @@ impl Http {
             Ok(answer) => answer.map_err(unavailable)?,
             Err(_) => return Err(unavailable(format!("no answer within {} s", self.timeout.as_secs()))),
         };
+        if let Some(span) = span {
+            span.answered(head.status.as_u16());
+        }
         let parsed = if bytes.is_empty() { Ok(Value::Null) } else { answer::parse(&bytes) };
         if head.status.is_success() {
             let body = parsed.map_err(|error| TargetError::Strange {

@@ -443,7 +443,8 @@ impl TargetReader {
             loop {
                 for start in rest.by_ref().take(self.concurrency - pages.len()) {
                     let (http, kept, path) = (self.http.clone(), kept.clone(), format!("{path}&startIndex={start}"));
-                    pages.spawn(async move { http.get(&path).await?.resources(kind, &kept) });
+                    let page = async move { http.get(&path).await?.resources(kind, &kept) };
+                    pages.spawn(traces::within_same(page));
                 }
                 let Some(page) = pages.join_next().await else { return Ok(()) };
                 let page = page.unwrap_or_else(|ended| match ended.try_into_panic() {

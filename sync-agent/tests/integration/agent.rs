@@ -66,7 +66,6 @@ token_file = "{token}"
     }
 
     /// An environment variable of every run from now on.
-    #[cfg(feature = "gssapi")]
     pub fn with_env(&mut self, name: &str, value: &str) {
         self.env.push((name.to_owned(), value.to_owned()));
     }

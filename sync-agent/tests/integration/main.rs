@@ -41,3 +41,4 @@ mod server;
 mod source;
 mod swapped;
 mod targets;
+mod traces;

@@ -34,6 +34,11 @@ impl TestServer {
         Self::launch(profile, "127.0.0.1:0", &[])
     }
 
+    /// One that sends spans there.
+    pub fn traced(collector: &str) -> Self {
+        Self::launch("rfc", "127.0.0.1:0", &["--otlp-endpoint", collector, "--otlp-sample", "0"])
+    }
+
     /// With the certificate of a directory's script, at an address that it may or may not be for.
     pub fn with_tls(directory: &TestDirectory, address: &str) -> Self {
         let file = |name: &str| directory.path().join("tls").join(name).display().to_string();

@@ -189,6 +189,14 @@ impl Left {
     }
 }
 
+impl Left {
+    /// What a record counts that one of [`recent`] is; `None` for the brake itself and for users.
+    pub fn counted(record: &Record, settled: i64) -> Option<Tally> {
+        let left: Self = serde_json::from_slice(&record.body.visible).ok()?;
+        (left.settled == settled).then_some(left.members)
+    }
+}
+
 /// A record as it was read: absent until something is counted.
 #[derive(Debug)]
 pub struct Read<T> {
@@ -240,12 +248,21 @@ pub fn key_of(tenant: TenantId, id: ResourceId) -> ResourceKey {
 /// The records of groups and users in which nothing is counted any more, in the order of their last change.
 pub fn outdated(tenant: TenantId, now: Timestamp) -> IndexRange {
     let before = now.as_millis().saturating_sub(i64::try_from(LONGEST.as_millis()).unwrap_or(i64::MAX));
-    let before = IndexValue::instant(Timestamp::from_millis(before));
+    changed(tenant, Bound::Unbounded, Bound::Included(IndexValue::instant(Timestamp::from_millis(before))))
+}
+
+/// The records in which something was counted within a window.
+pub fn recent(tenant: TenantId, now: Timestamp, window: Window) -> IndexRange {
+    let begin = now.as_millis().saturating_sub(millis(window));
+    changed(tenant, Bound::Included(IndexValue::instant(Timestamp::from_millis(begin))), Bound::Unbounded)
+}
+
+fn changed(tenant: TenantId, from: Bound<IndexValue>, to: Bound<IndexValue>) -> IndexRange {
     IndexRange {
         tenant,
         resource_type: TypeName::from(KIND),
         attribute: LAST_MODIFIED.into(),
-        values: Values::Between(Bound::Unbounded, Bound::Included(before)),
+        values: Values::Between(from, to),
         descending: false,
     }
 }

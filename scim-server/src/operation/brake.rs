@@ -1,7 +1,7 @@
 //! The brake on mass deprovisioning: what a write takes away is counted in its commit, and what is too much is held
 //! or refused.
 
-use scim_protocol::{Error, ErrorKind};
+use scim_protocol::{Error, ErrorKind, Timestamp};
 
 use super::{ATTEMPTS, Context, Operations};
 use crate::{
@@ -18,7 +18,7 @@ const USER: &str = "User";
 /// How many events are looked at a time for the one that tells of the trip: it is nearly always the first.
 const LOOK: usize = 16;
 
-/// How many records are removed at a time.
+/// How many records are read at a time.
 const PAGE: usize = 500;
 
 /// What a write takes away.
@@ -156,6 +156,7 @@ impl Operations {
             over
         };
         if let Some(trip) = over {
+            let trip = self.with_all_that_counts(home, &before, brake, now, trip).await?;
             self.trip(context, &before, trip).await?;
             return Ok(false);
         }
@@ -167,6 +168,36 @@ impl Operations {
         commit.expect.extend(counted.expect);
         commit.writes.extend(counted.writes);
         Ok(true)
+    }
+
+    /// A burst is all that was counted within the window, whatever of it was too much: users and the members of each
+    /// group are counted apart.
+    async fn with_all_that_counts(
+        &self,
+        home: TenantId,
+        state: &State,
+        brake: &Brake,
+        now: Timestamp,
+        mut trip: Trip,
+    ) -> Result<Trip, StoreError> {
+        let mut take = |mut tally: Tally| {
+            tally.add(0, "", 0, now, brake.window);
+            trip.since = tally.since().map_or(trip.since, |since| since.min(trip.since));
+            trip.actors.extend(tally.actors().cloned());
+        };
+        take(state.lost.clone());
+        take(state.deleted.clone());
+        let range = brake::recent(home, now, brake.window);
+        let mut after = None;
+        loop {
+            let page = self.store.indexed(&range, after.as_ref(), PAGE).await?;
+            let records = page.iter().filter_map(|(_, record)| record.as_ref());
+            records.filter_map(|record| Left::counted(record, state.settled)).for_each(&mut take);
+            match page.last() {
+                Some((last, _)) if !page.done => after = Some(last.clone()),
+                _ => return Ok(trip),
+            }
+        }
     }
 
     /// Trips the brake, unless it does not stand any more as it did when that was decided.
@@ -209,7 +240,7 @@ impl Operations {
 struct Counting<'a> {
     actor: &'a str,
     newest: u64,
-    now: scim_protocol::Timestamp,
+    now: Timestamp,
     brake: &'a Brake,
 }
 

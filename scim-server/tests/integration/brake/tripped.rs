@@ -130,3 +130,54 @@ async fn the_reason_counts_who_has_gone() {
     let reason = format!("0 member(s) taken out of the group {group} within 1h, and 3 more refused: the limit is 2");
     assert_eq!(show(&server)["reason"], reason);
 }
+
+/// Users and the members of each group are counted apart, and put back together.
+#[tokio::test]
+async fn a_burst_of_several_kinds_is_put_back_as_a_whole() {
+    for mode in ["hold", "refuse"] {
+        let server = TestServer::with(Options::settings(json!({"brake": {"users": 3, "mode": mode}})));
+        let client = server.client();
+        let users = people(&client, 8).await;
+        let (small, large) = (client.group("Small", &users[..3]).await, client.group("Large", &users).await);
+        let (other, its_id) = second(&server);
+        let leave = json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", users[0])}]);
+        other.patch(&format!("/Groups/{small}"), &leave).await.expect(200);
+        client.delete(&format!("/Users/{}", users[7])).await.expect(204);
+        deactivate(&client, &users[6]).await.expect(200);
+        // Seven members at once are too many: what is counted of users is below the limit.
+        let (deletes, expect) = (format!("/Groups/{large}"), if mode == "hold" { 204 } else { 403 });
+        client.delete(&deletes).await.expect(expect);
+        let stands = show(&server);
+        assert_eq!(
+            (&stands["state"], &stands["deactivated"], &stands["deleted"]),
+            (&json!("tripped"), &json!(2), &json!(1))
+        );
+        assert!(stands["actors"].as_array().is_some_and(|all| all.len() == 2 && all.contains(&its_id)), "{stands}");
+
+        let done = decide(&server, "undo");
+        assert_eq!((&done["refused"], &done["brake"]), (&json!([]), &json!("ready")), "{done}");
+        for id in &users {
+            assert_ne!(client.get(&format!("/Users/{id}")).await.expect(200).json["active"], false, "{mode}");
+        }
+        assert_eq!((client.members(&small).await.len(), client.members(&large).await.len()), (3, 8), "{mode}");
+    }
+}
+
+/// The other way round: users are too many, and members that left before come back too.
+#[tokio::test]
+async fn members_that_left_before_users_were_too_many_come_back() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 2}})));
+    let client = server.client();
+    let users = people(&client, 6).await;
+    let (one, two) = (client.group("One", &users[..2]).await, client.group("Two", &users[..1]).await);
+    let leave = json!([{"op": "remove", "path": format!("members[value eq \"{}\"]", users[0])}]);
+    client.patch(&format!("/Groups/{one}"), &leave).await.expect(200);
+    client.delete(&format!("/Groups/{two}")).await.expect(204);
+    for id in &users[2..5] {
+        deactivate(&client, id).await.expect(200);
+    }
+    assert_eq!((&show(&server)["state"], &show(&server)["left"]), (&json!("tripped"), &json!(2)));
+    assert_eq!(decide(&server, "undo")["refused"], json!([]));
+    assert_eq!((client.members(&one).await.len(), client.members(&two).await.len()), (2, 1));
+    assert_ne!(client.get(&format!("/Users/{}", users[2])).await.expect(200).json["active"], false);
+}

@@ -26,10 +26,9 @@ pub(super) struct State {
     pub groups: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What was counted, and how everything was before the first of it.
+/// What was counted.
 #[derive(Debug, Clone, Default)]
 struct Tally {
-    before: Option<State>,
     who: BTreeSet<String>,
     leaves: usize,
 }
@@ -43,6 +42,8 @@ pub(super) struct Model {
     lost: Tally,
     deleted: Tally,
     left: BTreeMap<String, Tally>,
+    /// How it was before the first that was counted, of whatever kind.
+    begun: Option<State>,
     /// How it was before the burst, while the brake holds or refuses.
     pub tripped: Option<State>,
     /// More users than this, or members of one group, trip the brake.
@@ -60,8 +61,8 @@ impl Model {
     /// Nobody is there. `refuses` is how the brake stops.
     pub fn new(refuses: bool) -> Self {
         let (now, users, groups, lost, deleted, left) = Default::default();
-        let (tripped, is_out, uncounted, made) = Default::default();
-        Self { now, users, groups, lost, deleted, left, tripped, limit: LIMIT, refuses, is_out, uncounted, made }
+        let (begun, tripped, is_out, uncounted, made) = Default::default();
+        Self { now, users, groups, lost, deleted, left, begun, tripped, limit: LIMIT, refuses, is_out, uncounted, made }
     }
 }
 
@@ -103,14 +104,17 @@ impl Model {
             self.uncounted.extend(user.map(|(id, ..)| id.to_owned()));
             return true;
         }
-        let (now, limit) = (self.now.clone(), self.limit);
+        let limit = self.limit;
+        let before = self.begun.clone().unwrap_or_else(|| self.now.clone());
+        if is_loss {
+            self.begun = Some(before.clone());
+        }
         let over = |tally: &mut Tally, who: Option<&str>, leaves: usize| {
-            let before = tally.before.get_or_insert(now.clone()).clone();
             let mut counted = tally.clone();
             counted.who.extend(who.map(str::to_owned));
             counted.leaves += leaves;
             if counted.who.len() > limit || counted.leaves > limit {
-                return Some(before);
+                return Some(before.clone());
             }
             *tally = counted;
             None
@@ -140,7 +144,8 @@ impl Model {
 
     /// Lets everything go on, and counts anew by another limit.
     pub fn approve(&mut self) {
-        (self.lost, self.deleted, self.left, self.tripped, self.uncounted) = Default::default();
+        (self.lost, self.deleted, self.left, self.begun, self.uncounted) = Default::default();
+        self.tripped = None;
         self.limit = if self.limit == LIMIT { LIMIT + 1 } else { LIMIT };
     }
 
@@ -176,9 +181,7 @@ impl Model {
 
     /// All that has happened since was put back: what was counted of it began there.
     fn undo_all(&mut self, before: State) {
-        let tallies = [&mut self.lost, &mut self.deleted].into_iter().chain(self.left.values_mut());
-        let begun = tallies.map(|tally| &mut tally.before).chain([&mut self.tripped]);
-        begun.flatten().for_each(|begun| begun.clone_from(&before));
+        [&mut self.begun, &mut self.tripped].into_iter().flatten().for_each(|begun| begun.clone_from(&before));
         self.now = before;
     }
 
@@ -198,7 +201,7 @@ impl Model {
             let there = members.into_iter().filter(|member| self.now.users.contains_key(member)).collect::<Vec<_>>();
             self.now.groups.entry(group).or_default().extend(there);
         }
-        (self.lost, self.deleted, self.left, self.uncounted) = Default::default();
+        (self.lost, self.deleted, self.left, self.begun, self.uncounted) = Default::default();
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{fmt::Write as _, net::SocketAddr};
 
 use super::{
+    aims::CONSOLE,
     client::{self, Answer, Connection, Until},
     pages::PAGES,
     people::Tenant,
@@ -11,9 +12,6 @@ use super::{
     scenario::Bench,
     stage::Stage,
 };
-
-/// What the names of these rows begin with.
-pub const ROWS: &str = "console ";
 
 /// Somebody who has signed in.
 struct Visitor {
@@ -49,7 +47,7 @@ impl Visitor {
 impl Bench<'_> {
     /// Opens each page over and over, on one connection.
     pub async fn console(&mut self, tenant: &Tenant, stage: &Stage) {
-        if !self.wants(ROWS.trim_end()) {
+        if !self.wants(CONSOLE.trim_end()) {
             return;
         }
         let id = tenant.endpoint.path.trim_start_matches('/').split('/').next().expect("an id").to_owned();
@@ -80,7 +78,7 @@ impl Bench<'_> {
                 None => name,
             };
             let name = name.strip_prefix("/console").filter(|name| !name.is_empty()).unwrap_or("/");
-            self.row(Row::new(&format!("{ROWS}{name}"), tenant.size, &[run], &[]));
+            self.row(Row::new(&format!("{CONSOLE}{name}"), tenant.size, &[run], &[]));
         }
     }
 }

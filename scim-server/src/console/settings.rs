@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use super::{
     BASE,
     ask::{Ask, Done, Shown, refused, sentence},
-    command, common,
+    command,
     path::of_tenant,
     row::{Row, thousands},
-    schemas,
+    schemas, settings_form,
 };
 use crate::{
     admin::{AdminRequest, Fault, Role},
@@ -40,7 +40,7 @@ async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<&str>) -> Shown {
     if !ask.may(Role::Administrator) {
         return Ok(page.with(Section::new("Settings").with(Piece::Code(text))));
     }
-    let page = page.with(common::section(ask, tenant, &settings));
+    let page = page.with(settings_form::section(ask, tenant, &settings));
     Ok(page.with(editor(ask, tenant, &text)).with(ends(ask, tenant, row.is("/disabled"))).with(deletion(ask, tenant)))
 }
 
@@ -101,8 +101,8 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
                 Ok(Done::Once(Box::new(with(ask, tenant, ask.form.get("settings")).await?)))
             }
         },
-        "common" => {
-            save(ask, name, common::wanted(ask)?).await?;
+        "form" => {
+            save(ask, name, settings_form::wanted(ask)?).await?;
             Ok(Done::Told(here, "The settings are saved, and in force.".to_owned()))
         }
         schema if schema.starts_with("schema-") => schemas::change(ask, tenant, schema).await,

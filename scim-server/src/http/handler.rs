@@ -2,6 +2,7 @@
 
 mod authorization;
 mod deferred;
+mod discovery;
 mod feed;
 mod health;
 mod notes;
@@ -45,16 +46,15 @@ use super::{
     oauth,
     peer::Peer,
     request, request_id, response,
-    route::{Discovery, Endpoint, Route, Target, is_authorization, route, setup},
+    route::{Endpoint, Route, Target, is_authorization, route, setup},
 };
 use crate::{
     access, audit,
     caller::Caller,
     log,
     metrics::Operation,
-    operation::{Answer, Asked, Context, Operations, access::AccessQuery, pace::Pace},
+    operation::{Answer, Asked, Context, access::AccessQuery, pace::Pace},
     profile,
-    tenant::Tenant,
 };
 
 /// The header with the request's id, which a client can report to an administrator.
@@ -286,14 +286,6 @@ impl Service {
         })
     }
 
-    /// The tenant, if it serves its discovery documents without a token.
-    fn discoverable(&self, parts: &Parts, segment: &str) -> Option<Arc<Tenant>> {
-        if parts.headers.contains_key(AUTHORIZATION) {
-            return None;
-        }
-        self.access.tenant(segment).filter(|tenant| !tenant.settings.discovery_needs_token && !tenant.disabled)
-    }
-
     /// The base URL of a tenant, as the client reaches it.
     fn base(&self, parts: &Parts, peer: &Peer, tenant: &str) -> Result<String, Error> {
         self.settings.load().public.base(parts, peer, tenant)
@@ -306,33 +298,6 @@ impl Service {
             ErrorKind::TooManyRequests(retry.seconds()),
             "Too many requests without a valid token came from this address. Wait, and check the token.",
         )
-    }
-
-    /// RFC 7644 §4. Query parameters are ignored, except `filter`, which is refused so that it does not seem to work.
-    fn discover(
-        &self,
-        parts: &Parts,
-        discovery: &Discovery<'_>,
-        tenant: &Tenant,
-        base: &str,
-    ) -> Result<Response<ResponseBody>, Error> {
-        discovery.require(parts.method.as_str())?;
-        let pairs = request::pairs(parts.uri.query().unwrap_or_default())?;
-        if pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case("filter")) {
-            return Err(Error::new(
-                ErrorKind::Forbidden,
-                "Discovery endpoints cannot be filtered. Leave the filter out.",
-            ));
-        }
-        let document = match discovery {
-            Discovery::ResourceTypes(name) => Operations::resource_types(tenant, base, name.as_deref())?,
-            Discovery::Schemas(urn) => Operations::schemas(tenant, base, urn.as_deref())?,
-            Discovery::ServiceProviderConfig => {
-                let bulk_body = self.settings.load().bulk_max_body;
-                self.operations.service_provider_config(tenant, base, bulk_body)
-            }
-        };
-        Ok(response::document(&document, request::answer_type(&parts.headers)))
     }
 
     /// The larger operations are boxed: otherwise every request, even a GET, would move a future with the size of the

@@ -16,7 +16,7 @@ async fn common_settings_are_a_form() {
     let visitor = Visitor::root(&server).await;
     let fields =
         [("profile", "rfc"), ("rate_limit", "7"), ("max_tokens", ""), ("restore_window", "10d"), ("strict", "on")];
-    let page = visitor.done(&format!("{HERE}/common"), &fields).await.text;
+    let page = visitor.done(&format!("{HERE}/form"), &fields).await.text;
     assert!(page.contains("in force") && page.contains("name=\"rate_limit\" value=\"7\""), "{page}");
     let settings = shown();
     assert_eq!((&settings["rate_limit"], &settings["strict"]), (&json!(7), &json!(true)), "{settings}");
@@ -26,13 +26,13 @@ async fn common_settings_are_a_form() {
         ("restore_window", "soon", "restore_window"),
         ("profile", "none", "profile"),
     ] {
-        let refused = visitor.done(&format!("{HERE}/common"), &[(field, value)]).await.text;
+        let refused = visitor.done(&format!("{HERE}/form"), &[(field, value)]).await.text;
         assert!(refused.contains("notice bad") && refused.contains(why), "{refused}");
         assert_eq!(shown(), settings, "nothing was changed");
     }
     // What is left empty has its default again, and what is no part of the form stays.
     visitor.done(&format!("{HERE}/set"), &[("settings", "{\"quotas\": {\"User\": 9}}")]).await;
-    visitor.done(&format!("{HERE}/common"), &[("profile", "rfc")]).await;
+    visitor.done(&format!("{HERE}/form"), &[("profile", "rfc")]).await;
     let settings = shown();
     assert_eq!((&settings["rate_limit"], &settings["strict"]), (&Value::Null, &json!(false)), "{settings}");
     assert_eq!(settings["quotas"]["User"], 9, "{settings}");

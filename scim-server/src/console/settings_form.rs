@@ -26,7 +26,7 @@ enum Form {
 }
 
 /// Each with its name, what people call it, and what is to be known.
-const COMMON: [(&str, Form, &str, &str); 8] = [
+const SETTINGS: [(&str, Form, &str, &str); 8] = [
     ("profile", Form::Profile, "Profile", "Which rules the tenant follows."),
     ("rate_limit", Form::Number, "Requests a second", "0 is no limit; the profile's when empty."),
     ("max_tokens", Form::Number, "Live tokens at most", "10 when empty."),
@@ -42,7 +42,7 @@ const PROFILES: [&str; 4] = ["rfc", "identity-center", "ipsie-al1", "ipsie-al2"]
 
 /// The form.
 pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
-    let fields = COMMON.map(|(name, form, label, hint)| {
+    let fields = SETTINGS.map(|(name, form, label, hint)| {
         let at = format!("/{name}");
         let shown = match settings.pointer(&at) {
             Some(Value::Number(number)) => number.to_string(),
@@ -56,7 +56,7 @@ pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
         };
         Field::of(kind, name, label).value(shown).hint(hint)
     });
-    let form = ask.form(of_tenant(tenant, "settings/common"), "Save these", fields.to_vec());
+    let form = ask.form(of_tenant(tenant, "settings/form"), "Save these", fields.to_vec());
     let line = command::line(&["tenant", "set", tenant, "--settings", "FILE"]);
     Section::new("Profile and limits").with(form).command(line)
 }
@@ -64,7 +64,7 @@ pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
 /// What such a form changes: each setting of it, back to its default where the field is empty.
 pub fn wanted(ask: &Ask<'_>) -> Result<Map<String, Value>, Fault> {
     let mut settings = Map::new();
-    for (name, form, label, _) in COMMON {
+    for (name, form, label, _) in SETTINGS {
         let text = ask.form.get(name);
         let value = match (form, text) {
             (Form::Switch, text) => json!(text.is_some()),

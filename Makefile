@@ -22,7 +22,7 @@ PREFIX ?= /usr/local
 PROGRAM ?= $(wildcard $(addprefix $(or $(CARGO_TARGET_DIR),target)/release/,scim-server sync-agent scim-conformance))
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test check packaging-test release bench conformance conformance-peers test-console crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
+.PHONY: help run build install test check packages packaging-test release bench conformance conformance-peers test-console crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ install: ## As root: install the programs that were built, with units, users, co
 export RELEASED_FEATURES := scim-server/nats,scim-server/kafka
 FEATURES := --features $(RELEASED_FEATURES)
 
-test: python node postgresql chromium systemd directories nats ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
+test: packages ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace $(FEATURES) --locked
 	scripts/test-postgresql $(RELEASED_FEATURES)
 
@@ -150,6 +150,8 @@ clean: ## Remove what was built; the store in ./data stays
 	$(CARGO) clean
 	rm -rf .tools
 
+packages: python node postgresql chromium systemd nats directories ## Install what the tests need and this machine lacks, as root from Debian's packages
+
 # The tests start servers of their own from the package's programs; none that it may start is used.
 .PHONY: postgresql
 postgresql:
@@ -225,8 +227,7 @@ packagers:
 		fi; \
 	fi
 
-# The directories that sync-agent is tested against: each script installs Debian's packages where they
-# are missing and the user may, when it first starts one. Here it is only said what is needed.
+# The directories that sync-agent is tested against.
 .PHONY: directories
 directories:
 	@for program in slapd samba ns-slapd certutil ldapsearch; do \
@@ -234,4 +235,7 @@ directories:
 	done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" != 0 ] && ! sudo -n true 2>/dev/null; then \
 		echo "the tests of sync-agent need$$missing: apt-get install slapd ldap-utils samba samba-ad-dc samba-ad-provision samba-dsdb-modules samba-vfs-modules ldb-tools python3-samba python3-markdown python3-dnspython 389-ds-base libnss3-tools openssl"; exit 1; \
+	fi; \
+	if [ -n "$$missing" ]; then \
+		for directory in openldap samba-ad 389ds; do sync-agent/tests/directories/$$directory.sh install || exit 1; done; \
 	fi

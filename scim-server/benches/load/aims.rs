@@ -82,7 +82,8 @@ pub fn of_figure(engine: &Engine, figure: &Figure, users: usize) -> Option<Strin
         (name, _) if name.starts_with("memory, more with a backlog of") => 16.0,
         ("longest wait under mixed load", _) => 100.0,
         ("a change of a member, more with 50 rules, p50", _) => 0.2,
-        ("roles of all users after a change of rules", _) => 30.0,
+        // For each 100,000 of them.
+        ("roles of all users after a change of rules", _) => 30.0 * (users as f64 / 1e5).max(1.0),
         ("undo of 10,000 deactivations", _) => 10.0,
         ("memory with these users", Engine::Sled) if users <= 20_000 => 100.0,
         ("memory with these users" | "memory after writes" | "memory after mixed load", Engine::Sled) => 2048.0,

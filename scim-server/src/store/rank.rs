@@ -11,9 +11,6 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-/// How many keys are counted into one block.
-pub(super) const BLOCK: usize = if cfg!(test) { 4 } else { 512 };
-
 /// How many blocks are kept in all runs together; the run that was not asked for the longest goes first.
 /// A block takes some 150 bytes: 10 MiB at most.
 const BLOCKS: usize = 1 << 16;
@@ -134,15 +131,22 @@ impl<K: Ord + Clone> Run<K> {
         self.counted = Counted::All;
     }
 
+    /// Whether the key is counted, or would be if it were there.
+    fn covers(&self, key: &K) -> bool {
+        match &self.counted {
+            Counted::All => true,
+            Counted::Through(counted) => key <= counted,
+            Counted::Nothing => false,
+        }
+    }
+
     /// The block in which a key is, or would be.
     pub fn place_of(&self, key: &K) -> Place {
-        match &self.counted {
-            Counted::All => {}
-            Counted::Through(counted) if key <= counted => {}
-            _ => return Place::Uncounted,
+        if !self.covers(key) {
+            return Place::Uncounted;
         }
-        let (at, before) = self.block_of(key);
-        Place::Block { at, before }
+        let at = self.block_of(key);
+        Place::Block { at, before: self.blocks.iter().take(at).map(|block| block.keys as u64).sum() }
     }
 
     /// The block in which the key is that so many others stand before.
@@ -158,9 +162,8 @@ impl<K: Ord + Clone> Run<K> {
         if matches!(self.counted, Counted::All) { Place::Beyond } else { Place::Uncounted }
     }
 
-    fn block_of(&self, key: &K) -> (usize, u64) {
-        let at = self.blocks.partition_point(|block| block.first <= *key).saturating_sub(1);
-        (at, self.blocks.iter().take(at).map(|block| block.keys as u64).sum())
+    fn block_of(&self, key: &K) -> usize {
+        self.blocks.partition_point(|block| block.first <= *key).saturating_sub(1)
     }
 
     /// Puts blocks in the place of one.
@@ -168,13 +171,13 @@ impl<K: Ord + Clone> Run<K> {
         self.blocks.splice(at..=at, blocks);
     }
 
-    /// Takes note of a key that has come or gone.
-    pub fn change(&mut self, key: &K, comes: bool) {
-        if matches!(self.place_of(key), Place::Uncounted) {
+    /// Takes note of a key that has come or gone. A block of `full` keys is not made longer at the end of the run.
+    pub fn change(&mut self, key: &K, comes: bool, full: usize) {
+        if !self.covers(key) {
             // It is counted when the count comes by.
             return;
         }
-        let (at, _) = self.block_of(key);
+        let at = self.block_of(key);
         let is_behind_all = self.last.as_ref().is_none_or(|last| key > last);
         if comes && is_behind_all {
             self.last = Some(key.clone());
@@ -182,7 +185,7 @@ impl<K: Ord + Clone> Run<K> {
         match self.blocks.get_mut(at) {
             // Ids and instants come in their order: what is put behind everything begins a block of its
             // own when the last one is full, and nothing has to be split.
-            Some(block) if comes && !(is_behind_all && block.keys >= BLOCK) => {
+            Some(block) if comes && !(is_behind_all && block.keys >= full) => {
                 if *key < block.first {
                     block.first = key.clone();
                 }

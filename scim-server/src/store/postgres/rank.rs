@@ -28,11 +28,13 @@ use super::{
 };
 use crate::store::{
     IndexRange, IndexValue, LAST_MODIFIED, Position, Record, ResourceId, StoreError, TenantId, TypeName, Values,
-    rank::{self, BLOCK, Block, Place},
+    rank::{self, Block, Place},
 };
 
 /// So many keys the database passes over before the counts are asked.
 pub(super) const FEW: u64 = if cfg!(test) { 2 } else { 1024 };
+/// How many keys are counted into one block. The database walks over the rest, in the round trip that reads the page.
+const BLOCK: usize = if cfg!(test) { 4 } else { 512 };
 /// How many blocks are counted by one statement.
 const AHEAD: usize = 64;
 /// A block of so many keys is split.
@@ -185,7 +187,7 @@ impl Ranks {
             Some(changes) => {
                 for KeyChange { resource_type, attribute, key, comes } in changes {
                     if let Some(run) = counts.runs.known(&RunName { tenant, resource_type, attribute }) {
-                        run.change(&key, comes);
+                        run.change(&key, comes, BLOCK);
                     }
                 }
             }

@@ -52,7 +52,7 @@ pub mod transfer;
 mod undo;
 mod webhooks;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -103,6 +103,9 @@ use crate::{
 
 /// The chore of the process that does the periodic work on a store. Whoever has its lease is a server that runs.
 pub const UPKEEP: &str = "upkeep";
+
+/// After how long the other processes on a shared store do as the directory says. They look for changes twice a second.
+const NOTICED: Duration = Duration::from_secs(2);
 
 /// What commands work on.
 #[derive(Clone)]
@@ -222,6 +225,13 @@ impl AdminContext {
     /// The same, who tells in a tenant's log what is done to the tenant, or to something of it.
     pub fn telling(&self, tenant: &TenantRecord, deed: Deed) -> Author {
         self.author().telling(deed).in_log(tenant.home())
+    }
+
+    /// Waits until the other processes on a shared store have noticed what was changed in the directory.
+    async fn until_noticed(&self) {
+        if self.store.is_shared() {
+            tokio::time::sleep(NOTICED).await;
+        }
     }
 
     /// Tells in the server's own log what an administrator does to the store, or takes out of it.

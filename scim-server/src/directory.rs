@@ -2,7 +2,11 @@
 
 mod moves;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use scim_protocol::{Timestamp, value::FOLD_EDITION};
 
@@ -140,9 +144,14 @@ impl Directory {
 
     /// The same, when nobody else reads them for the table of those who may come in: who is not among them is gone.
     pub async fn list_all(&self) -> Result<Vec<TenantRecord>, StoreError> {
+        // One that is made while they are read need not be among them.
+        let known = self.store.spread().map(Spread::recorded);
         let tenants = self.list().await?;
-        if let Some(spread) = self.store.spread() {
-            spread.keep_only(&tenants.iter().flat_map(TenantRecord::places).map(|(id, ..)| id).collect());
+        if let (Some(spread), Some(mut gone)) = (self.store.spread(), known) {
+            for (home, ..) in tenants.iter().flat_map(TenantRecord::places) {
+                gone.remove(&home);
+            }
+            spread.forget_gone(&gone);
         }
         Ok(tenants)
     }
@@ -210,11 +219,18 @@ impl Directory {
             first = Some(issued);
         }
         // The store must know where the log is in which it is told.
-        self.settle(std::slice::from_ref(&tenant));
+        if let Some(spread) = self.store.spread() {
+            spread.announce(tenant.home(), database);
+        }
         let author = self.author.clone().in_log(tenant.home());
         match self.store.commit(author.sign(commit)).await {
             Ok(_) => Ok((tenant, first)),
-            Err(StoreError::Taken(_)) => Err(DirectoryError::Exists(name.to_owned())),
+            Err(StoreError::Taken(_)) => {
+                if let Some(spread) = self.store.spread() {
+                    spread.forget_gone(&HashSet::from([tenant.home()]));
+                }
+                Err(DirectoryError::Exists(name.to_owned()))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -301,7 +301,10 @@ impl<'a> RunningImport<'a> {
                 self.require(key.tenant)?;
                 self.settle().await?;
             }
-            Item::Event(tenant, _) => self.require(*tenant)?,
+            Item::Event(tenant, _) => {
+                self.require(*tenant)?;
+                self.settle().await?;
+            }
         }
         self.count(&item);
         let item = item.moved(|tenant| self.home(tenant));

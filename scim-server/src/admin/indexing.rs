@@ -4,12 +4,9 @@
 //! the existing resources yet. Then these are added, and the tenant's record says that the index is filled. So no
 //! query misses a resource.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use super::{AdminContext, AdminError};
@@ -20,18 +17,14 @@ use crate::{
     tenant::{Settings, Tenant, TenantRecord},
 };
 
-/// After how long the other processes on a shared store write by a tenant's new settings. They look
-/// for changes twice a second.
-const NOTICED: Duration = Duration::from_secs(2);
 /// How often it is begun again when somebody has changed the tenant meanwhile.
 const MOST_RACES: usize = 8;
 
 /// Gives each resource the index entries that it should have now, and lets queries rely on them.
 pub(super) async fn fill(context: &AdminContext, mut tenant: TenantRecord) -> Result<TenantRecord, AdminError> {
     let directory = context.access.directory();
-    if context.store.is_shared() {
-        tokio::time::sleep(NOTICED).await;
-    }
+    // From then on everybody writes by the new settings.
+    context.until_noticed().await;
     for _ in 0..MOST_RACES {
         index_again(context).await?;
         match directory.set_filled(tenant.clone()).await {

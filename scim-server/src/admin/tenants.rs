@@ -335,6 +335,8 @@ pub(super) async fn delete(
     let tenant = context.directory().find(tenant).await?;
     let tenant = context.directory().close(tenant, force).await?;
     context.access.reload().await?;
+    // Nobody writes any more what the erasure would pass over.
+    context.until_noticed().await;
     context.webhooks().forget(tenant.id).await?;
     sink::forget(&*context.store, tenant.id).await?;
     context.streams().forget(tenant.id).await?;

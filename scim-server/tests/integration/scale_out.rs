@@ -81,6 +81,29 @@ fn schema_of(server: &TestServer) -> String {
     server.store().and_then(|url| url.rsplit("%3D").next()).expect("the schema").to_owned()
 }
 
+/// Another process lets a provider in until it has heard of the deletion: what that one writes then goes as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_that_is_deleted_leaves_nothing_of_what_is_written_meanwhile() {
+    let servers = servers(shared().schema(), 2);
+    let client = servers[1].client();
+    let writing = tokio::spawn(async move {
+        for number in 0.. {
+            let user = json!({"schemas": [USER], "userName": format!("user{number}")});
+            if client.post("/Users", &user).await.status != 201 {
+                break;
+            }
+        }
+    });
+    let deleted = tokio::task::block_in_place(|| servers[0].run(&["tenant", "delete", "test", "--force", "--yes"]));
+    assert!(deleted.status.success(), "{deleted:?}");
+    writing.await.expect("the provider");
+    let (schema, tenant) = (schema_of(&servers[0]), servers[0].tenant());
+    for table in ["tenant_log", "resource", "index_entry", "event"] {
+        let left = shared().sql(&format!("SELECT count(*) FROM {schema}.{table} WHERE tenant = '{tenant}'"));
+        assert_eq!(left, "0", "{table}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_is_lost_when_all_change_one_group() {
     let servers = servers(shared().schema(), 3);

@@ -185,6 +185,36 @@ fn path_of(tenants: &[Value], name: &str) -> String {
     tenant["path"].as_str().expect("a path").to_owned()
 }
 
+/// A tenant's log is where the tenant is, also if the file has nothing else of it; and what replaces a tenant moves on by
+/// the record that is there, however young that is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_imported_tenant_is_known_by_the_record_that_is_here() {
+    let (store, urls) = two();
+    let server = TestServer::with(Options { store: Some(store), ..Options::default() });
+    let other = server.run_json(&["tenant", "create", "other", "--database", "2", "--json"]);
+    let id = other["tenant_id"].as_str().expect("an id");
+    let files = ["young", "old"].map(|name| server.scratch(name).to_string_lossy().into_owned());
+    good(&server.run(&["export", "--tenant", "other", &files[0]]));
+    for times in 0..6 {
+        let what = if times % 2 == 0 { "disable" } else { "enable" };
+        good(&server.run(&["tenant", what, "other"]));
+    }
+    good(&server.run(&["export", "--tenant", "other", &files[1]]));
+    good(&server.run(&["tenant", "delete", "other", "--force", "--yes"]));
+
+    good(&server.run(&["import", &files[0]]));
+    let logs = urls
+        .each_ref()
+        .map(|url| shared().sql(&format!("SELECT count(*) > 0 FROM {}.event WHERE tenant = '{id}'", schema(url))));
+    assert_eq!(logs, ["f", "t"]);
+    good(&server.run(&["import", "--replace", &files[1]]));
+    let moved = server.run_json(&["tenant", "move", "other", "--to", "1", "--json"]);
+    assert_eq!(moved["database"], 1);
+    let (_, client) = client_of(&server, "other");
+    client.user("anna").await;
+    sound(&server);
+}
+
 /// Everything that a database has of a tenant, as text: what a move must not change.
 fn content(url: &str, tenant: &str) -> Vec<String> {
     let schema = schema(url);

@@ -4,21 +4,17 @@
 //! tenant stays in use meanwhile. When everything is loaded, one commit makes the tenant's record point to the new
 //! data, gives it the tokens of the file, and removes the mark of the import. Then the old data are erased.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use super::{AdminContext, AdminError, Mark};
 use crate::{
     directory::DirectoryError,
     event::{Action, Deed, Event},
     oauth::Client,
-    store::{Commit, Expect, IndexEntry, Item, Record, ResourceId, StoreError, TenantId, Write},
+    store::{Commit, Expect, Header, IndexEntry, Item, Record, ResourceId, StoreError, TenantId, Write},
     tenant::{self, TenantRecord},
     token::Token,
 };
-
-/// After how long the other processes on a shared store have seen that a tenant was replaced. They
-/// look for changes twice a second.
-const NOTICED: Duration = Duration::from_secs(2);
 
 /// A tenant that takes the place of another at the end.
 pub(super) struct Replacement {
@@ -48,7 +44,9 @@ impl Replacement {
     pub fn stage(&mut self, record: &Record, tenant: TenantRecord) -> Result<Item, StoreError> {
         let staged = TenantRecord { id: self.home, importing: true, replaces: Some(tenant.id), ..tenant.clone() };
         self.tenant = Some(tenant);
-        let record = Record { header: record.header, body: staged.body()? };
+        // Where the tenant is kept says the newest record of its home, and that of the tenant here, which comes after this
+        // one, may be younger than that in the file.
+        let record = Record { header: Header { version: 1, ..record.header }, body: staged.body()? };
         Ok(Item::Resource(staged.key(), record, staged.entries()))
     }
 }
@@ -76,9 +74,7 @@ pub(super) async fn swap(
         context.store.commit(imported(context, *id)).await?;
     }
     context.access.reload().await?;
-    if context.store.is_shared() {
-        tokio::time::sleep(NOTICED).await;
-    }
+    context.until_noticed().await;
     let directory = context.access.directory();
     for id in ids {
         let tenant = directory.find(&id.to_string()).await?;

@@ -3,27 +3,29 @@
 //! The first database has the system's records, and among them the directory of tenants: a tenant's record says where
 //! the tenant is kept. Whoever reads these records tells [`Spread::settle`], so that a request finds its tenant's
 //! database in memory. A process that has not heard of a move yet writes to the old place in vain: the tenant's row
-//! there is closed ([`super::carry`]).
+//! there is closed ([`super::carry`]). A server writes nothing for a tenant that it does not know: nobody would find it
+//! in whatever database it stood.
 
 mod opening;
 mod part;
+mod places;
 mod telling;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
-use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use scim_protocol::Timestamp;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub(super) use self::part::alone;
+use self::places::Places;
 use super::{
     PostgresStore,
     carry::{self, Carriage, TURNS},
@@ -49,17 +51,13 @@ const NOTICED: i64 = 2000;
 /// Milliseconds for which a process that follows may rely on what it knows: less than copies are kept.
 const TRUSTED: i64 = 10 * 60 * 1000;
 
-/// Where tenants are kept, by their homes, and the version of the record that says so.
-type Places = HashMap<TenantId, (usize, u64)>;
-
 /// A database, as soon as it could be opened. One that is away is opened when it is back.
 type Opened = Arc<OnceLock<PostgresStore>>;
 
 /// Several databases. See the module's documentation.
 pub struct Spread {
     databases: Vec<Opened>,
-    /// Who is not there is in the first database.
-    places: ArcSwap<Places>,
+    places: Places,
     /// When this process last knew where all tenants are, in milliseconds since the epoch; 0 if it does not follow.
     noticed: AtomicI64,
     clock: Arc<dyn Clock>,
@@ -74,7 +72,7 @@ impl Spread {
         metrics: Arc<StoreMetrics>,
         changes: Arc<Notify>,
     ) -> Self {
-        Self { databases, places: ArcSwap::default(), noticed: AtomicI64::new(0), clock, metrics, changes }
+        Self { databases, places: Places::default(), noticed: AtomicI64::new(0), clock, metrics, changes }
     }
 
     /// How many databases there are.
@@ -85,38 +83,29 @@ impl Spread {
     /// Notes where a tenant is kept: its home, the number of the database, from 0, and the version of the record that
     /// says so. What an older record says does not count.
     pub fn settle(&self, tenants: &[(TenantId, usize, u64)]) {
-        let news = |known: &Places, tenant: &TenantId, version: u64| {
-            known.get(tenant).is_none_or(|(_, known)| *known < version)
-        };
-        let known = self.places.load();
-        if tenants.iter().any(|(tenant, _, version)| news(&known, tenant, *version)) {
-            self.places.rcu(|known| {
-                let mut places = Places::clone(known);
-                for (tenant, place, version) in tenants {
-                    if news(&places, tenant, *version) {
-                        places.insert(*tenant, (*place, *version));
-                    }
-                }
-                places
-            });
-        }
+        self.places.settle(tenants);
+    }
+
+    /// Notes where a tenant will be kept that is about to be made: what is told of it has its place with it.
+    pub fn announce(&self, tenant: TenantId, place: usize) {
+        self.places.announce(tenant, place);
+    }
+
+    /// The tenants of which this process knows, by their homes, without those that are about to be made: whoever of
+    /// them is in no record that is read afterwards is gone.
+    pub fn recorded(&self) -> HashSet<TenantId> {
+        self.places.recorded()
+    }
+
+    /// Forgets tenants that are gone, by their homes.
+    pub fn forget_gone(&self, gone: &HashSet<TenantId>) {
+        self.places.forget(gone);
     }
 
     /// Notes that this process knows where all tenants are now. From then on it must say so again and again: a copy that
     /// a move has left is removed some time after, and whoever has not heard of the move must not look there.
     pub fn noticed(&self) {
         self.noticed.store(self.clock.now().as_millis(), Ordering::Relaxed);
-    }
-
-    /// Forgets all tenants but these, by their homes: the others are gone.
-    pub fn keep_only(&self, tenants: &HashSet<TenantId>) {
-        if self.places.load().keys().any(|tenant| !tenants.contains(tenant)) {
-            self.places.rcu(|known| {
-                let mut places = Places::clone(known);
-                places.retain(|tenant, _| tenants.contains(tenant));
-                places
-            });
-        }
     }
 
     /// The number of a move that began with that version of the tenant's record.
@@ -171,8 +160,20 @@ impl Spread {
         self.at(place).map_or(true, |database| database.connections.is_away())
     }
 
+    /// The number of the database of a tenant; `None` if this process follows the directory, and the tenant is not in
+    /// it. Who does not follow takes it to be in the first.
+    fn known(&self, tenant: TenantId) -> Option<usize> {
+        let follows = self.noticed.load(Ordering::Relaxed) != 0;
+        if tenant == TenantId::SYSTEM { Some(0) } else { self.places.of(tenant).or((!follows).then_some(0)) }
+    }
+
     fn place(&self, tenant: TenantId) -> usize {
-        if tenant == TenantId::SYSTEM { 0 } else { self.places.load().get(&tenant).map_or(0, |(place, _)| *place) }
+        self.known(tenant).unwrap_or(0)
+    }
+
+    /// Where is written for a tenant. `Closed` for one that is gone.
+    fn written_in(&self, tenant: TenantId) -> Result<usize, StoreError> {
+        self.known(tenant).ok_or(StoreError::Closed(tenant))
     }
 
     /// The database of a tenant.
@@ -289,7 +290,7 @@ impl Store for Spread {
     }
 
     async fn commit(&self, mut commit: Commit) -> Result<Committed, StoreError> {
-        let place = self.place(commit.target.tenant);
+        let place = self.written_in(commit.target.tenant)?;
         if commit.writes.iter().any(|write| self.place(write_to(write)) != place) {
             return Err(unavailable("a commit cannot change tenants of two databases"));
         }
@@ -332,7 +333,7 @@ impl Store for Spread {
     async fn load(&self, items: Vec<Item>) -> Result<(), StoreError> {
         let mut rest = items.into_iter().peekable();
         while let Some(first) = rest.next() {
-            let place = self.place(of_item(&first));
+            let place = self.written_in(of_item(&first))?;
             let mut part = vec![first];
             while let Some(next) = rest.next_if(|item| self.place(of_item(item)) == place) {
                 part.push(next);

@@ -18,7 +18,8 @@ impl Spread {
     pub(super) fn keep_untold(&self, commit: &mut Commit) -> Result<Vec<ResourceId>, StoreError> {
         let place = self.place(commit.target.tenant);
         let told = std::mem::take(&mut commit.told);
-        let (here, elsewhere): (Vec<_>, Vec<_>) = told.into_iter().partition(|(log, _)| self.place(*log) == place);
+        let is_here = |(log, _): &(TenantId, _)| self.known(*log) == Some(place);
+        let (here, elsewhere): (Vec<_>, Vec<_>) = told.into_iter().partition(is_here);
         commit.told = here;
         let mut ids = Vec::new();
         for (log, event) in elsewhere {
@@ -58,7 +59,10 @@ impl Spread {
         let first = self.at(0)?;
         let Some(record) = first.get(&untold::key(id)).await? else { return Ok(()) };
         let Untold { log, event } = Untold::from_record(id, &record)?;
-        self.of(log)?.commit(Commit::note(log, event)).await?;
+        // A tenant that is gone has no log any more.
+        if self.known(log).is_some() {
+            self.of(log)?.commit(Commit::note(log, event)).await?;
+        }
         match first.commit(Commit::removal(untold::key(id), Vec::new())).await {
             Ok(_) | Err(StoreError::Missing(_)) => Ok(()),
             Err(error) => Err(error),

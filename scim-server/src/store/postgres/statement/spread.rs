@@ -28,9 +28,10 @@ pub(in super::super) const OPEN: &str = "UPDATE tenant_log SET sequence = $2, at
 pub(in super::super) const REOPEN: &str = "UPDATE tenant_log \
     SET closed = NULL, watched = NULL, moved = $2 + 1, changes = changes + 1 WHERE tenant = $1 AND moved <= $2";
 
-/// The copy that a move has made is not its own any more.
+/// The copy that a move has made is not its own any more, and stays closed, or is closed again: the move may have come as
+/// far as to open it. Nobody knows it as the tenant's place.
 pub(in super::super) const DISOWN: &str =
-    "UPDATE tenant_log SET moved = $3 + 1 WHERE tenant = $1 AND closed = $2 AND moved = $3";
+    "UPDATE tenant_log SET closed = $2, moved = $3 + 1 WHERE tenant = $1 AND moved = $3";
 
 pub(in super::super) const TOUCH: &str = "INSERT INTO touched (tenant, turn, resource_type, id, member) \
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[]) \

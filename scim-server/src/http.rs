@@ -20,6 +20,7 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use scim_protocol::Timestamp;
+use tokio::sync::watch;
 use traces::Traces;
 use uuid::Uuid;
 
@@ -98,6 +99,9 @@ pub struct Service {
     pub sender: Arc<Sender>,
     /// The names of the sinks of this server.
     pub sinks: Arc<[&'static str]>,
+    /// Whoever goes on with a write when its client has gone holds a receiver until the write has its line in the audit
+    /// log.
+    pub writing: watch::Sender<()>,
     /// Where spans are recorded, if they are sent at all.
     pub traces: Option<Arc<Traces>>,
     /// The time.

@@ -8,7 +8,7 @@ use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::
 
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
 use traces::{HeadersError, Traces, TracesError};
 use uuid::Uuid;
 
@@ -202,6 +202,7 @@ impl Server {
             pages: Arc::new(Setup::new(administration, config.operator.clone(), own)),
             completer,
             sinks: names,
+            writing: watch::Sender::new(()),
             traces,
             clock,
         };
@@ -243,8 +244,13 @@ impl Server {
         let noting = tokio::spawn(background::note_calls(self.service.clone(), stopped.clone()));
         let minutes = tokio::spawn(background::each_minute(self.service.clone(), stopped));
         let service = self.service.clone();
-        let metrics = self.service.metrics.clone();
+        let (metrics, patience) = (self.service.metrics.clone(), self.limits.drain_timeout);
         listen::serve(self.listener, self.tls, self.limits, metrics, Handler(service), shutdown).await;
+        if timeout(patience, self.service.writing.closed()).await.is_err() {
+            tracing::warn!(
+                "shutting down while writes go on whose clients have gone: they may be missing in the audit log"
+            );
+        }
         drop(stop);
         let tasks = [
             (settling, "counting refusals"),

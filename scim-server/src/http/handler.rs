@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use hyper::{
     Method, Request, Response, Version,
     body::{Body as _, Incoming},
@@ -114,13 +115,18 @@ async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -
     // This future is dropped when the client goes, and `client` with it; the task is not.
     let client = Arc::new(());
     let here = Some(Arc::downgrade(&client));
-    let working = tokio::spawn(log::within(id, async move { service.handle(request, arrival, here).await }));
+    let until_recorded = service.writing.subscribe();
+    let working = tokio::spawn(log::within(id, async move {
+        let response = service.handle(request, arrival, here).await;
+        drop(until_recorded);
+        response
+    }));
     working.await.unwrap_or_else(|failed| response::error(&Error::internal(failed), request::SCIM_JSON, false))
 }
 
 /// The response to bytes that are not a request; log and audit count it with the other refusals. No header was read,
 /// so its address is the connection's.
-fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<ResponseBody> {
+fn refuse(service: &Service, error: Error, peer: &Peer) -> Response<ResponseBody> {
     let at = service.clock.now();
     let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
     let mut response = response::error(&error, request::SCIM_JSON, false);
@@ -128,11 +134,11 @@ fn refuse(service: &Arc<Service>, error: Error, peer: &Peer) -> Response<Respons
     date(&mut response, at);
     let status = response.status().as_u16();
     service.metrics.requests.observe(Operation::Unknown, status, Duration::ZERO);
-    let (service, id) = (Arc::clone(service), arrival.id);
-    tokio::spawn(log::within(id, async move {
-        let (parts, ()) = Request::new(()).into_parts();
-        service.record(&parts, &arrival, &Notes::new(None), &Response::default(), Some(&error)).await;
-    }));
+    let (parts, ()) = Request::new(()).into_parts();
+    let notes = Notes::new(None);
+    let noting = log::within(arrival.id, service.record(&parts, &arrival, &notes, &response, Some(&error)));
+    // What shows no token is counted in memory: that waits for nothing.
+    let _at_once = noting.now_or_never();
     response
 }
 

@@ -26,9 +26,30 @@ impl Operations {
     /// Refuses a write that takes away what is protected, or that says who is. Whether somebody is the last member of a
     /// group is decided on the state in which the commit finds the group.
     pub(super) async fn protect(&self, context: &Context, commit: &mut Commit, loss: Loss) -> Result<(), Error> {
+        if context.caller.is_administrator() && loss.deletes {
+            return self.keep_protecting(context, &commit.target).await;
+        }
         let Some(protection) = self.protection(context).await? else { return Ok(()) };
         self.refuse_joins(&protection, commit, &HashSet::new()).await?;
         self.refuse_loss(&protection, commit, loss).await
+    }
+
+    /// Refuses to an administrator, too, to delete the group whose members are protected: nobody would be told that they
+    /// are protected no longer.
+    pub(super) async fn keep_protecting(&self, context: &Context, target: &ResourceKey) -> Result<(), Error> {
+        let tenant = context.caller.tenant();
+        let named = tenant.settings.protected.as_ref().and_then(|protected| protected.members_of.as_ref());
+        let Some(name) = named else { return Ok(()) };
+        if self.group_named(context, name).await?.as_ref() != Some(target) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Forbidden,
+            format!(
+                "The members of the Group {} are protected, and would not be without it. Name another group in \"protected\", or leave \"members_of\" out, with `tenant set {} --settings FILE`; then delete it.",
+                target.id, tenant.name
+            ),
+        ))
     }
 
     /// Refuses the same of a POST that brings back what was deleted: it takes away what the last state had and the body

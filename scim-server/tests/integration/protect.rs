@@ -162,19 +162,47 @@ async fn a_post_that_restores_takes_nothing_from_who_is_protected() {
         assert_eq!(client.post("/Users", &user(true)).await.expect(201).id(), anna);
         assert_eq!(client.members(&group).await.len(), 2);
     }
-    // The group itself: it returns with all of its members, and with no others.
-    delete("group", &group);
     let carl = client.user("carl").await;
-    for others in [&[][..], &[&anna], &[&anna, &bert, &carl]] {
-        client.post("/Groups", &team(others)).await.expect(403);
-    }
-    assert_eq!(client.post("/Groups", &team(&[&bert, &anna])).await.expect(201).id(), group);
     // Of a group that is protected by its id, one member is left at least.
     protect(&server, &json!({"ids": [group]})).expect("set");
     delete("group", &group);
     client.post("/Groups", &team(&[])).await.expect(403);
     client.post("/Groups", &team(&[&carl])).await.expect(403);
     assert_eq!(client.post("/Groups", &team(&[&anna])).await.expect(201).id(), group);
+}
+
+/// Without the group nobody would be protected: whoever deletes it says first who is.
+#[tokio::test]
+async fn the_group_of_the_protected_is_not_deleted_by_hand_either() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 2).await;
+    let events = server.run(&["events", "--tenant", "test", "--json"]).stdout;
+    let last: Value =
+        serde_json::from_str(String::from_utf8_lossy(&events).lines().last().expect("an event")).expect("JSON");
+    let group = client.group("Break glass", &users[..1]).await;
+    let other = client.group("Others", &users[1..]).await;
+    protect(&server, &json!({"members_of": group})).expect("set");
+    let delete = |id: &str| server.run(&["group", "delete", "--tenant", "test", id, "--force"]);
+    let refused = delete("Break glass");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("members_of") && said.contains("tenant set"), "{said}");
+    // An undo does not do so behind the administrator's back.
+    let since = last["sequence"].to_string();
+    let undo = |how: &[&str]| {
+        let undone = server.run(&[&["undo", "--tenant", "test", "--since", &since, "--json"], how].concat()).stdout;
+        serde_json::from_slice::<Value>(&undone).expect("JSON")
+    };
+    let (dry, undone) = (undo(&["--dry-run"]), undo(&[]));
+    assert!(undone["refused"].to_string().contains("members_of"), "{undone}");
+    assert_eq!((&dry["undone"], &dry["refused"]), (&undone["undone"], &undone["refused"]));
+    assert_eq!(client.members(&group).await, users[..1]);
+    client.delete(&format!("/Users/{}", users[0])).await.expect(403);
+    client.get(&format!("/Groups/{other}")).await.expect(404);
+    // What the words say works.
+    protect(&server, &json!({"ids": [users[0]]})).expect("set");
+    assert!(delete(&group).status.success());
+    client.delete(&format!("/Users/{}", users[0])).await.expect(403);
 }
 
 /// Else a token could make everybody one whom no token can deactivate.

@@ -47,15 +47,16 @@ impl Undo<'_> {
             return Ok(Outcome::refused(DELETED, CHANGED.to_owned()));
         }
         let groups = self.operations.store.groups_of(key.tenant, &[id]).await?.pop().unwrap_or_default();
-        if self.dry_run {
-            self.rehearse_removal(context, &key, &record).await?;
+        let done = if self.dry_run {
+            self.rehearse_removal(context, &key, &record).await
         } else {
             let condition = Preconditions::of(Condition::Tags(vec![version.to_string()]));
-            match self.operations.delete(context, rt, &id.to_string(), &condition).await {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Outcome::default()),
-                Err(error) => return Outcome::or_failure(DELETED, error),
-                Ok(_) => {}
-            }
+            self.operations.delete(context, rt, &id.to_string(), &condition).await.map(drop)
+        };
+        match done {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Outcome::default()),
+            Err(error) => return Outcome::or_failure(DELETED, error),
+            Ok(()) => {}
         }
         let left = Some(groups.into_iter().map(|group| group.id).collect());
         Ok(Outcome { left, ..Outcome::done(DELETED) })

@@ -130,6 +130,7 @@ impl Undo<'_> {
         key: &ResourceKey,
         record: &Record,
     ) -> Result<(), Error> {
+        self.operations.keep_protecting(context, key).await?;
         self.rehearse(context, key, Some(&stored_document(record)?), None).await?;
         self.count(&key.resource_type, -1);
         Ok(())

@@ -39,9 +39,10 @@ use super::{
     mapped::Applied,
     modify::{Change, stored_resource},
     pace::Pace,
+    told,
 };
 use crate::{
-    event::Action,
+    event::{Action, Json},
     membership::{self, MEMBERS},
     profile,
     store::{Record, ResourceId, ResourceKey},
@@ -177,7 +178,7 @@ impl Undo<'_> {
             let waiting;
             (left, waiting) = self.round(left).await?;
             let Row { places, is_broken, in_vain } = self.row(&left, &waiting).await?;
-            if left.len() == before && !is_broken {
+            if left.len() == before && !is_broken && !self.make_room(&left, &waiting).await? {
                 // Who waits for them may then have its turn.
                 let is_lost = |(.., ((_, id), _)): &Todo<'_>| in_vain.is_empty() || in_vain.contains(id);
                 let lost: Vec<_>;
@@ -257,7 +258,7 @@ impl Undo<'_> {
     }
 
     async fn send(&self, (rt, id): &Subject, history: &History, result: Outcome) -> Result<(), Error> {
-        for piece in result.pieces(rt, *id, history.name().as_deref()) {
+        for piece in result.pieces(rt, *id, history) {
             self.pieces.send(piece).await.map_err(Error::internal)?;
         }
         Ok(())
@@ -301,6 +302,9 @@ impl Undo<'_> {
         let Some((key, record)) = self.find(context, rt, id, history).await? else {
             return Ok(result.of_who_is_not_there(history));
         };
+        if !history.tells_name() {
+            result.name = Json::read(&record.body.visible).as_ref().and_then(told::name);
+        }
         let moves = self.moves(context, (&key, &record), history, &mut result).await?;
         if result.waits {
             return Ok(result);

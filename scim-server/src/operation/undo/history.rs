@@ -145,6 +145,11 @@ impl History {
         self.document.as_ref().and_then(told::name)
     }
 
+    /// Whether a chosen event has its name.
+    pub fn tells_name(&self) -> bool {
+        self.document.is_some()
+    }
+
     /// Notes an event that was not chosen.
     pub fn note(&mut self, event: &Event, other: &Other) {
         let other = || Some(other.clone());

@@ -21,7 +21,7 @@ pub struct Undone {
     #[serde(rename = "type")]
     pub resource_type: String,
     pub id: ResourceId,
-    /// Its name, as the last of the events has it.
+    /// Its name, as the last of the events has it; where these hold no values, as it is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// `restored`, `deleted`, `members`, or the paths of attributes.
@@ -65,6 +65,8 @@ pub(super) struct Outcome {
     pub taken: Option<IndexEntry>,
     /// The groups that held it, where it was deleted.
     pub left: Option<BTreeSet<ResourceId>>,
+    /// Its name, where no event has it.
+    pub name: Option<String>,
 }
 
 impl Outcome {
@@ -81,12 +83,13 @@ impl Outcome {
     pub fn behind(self, mut before: Self) -> Self {
         before.changes.extend(self.changes);
         before.refused.extend(self.refused);
-        Self { changes: before.changes, refused: before.refused, ..self }
+        Self { changes: before.changes, refused: before.refused, name: self.name.or(before.name), ..self }
     }
 
     /// What is told of it.
-    pub fn pieces(self, rt: &ResourceType, id: ResourceId, name: Option<&str>) -> Vec<Piece> {
-        let told = || (rt.name.clone(), name.map(str::to_owned));
+    pub fn pieces(self, rt: &ResourceType, id: ResourceId, history: &History) -> Vec<Piece> {
+        let name = history.name().or(self.name);
+        let told = || (rt.name.clone(), name.clone());
         let mut pieces = Vec::new();
         if !self.changes.is_empty() {
             let (resource_type, name) = told();

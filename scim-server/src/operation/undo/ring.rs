@@ -10,7 +10,10 @@ use futures_util::future::join_all;
 use scim_protocol::{Error, Resource, schema::ResourceType};
 use serde_json::Value;
 
-use super::{History, Outcome, Subject, TOGETHER, Todo, Undo, values::temporary};
+use super::{
+    History, Outcome, Phase, Subject, TOGETHER, Todo, Undo,
+    values::{PutBack, temporary},
+};
 use crate::{
     index,
     operation::modify::stored_resource,
@@ -67,6 +70,45 @@ impl Undo<'_> {
             }
         }
         Ok(Row { places: places(&owners), is_broken, in_vain })
+    }
+
+    /// Has those step aside who will give a name up for which another waits, and cannot yet because they wait for a member:
+    /// it may be that other one, which is to return. Whether anybody did.
+    pub(super) async fn make_room(&self, left: &[Todo<'_>], waiting: &Waiting) -> Result<bool, Error> {
+        let store = &*self.operations.store;
+        let mut has_made = false;
+        for Wait { entry, .. } in waiting.values() {
+            let Some(owner) = self.rehearsal.owner(store, &entry.key).await? else { continue };
+            let is_owner = |(phase, _, ((_, id), _)): &&Todo<'_>| *phase == Phase::PutBack && *id == owner;
+            let Some((.., ((rt, id), history))) = left.iter().find(is_owner) else { continue };
+            if !waiting.contains_key(id) && self.gives_away(rt, *id, history, entry).await? {
+                has_made |= self.step_aside(rt, *id, entry).await?;
+            }
+        }
+        Ok(has_made)
+    }
+
+    /// Whether somebody has another name afterwards, which nobody has now.
+    async fn gives_away(
+        &self,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        history: &History,
+        entry: &IndexEntry,
+    ) -> Result<bool, Error> {
+        let context = self.fresh_context();
+        let Some((key, record)) = self.find(&context, rt, id, history).await? else { return Ok(false) };
+        let steps = self.steps(&record, id, history, &mut Outcome::default())?;
+        let now = stored_resource(&record)?;
+        let then = PutBack::new(now.document(), &steps, rt, id).document;
+        let specs = context.caller.tenant().index_specs(&rt.name);
+        let [now, then] = [now.document(), &then].map(|document| index::entries(&key, document, specs));
+        for comes in then.difference(&now).filter(|entry| entry.unique) {
+            if self.rehearsal.owner(&*self.operations.store, &comes.key).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(then.iter().all(|kept| kept.key != entry.key))
     }
 
     /// Gives up the name that another has and keeps, so that the rest can be put back. False if that is not in the way.

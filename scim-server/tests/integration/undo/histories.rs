@@ -138,3 +138,16 @@ async fn whatever_happened_an_undo_gives_the_state_from_before() {
     }
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
+
+/// Whoever reads what an undo did need not look up which group that is.
+#[tokio::test]
+async fn a_group_of_which_only_the_members_changed_is_called_by_its_name() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    let staff = client.group("Staff", std::slice::from_ref(&anna)).await;
+    let since = newest(&server);
+    client.patch(&format!("/Groups/{staff}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
+    let done = as_rehearsed(&server, &["--since", &since]);
+    assert_eq!(done["undone"][0]["name"], "Staff", "{done}");
+}

@@ -138,6 +138,45 @@ async fn nobody_waits_in_vain() {
     }
 }
 
+/// Who has the name of a deleted group waits for that group, which was a member: neither waits in vain.
+#[tokio::test]
+async fn a_group_returns_whose_name_has_the_group_that_it_was_in() {
+    let server = TestServer::start();
+    let client = server.client();
+    let inner = client.group("Inner", &[]).await;
+    let outer = client.group("Outer", std::slice::from_ref(&inner)).await;
+    let since = newest(&server);
+    client.patch(&format!("/Groups/{outer}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
+    delete(&client, "Groups", &inner).await;
+    rename(&client, KINDS[1], &outer, "Inner").await;
+    let done = as_rehearsed(&server, &["--since", &since]);
+    assert_eq!(done["refused"], json!([]), "{done}");
+    assert_eq!(changes(&done, &inner), json!(["restored"]));
+    for (id, expect) in [(&inner, "Inner"), (&outer, "Outer")] {
+        assert_eq!(name(&client, KINDS[1], id).await, expect);
+    }
+    assert_eq!(client.members(&outer).await, [inner]);
+    assert_eq!(undo(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
+}
+
+/// Who gives its name to nobody keeps it, whoever waits.
+#[tokio::test]
+async fn nobody_steps_aside_for_a_name_of_before_that_is_taken() {
+    let server = TestServer::start();
+    let client = server.client();
+    let inner = client.group("Inner", &[]).await;
+    let outer = client.group("Outer", std::slice::from_ref(&inner)).await;
+    let since = newest(&server);
+    client.patch(&format!("/Groups/{outer}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
+    delete(&client, "Groups", &inner).await;
+    rename(&client, KINDS[1], &outer, "Inner").await;
+    let until = newest(&server);
+    client.group("Outer", &[]).await;
+    let done = as_rehearsed(&server, &["--since", &since, "--until", &until]);
+    assert_eq!(done["undone"], json!([]), "{done}");
+    assert_eq!(name(&client, KINDS[1], &outer).await, "Inner");
+}
+
 /// Who joined a group before the deletion returns to it, and has to leave it, also if the return waits for a name.
 #[tokio::test]
 async fn who_waits_for_a_name_is_in_the_groups_of_before() {

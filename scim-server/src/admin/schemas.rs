@@ -46,6 +46,11 @@ impl<'a> Definition<'a> {
     }
 }
 
+/// The resource type that a checked definition extends or is the schema of.
+pub fn resource_type(definition: &Value) -> &str {
+    Definition(definition).resource_type()
+}
+
 /// Lists the schemas that were added, with the numbers of those who use them.
 pub(super) async fn list(context: &AdminContext, tenant: &str, output: &Output) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;

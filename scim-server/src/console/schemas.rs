@@ -6,10 +6,10 @@ use super::{
     ask::{Ask, Done, Shown, refused, sentence},
     command,
     path::of_tenant,
-    row::{Row, thousands},
+    row::Row,
 };
 use crate::{
-    admin::{AdminRequest, Fault, Role},
+    admin::{AdminRequest, Fault, Role, schemas},
     tenant::{Tenant, TenantRecord},
     web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
 };
@@ -31,33 +31,32 @@ fn action(tenant: &str, what: &str) -> String {
     of_tenant(tenant, &format!("settings/{what}"))
 }
 
-/// The schemas that a tenant has added, and for administrators the editor of another one.
-pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
-    let rows = ask.rows(AdminRequest::SchemaList { tenant: tenant.to_owned() }).await?;
+/// The schemas that a tenant has added, by its settings, and for administrators the editor of another one. Who uses them is
+/// not counted: `schema list` reads every resource for that.
+pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
+    let definitions = settings.list("/schemas");
     let is_administrator = ask.may(Role::Administrator);
     let empty = "No schemas of its own. The guide page of custom schemas says what one is made of.";
-    let mut table = Table::new(&["Name", "URN", "Of", "Used by", ""], empty);
-    for row in &rows {
-        let urn = row.text("/schema");
+    let mut table = Table::new(&["Name", "URN", "Of", ""], empty);
+    for definition in definitions {
+        let urn = definition.text("/schema/id");
         let remove = ask.button(action(tenant, "schema-ask"), "Remove", Tone::Bad, &[("schema", urn)]);
         table.push(vec![
-            row.cell("/name"),
+            definition.cell("/schema/name"),
             Cell::Code(urn.to_owned()),
-            row.cell("/resource_type"),
-            Cell::text(thousands(row.number("/used_by"))),
+            Cell::text(schemas::resource_type(definition)),
             if is_administrator { Cell::Button(remove) } else { Cell::Empty },
         ]);
     }
     let mut section = Section::new("Schemas of its own").with(table);
-    for row in &rows {
-        let text = row.pointer("/definition").and_then(|value| serde_json::to_string_pretty(value).ok());
-        let pieces = vec![Piece::Code(text.unwrap_or_default())];
-        section = section.with(Piece::Folded(format!("The definition of {}", row.text("/name")), pieces));
+    for definition in definitions {
+        let pieces = vec![Piece::Code(serde_json::to_string_pretty(definition).unwrap_or_default())];
+        section = section.with(Piece::Folded(format!("The definition of {}", definition.text("/schema/name")), pieces));
     }
     if is_administrator {
         section = section.with(Piece::Folded("Add or replace a schema".to_owned(), vec![editor(ask, tenant, EXAMPLE)]));
     }
-    Ok(section.command(command::line(&["schema", "list", "--tenant", tenant])))
+    section.command(command::line(&["schema", "list", "--tenant", tenant]))
 }
 
 fn editor(ask: &Ask<'_>, tenant: &str, text: &str) -> Piece {

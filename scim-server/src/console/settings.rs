@@ -33,9 +33,9 @@ async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<&str>) -> Shown {
         .with("Users", thousands(row.number("/users")))
         .with("Groups", thousands(row.number("/groups")));
     let shown = command::line(&["tenant", "show", tenant]);
-    let mut page = ask.tenant_page(tenant, "Settings").with(Section::new("Tenant").with(facts).command(shown));
-    page = page.with(schemas::section(ask, tenant).await?);
     let settings = row.pointer("/settings").cloned().unwrap_or_default();
+    let page = ask.tenant_page(tenant, "Settings").with(Section::new("Tenant").with(facts).command(shown));
+    let page = page.with(schemas::section(ask, tenant, &settings));
     let text = typed.map_or_else(|| serde_json::to_string_pretty(&settings).unwrap_or_default(), str::to_owned);
     if !ask.may(Role::Administrator) {
         return Ok(page.with(Section::new("Settings").with(Piece::Code(text))));

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the packages of programs that were built: packages.sh DIRECTORY [deb|rpm]…, where DIRECTORY is target/dist or
 # target/debug. Run in the root of the repository. Their files are laid out below dist/root, and the packages are put into
-# DIST (dist). The same programs give the same bytes: times are SOURCE_DATE_EPOCH, by default that of the commit.
+# DIST (dist). The same programs give the same bytes: times are SOURCE_DATE_EPOCH, by default that of the commit. With
+# OTHER_VERSION the packages say that they are of that version, for tests of upgrades.
 set -euo pipefail
 # shellcheck source=packaging/tools.sh
 . packaging/tools.sh
@@ -31,11 +32,13 @@ for kind in ${kinds:-deb rpm}; do
         case $kind in
             deb)
                 cargo_tool cargo-deb "$CARGO_DEB"
-                cargo deb --quiet --no-build --no-strip --locked -p "$crate" --output "$out/" ${DEB_OPTIONS:-}
+                cargo deb --quiet --no-build --no-strip --locked -p "$crate" --output "$out/" \
+                    ${OTHER_VERSION:+--deb-version="$OTHER_VERSION"} ${DEB_OPTIONS:-}
                 ;;
             rpm)
                 cargo_tool cargo-generate-rpm "$CARGO_GENERATE_RPM"
-                cargo generate-rpm -p "$crate" --output "$out/" --auto-req builtin --source-date "$SOURCE_DATE_EPOCH"
+                cargo generate-rpm -p "$crate" --output "$out/" --auto-req builtin --source-date "$SOURCE_DATE_EPOCH" \
+                    ${OTHER_VERSION:+--set-metadata "version = '$OTHER_VERSION'"}
                 ;;
         esac
     done

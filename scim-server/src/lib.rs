@@ -41,6 +41,7 @@ mod passing;
 mod plan;
 mod probe;
 mod profile;
+mod public_address;
 mod render;
 mod request_log;
 mod roots;

@@ -107,7 +107,7 @@ fn kept(to: Option<&Source>) -> Vec<String> {
     let mut kept = vec!["All users and groups stay, with their ids, groups, passwords and locks.".to_owned()];
     if to.is_some_and(|to| to.kind != SourceKind::Manual) {
         kept.push(
-            "Users and groups that others have made stay until an administrator deletes them. A POST with the userName of one of them gets 409, unless the tenant's setting `adopt` lets it take that one over."
+            "Users and groups that others have made stay; to delete one of them by hand, make the source `manual` first. A POST with the userName of one of them gets 409, unless the tenant's setting `adopt` lets it take that one over."
                 .to_owned(),
         );
     }

@@ -244,22 +244,42 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
         problems.push(Problem::new(State::Failing, "NoToken", detail));
     }
     for token in ended {
-        let (name, at) = (name(token), token.expires());
-        let detail = format!(
-            "The token {name} ended at {at}. Give the provider a new one (`token rotate`), then `token delete` this one."
-        );
+        let (name, id, at) = (name(token), token.id, token.expires());
+        let delete = format!("`token delete --tenant {} {id}`", record.name);
+        let is_replaced = token.name.is_some() && live.iter().any(|later| later.name == token.name);
+        let detail = if is_replaced {
+            format!(
+                "The token {name} ended at {at}; a later one of that name is live. {delete} removes the one that ended."
+            )
+        } else {
+            format!(
+                "The token {name} ended at {at}. Give the provider a new one (`token rotate`), then remove it: {delete}."
+            )
+        };
         let state = if live.is_empty() && !has_client { State::Failing } else { State::Warning };
         problems.push(Problem::new(state, "TokenExpired", detail));
     }
     for token in live {
         let days = reminder::days_left(token.expires, now);
         if days <= SOON {
-            let days = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
-            let detail = format!("The token {} ends in {days}. `token rotate` makes the next one.", name(token));
+            let left = time_left(token.expires, now);
+            let detail = format!("The token {} ends in {left}. `token rotate` makes the next one.", name(token));
             problems.push(Problem::new(State::Warning, "TokenExpires", detail));
         }
     }
     problems
+}
+
+/// How long somebody has to act: in days, rounded up, and in hours on the last day.
+fn time_left(end: i64, now: Timestamp) -> String {
+    const HOUR: i64 = 3_600_000;
+    let hours = (end - now.as_millis()).div_euclid(HOUR) + 1;
+    match (hours, reminder::days_left(end, now)) {
+        (..=1, _) => "less than an hour".to_owned(),
+        (2..=24, _) => format!("less than {hours} hours"),
+        (_, 1) => "1 day".to_owned(),
+        (_, days) => format!("{days} days"),
+    }
 }
 
 /// A source of truth whose writer is not there: then everybody is refused.
@@ -284,8 +304,8 @@ fn of_secrets(client: &Client, now: Timestamp) -> Option<Problem> {
         return Some(Problem::new(State::Failing, "SecretExpired", detail));
     }
     (days <= SOON).then(|| {
-        let detail =
-            format!("The secret of the client {name} ends in {days} day(s). `client rotate` makes the next one.");
+        let left = time_left(last, now);
+        let detail = format!("The secret of the client {name} ends in {left}. `client rotate` makes the next one.");
         Problem::new(State::Warning, "SecretExpires", detail)
     })
 }

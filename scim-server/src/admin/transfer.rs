@@ -44,6 +44,8 @@ struct Written {
     sum: archive::Sum,
     /// The tenants that have come, by where the store keeps what is theirs.
     homes: HashMap<TenantId, TenantId>,
+    /// How many events of the server's own log were left out: those behind them move up, so that the copy has no gap.
+    left_out: u64,
     failed: Option<AdminError>,
 }
 
@@ -136,8 +138,14 @@ impl Written {
                 tenant.begun = 0;
                 Some(Item::Resource(key, Record { header: record.header, body: tenant.body()? }, entries))
             }
-            Item::Event(TenantId::SYSTEM, event) if event.deed.is_some_and(Deed::is_of_store) => None,
-            Item::Event(TenantId::SYSTEM, event) => Some(Item::Event(TenantId::SYSTEM, event)),
+            Item::Event(TenantId::SYSTEM, event) if event.deed.is_some_and(Deed::is_of_store) => {
+                self.left_out += 1;
+                None
+            }
+            Item::Event(TenantId::SYSTEM, mut event) => {
+                event.sequence = event.sequence.saturating_sub(self.left_out);
+                Some(Item::Event(TenantId::SYSTEM, event))
+            }
             Item::Resource(key, ..) | Item::Members(key, _) if !self.homes.contains_key(&key.tenant) => None,
             Item::Event(tenant, _) if !self.homes.contains_key(&tenant) => None,
             item => Some(item.moved(|home| self.homes.get(&home).copied().unwrap_or(home))),

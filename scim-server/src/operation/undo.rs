@@ -107,12 +107,7 @@ impl Operations {
         called: &Called<'_>,
         pieces: mpsc::Sender<Piece>,
     ) -> Result<(), Error> {
-        let (mut histories, begun) = self.histories(context, range, called).await?;
-        if range.only_losses {
-            for (_, history) in &mut histories.all {
-                history.only_losses();
-            }
-        }
+        let (histories, begun) = self.histories(context, range, called).await?;
         let mut undo = Undo {
             operations: self,
             context,

@@ -31,6 +31,7 @@ use tokio_rustls::TlsConnector;
 use traces::{Kind, Span, TRACEPARENT, Traces};
 
 use super::{low_priority::LowPriority, schedule::RetryAfter};
+use crate::public_address::is_public;
 
 /// How long an endpoint has, from the first byte to the last.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -38,37 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const ANSWER: usize = 64 * 1024;
 /// Connections to one endpoint that are kept for the next message.
 const IDLE: usize = 16;
-
-/// Networks that are nobody's business outside: what RFC 6890 and its registries call not global.
-const PRIVATE: [&str; 26] = [
-    "0.0.0.0/8",
-    "10.0.0.0/8",
-    "100.64.0.0/10",
-    "127.0.0.0/8",
-    "169.254.0.0/16",
-    "172.16.0.0/12",
-    "192.0.0.0/24",
-    "192.0.2.0/24",
-    "192.88.99.0/24",
-    "192.168.0.0/16",
-    "198.18.0.0/15",
-    "198.51.100.0/24",
-    "203.0.113.0/24",
-    "224.0.0.0/4",
-    "240.0.0.0/4",
-    // Unspecified, and IPv4 addresses in a form that nobody uses any more (RFC 4291 §2.5.5.1).
-    "::/96",
-    "::1/128",
-    "64:ff9b::/96",
-    "64:ff9b:1::/48",
-    "100::/64",
-    "2001::/23",
-    "2001:db8::/32",
-    "2002::/16",
-    "fc00::/7",
-    "fe80::/10",
-    "ff00::/8",
-];
 
 /// What an endpoint has answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +58,6 @@ type Connection = SendRequest<Full<Bytes>>;
 pub struct Sender {
     /// Made when it is first wanted: the system's certificates are many.
     tls: OnceLock<TlsConnector>,
-    private: Vec<IpNet>,
     allowed: Vec<IpNet>,
     idle: Mutex<HashMap<String, Vec<Connection>>>,
     /// Where messages are made and sent; started when it is first wanted.
@@ -99,9 +68,8 @@ pub struct Sender {
 impl Sender {
     /// One that also reaches these networks. It trusts the certificates that the system trusts.
     pub fn new(allowed: Vec<IpNet>) -> Self {
-        let private = PRIVATE.iter().filter_map(|network| network.parse().ok()).collect();
         let (tls, idle, thread) = (OnceLock::new(), Mutex::default(), OnceLock::new());
-        Self { tls, private, allowed, idle, thread, traces: None }
+        Self { tls, allowed, idle, thread, traces: None }
     }
 
     /// The same, with spans of what is sent.
@@ -271,7 +239,7 @@ impl Sender {
         if self.allowed.iter().any(|network| network.contains(&address)) {
             return Ok(());
         }
-        if self.private.iter().any(|network| network.contains(&address)) {
+        if !is_public(address) {
             return Err(format!("{address} is no public address; the setting webhook_networks allows networks"));
         }
         if is_tls { Ok(()) } else { Err(PLAIN.to_owned()) }
@@ -359,7 +327,6 @@ mod tests {
     #[test]
     fn only_public_addresses_are_reached() {
         let sender = Sender::new(vec!["10.1.0.0/16".parse().unwrap()]);
-        assert_eq!(sender.private.len(), PRIVATE.len());
         for address in [
             "127.0.0.1",
             "10.0.0.1",
@@ -377,6 +344,8 @@ mod tests {
             "64:ff9b::7f00:1",
             "2002:7f00:1::",
             "224.0.0.1",
+            "fec0::1",
+            "::ffff:0:7f00:1",
         ] {
             assert!(sender.admit(address.parse().unwrap(), true).is_err(), "{address}");
         }

@@ -4,12 +4,7 @@
 //! The address is written by an administrator, and still it must not become a way into the network that this
 //! server stands in: what the host's name resolves to is looked at, and connected to, here.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::PathBuf,
-    sync::Arc,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -24,7 +19,10 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::roots::{self, RootsError};
+use crate::{
+    public_address::is_public,
+    roots::{self, RootsError},
+};
 
 /// How long a fetch may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -167,79 +165,9 @@ impl Rules {
     }
 }
 
-/// Whether an address is one of the Internet at large (the registries of RFC 6890).
-fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let is_special = address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || address.is_multicast()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (b == 18 || b == 19));
-    !is_special
-}
-
-/// The assigned addresses of IPv6 (2000::/3), without those that stand for an IPv4 address (6to4, Teredo) and those for
-/// documentation.
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    let is_special = a == 0x2002 || (a == 0x2001 && (b < 0x200 || b == 0xdb8));
-    (0x2000..0x4000).contains(&a) && !is_special
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_of_a_network_of_ours_are_not_public() {
-        for public in ["20.190.151.7", "8.8.8.8", "2603:1026:3000::1", "2a00:1450::1", "100.63.0.1", "198.20.0.1"] {
-            assert!(is_public(public.parse().unwrap()), "{public}");
-        }
-        for private in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "0.1.2.3",
-            "192.0.0.8",
-            "192.0.2.1",
-            "198.18.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "250.0.0.1",
-            "::",
-            "::1",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "fe80::1",
-            "fc00::1",
-            "fd12::1",
-            "ff02::1",
-            "2001:db8::1",
-            "2002:7f00:1::",
-            "2001::1",
-            "64:ff9b::7f00:1",
-            "::127.0.0.1",
-        ] {
-            assert!(!is_public(private.parse().unwrap()), "{private}");
-        }
-    }
 
     #[test]
     fn only_https_of_an_allowed_host_is_asked() {

@@ -65,11 +65,12 @@ pub(super) struct Step<T> {
 
 impl<T> Step<T> {
     /// What a chosen event does comes to what those before it did. If somebody else has come between, only what
-    /// happened after that can be put back without losing theirs.
-    fn extend(slot: &mut Option<Self>, before: T, after: T) {
+    /// happened after that can be put back without losing theirs. `begins` is whether there is something to put back that
+    /// begins with this event: of losses, what came before the first of them is to stay.
+    fn extend(slot: &mut Option<Self>, before: T, after: T, begins: bool) {
         match slot {
             Some(step) if step.other.is_none() => step.after = after,
-            _ => *slot = Some(Self { before, after, other: None }),
+            _ => *slot = begins.then_some(Self { before, after, other: None }),
         }
     }
 }
@@ -95,8 +96,8 @@ pub(super) struct History {
     pub other: Option<Other>,
     /// The groups into which others have put it, and in which it still is as far as the events say; with their types.
     pub put_into: BTreeMap<ResourceId, (TypeName, Other)>,
-    /// Whether nothing is to be put back if somebody else has deleted it, or it was made in between.
-    pub may_be_absent: bool,
+    /// Whether only what was taken away is to be put back; then nothing is, if somebody else has deleted it.
+    pub only_losses: bool,
     /// What was deleted.
     last: Option<Last>,
     /// The document after the last chosen event that holds one.
@@ -120,19 +121,19 @@ impl History {
         }
         match event.action {
             Action::Create => {
-                Step::extend(&mut self.existence, false, true);
+                Step::extend(&mut self.existence, false, true, !self.only_losses);
                 let last = self.last.take();
                 let had = last.as_ref().map_or(&[][..], |last| &last.members);
                 self.left_behind(had, event);
                 for id in joined(event).filter(|id| had.binary_search(id).is_err()) {
-                    Step::extend(self.members.entry(id).or_default(), false, true);
+                    Step::extend(self.members.entry(id).or_default(), false, true, !self.only_losses);
                 }
                 if let Some(last) = last {
                     self.returned(last, event, rt);
                 }
             }
             Action::Delete => {
-                Step::extend(&mut self.existence, true, false);
+                Step::extend(&mut self.existence, true, false, true);
                 self.last = Some(Last::of(event));
             }
             Action::Replace | Action::Modify => self.changed(event),
@@ -187,16 +188,6 @@ impl History {
         self.other = other();
     }
 
-    /// Leaves out what took nothing away.
-    pub fn only_losses(&mut self) {
-        self.existence.take_if(|step| !step.before);
-        self.may_be_absent = true;
-        let deactivates = |step: &Step<Option<Json>>| step.after.as_ref().is_some_and(|json| json.text() == "false");
-        self.values.retain(|path, step| path == ACTIVE && step.as_ref().is_some_and(deactivates));
-        self.members.retain(|_, step| step.as_ref().is_some_and(|step| step.before));
-        self.untold.clear();
-    }
-
     /// Whether it was not there before, and is there now.
     pub fn is_made(&self) -> bool {
         self.existence.as_ref().is_some_and(|step| !step.before && step.after)
@@ -220,17 +211,31 @@ impl History {
                 // That alone is told without values, too.
                 (None, Some(active)) if path == ACTIVE => (Json::of(&!active), Json::of(&active)),
                 (None, _) => {
-                    self.untold.insert(path.clone());
+                    self.not_told(std::iter::once(path));
                     continue;
                 }
             };
-            Step::extend(self.values.entry(path.clone()).or_default(), before, after);
+            self.value_changed(path.clone(), before, after);
         }
         if let Some(moves) = &event.members {
             let joined = moves.joined.iter().map(|id| (*id, true));
             for (id, joined) in joined.chain(moves.left.iter().map(|id| (*id, false))) {
-                Step::extend(self.members.entry(id).or_default(), !joined, joined);
+                Step::extend(self.members.entry(id).or_default(), !joined, joined, !joined || !self.only_losses);
             }
+        }
+    }
+
+    fn not_told<'p>(&mut self, paths: impl Iterator<Item = &'p String>) {
+        if !self.only_losses {
+            self.untold.extend(paths.cloned());
+        }
+    }
+
+    fn value_changed(&mut self, path: String, before: Option<Json>, after: Option<Json>) {
+        let deactivates = path == ACTIVE && after.as_ref().is_some_and(|json| json.text() == "false");
+        if path == ACTIVE || !self.only_losses {
+            let begins = deactivates || !self.only_losses;
+            Step::extend(self.values.entry(path).or_default(), before, after, begins);
         }
     }
 
@@ -238,7 +243,7 @@ impl History {
     fn left_behind(&mut self, members: &[ResourceId], event: &Event) {
         let joined: BTreeSet<_> = joined(event).collect();
         for id in members.iter().filter(|id| !joined.contains(*id)) {
-            Step::extend(self.members.entry(*id).or_default(), true, false);
+            Step::extend(self.members.entry(*id).or_default(), true, false, true);
         }
     }
 
@@ -247,15 +252,15 @@ impl History {
         let sent = event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS);
         let is_hidden = |path: &&String| rt.attribute(path).is_some_and(|attribute| !is_served_by_default(attribute));
         let Some((last, values)) = last.document.zip(event.values.as_ref()) else {
-            self.untold.extend(sent.cloned());
+            self.not_told(sent);
             return;
         };
-        self.untold.extend(sent.filter(is_hidden).cloned());
+        self.not_told(sent.filter(is_hidden));
         let document = |json: &Json| serde_json::from_str::<Map<String, Value>>(json.text()).unwrap_or_default();
         let (old, new) = (document(&last), document(&values.document));
         for one in told::differences(&old, &new, rt).into_iter().filter(|one| one.path != SCHEMAS) {
             let [before, after] = [one.before, one.after].map(|value| value.and_then(Json::of));
-            Step::extend(self.values.entry(one.path).or_default(), before, after);
+            self.value_changed(one.path, before, after);
         }
     }
 }
@@ -287,10 +292,10 @@ impl Histories {
         self.all.get_mut(place).map(|(_, history)| history)
     }
 
-    fn choose(&mut self, event: &Event, rt: &Arc<ResourceType>) {
+    fn choose(&mut self, event: &Event, rt: &Arc<ResourceType>, only_losses: bool) {
         if !self.places.contains_key(&event.target) {
             self.places.insert(event.target, self.all.len());
-            self.all.push(((Arc::clone(rt), event.target), History::default()));
+            self.all.push(((Arc::clone(rt), event.target), History { only_losses, ..History::default() }));
         }
         if let Some(history) = self.of(event.target) {
             history.choose(event, rt);
@@ -343,7 +348,7 @@ impl Operations {
                     continue;
                 }
                 if range.chooses(event) {
-                    histories.choose(event, rt);
+                    histories.choose(event, rt, range.only_losses);
                 } else {
                     histories.note(event, &Other { sequence: event.sequence, actor: called(&event.actor) });
                 }

@@ -119,7 +119,7 @@ impl Outcome {
     /// What cannot be put back in a resource that is not there.
     pub fn of_who_is_not_there(mut self, history: &History) -> Self {
         // That it was not restored is told already.
-        if history.is_gone() || history.may_be_absent {
+        if history.is_gone() || history.only_losses {
             self.refused.clear();
             return self;
         }

@@ -163,6 +163,42 @@ async fn a_burst_of_several_kinds_is_put_back_as_a_whole() {
     }
 }
 
+/// Whoever came within the window, and was taken away in the burst, is put back like everybody else.
+#[tokio::test]
+async fn who_came_within_the_window_is_put_back_too() {
+    for mode in ["hold", "refuse"] {
+        let server = TestServer::with(Options::settings(json!({"brake": {"users": 4, "mode": mode}})));
+        let client = server.client();
+        let users = people(&client, 6).await;
+        deactivate(&client, &users[5]).await.expect(200);
+        let staff = client.group("Staff", &users[..2]).await;
+        client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+        // The first loss is counted. Now somebody is hired, somebody is rehired, and a group is made.
+        let hired = client.user("hired").await;
+        let join = json!([{"op": "add", "path": "members", "value": [{"value": hired}]}]);
+        client.patch(&format!("/Groups/{staff}"), &join).await.expect(200);
+        let back = json!([{"op": "replace", "path": "active", "value": true}]);
+        client.patch(&format!("/Users/{}", users[5]), &back).await.expect(200);
+        let team = client.group("Team", &[hired.clone(), users[1].clone()]).await;
+        client.delete(&format!("/Groups/{team}")).await.expect(204);
+        client.delete(&format!("/Users/{hired}")).await.expect(204);
+        deactivate(&client, &users[5]).await.expect(200);
+        client.delete(&format!("/Users/{}", users[1])).await.expect(204);
+        client.delete(&format!("/Users/{}", users[2])).await;
+        client.delete(&format!("/Users/{}", users[3])).await;
+        assert_eq!(show(&server)["state"], "tripped", "{mode}");
+
+        let done = decide(&server, "undo");
+        assert_eq!((&done["refused"], &done["brake"]), (&json!([]), &json!("ready")), "{done}");
+        for id in users.iter().chain([&hired]) {
+            assert_ne!(client.get(&format!("/Users/{id}")).await.expect(200).json["active"], false, "{mode}");
+        }
+        let members = client.members(&staff).await;
+        assert!(members.len() == 3 && members.contains(&hired), "{mode}: {members:?}");
+        assert_eq!(client.members(&team).await.len(), 2, "{mode}");
+    }
+}
+
 /// The other way round: users are too many, and members that left before come back too.
 #[tokio::test]
 async fn members_that_left_before_users_were_too_many_come_back() {

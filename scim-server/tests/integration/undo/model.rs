@@ -185,6 +185,18 @@ impl Model {
         self.now = before;
     }
 
+    /// Who has come since the burst began, too, is put back if the burst takes them away.
+    pub fn come(&mut self) {
+        for before in [&mut self.begun, &mut self.tripped].into_iter().flatten() {
+            for (id, user) in &self.now.users {
+                before.users.entry(id.clone()).or_insert_with(|| user.clone()).active |= user.active;
+            }
+            for (id, members) in &self.now.groups {
+                before.groups.entry(id.clone()).or_default().extend(members.iter().cloned());
+            }
+        }
+    }
+
     /// What went since the burst began is there again, and nothing is counted.
     pub fn undo_losses(&mut self) {
         let Some(before) = self.tripped.take() else { return };
@@ -223,6 +235,7 @@ impl World<'_> {
     }
 
     async fn step(&mut self) {
+        self.model.come();
         let user = self.any(self.model.now.users.keys().cloned().collect::<Vec<_>>().into_iter());
         let group = self.any(self.model.now.groups.keys().cloned().collect::<Vec<_>>().into_iter());
         let recent = self.any(self.recent.clone().into_iter());
@@ -331,6 +344,7 @@ impl World<'_> {
     /// Deactivates users until the brake has tripped.
     async fn trip(&mut self) {
         while self.model.tripped.is_none() {
+            self.model.come();
             let active = self.model.now.users.iter().filter(|(_, user)| user.active).map(|(id, _)| id.clone());
             match active.collect::<Vec<_>>().first() {
                 Some(id) => self.set_active(id).await,
@@ -383,6 +397,7 @@ async fn any_history_ends_in_the_state_that_the_model_says() {
                 world.step().await;
             }
             world.trip().await;
+            world.model.come();
             world.agrees(seed).await;
             let done = world.brake("undo");
             assert_eq!(done["refused"], json!([]), "seed {seed}");

@@ -149,6 +149,7 @@ impl<'a> World<'a> {
     }
 
     async fn play(&mut self, step: Step) {
+        self.model.come();
         match step {
             Step::Make => self.make().await,
             Step::MakeByHand => self.make_by_hand(),

@@ -4,9 +4,11 @@
 //! up by name. Names and labels are only used by a scrape.
 
 mod certificate;
+mod durations;
 mod events;
 mod health;
 mod histogram;
+mod memory;
 mod oauth;
 mod request_log;
 mod requests;
@@ -26,9 +28,11 @@ use prometheus_client::{
 };
 use scim_protocol::Timestamp;
 
+pub use durations::Durations;
 pub use events::{EventMetrics, Lags};
 pub use health::{Health, NOTED_WITHIN, Refused};
 pub use histogram::Histogram;
+pub use memory::resident;
 pub use oauth::OAuthMetrics;
 pub use request_log::RequestLogMetrics;
 pub use requests::{Operation, Requests};
@@ -239,6 +243,7 @@ fn register_process(registry: &mut Registry, start: Timestamp) {
     #[allow(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit 53 bits for 285,000 years")]
     gauge.set(start.as_millis() as f64 / 1000.0);
     registry.register_with_unit("process_start_time", "When the process started", Unit::Seconds, gauge);
+    registry.register_collector(Box::new(memory::Resident));
 }
 
 impl AuditMetrics {

@@ -8,7 +8,10 @@ use std::{
 
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use crate::{clock::Clock, metrics::Metrics};
+use crate::{
+    clock::Clock,
+    metrics::{self, Durations, Metrics},
+};
 
 /// Between two looks at the counters.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -30,6 +33,10 @@ pub struct Sample {
     pub strangers: u64,
     /// Commits of the store.
     pub commits: u64,
+    /// How long requests took.
+    pub durations: Durations,
+    /// The resident memory in bytes, at the moment itself; `None` where the system does not tell.
+    pub memory: Option<u64>,
 }
 
 /// The samples.
@@ -67,6 +74,8 @@ impl Ring {
             failed: after.failed.saturating_sub(before.failed),
             strangers: after.strangers.saturating_sub(before.strangers),
             commits: after.commits.saturating_sub(before.commits),
+            durations: after.durations.since(&before.durations),
+            memory: after.memory,
         };
         samples.iter().zip(samples.iter().skip(1)).map(difference).collect()
     }
@@ -82,6 +91,8 @@ pub fn look(metrics: &Metrics, clock: &dyn Clock) -> Sample {
         failed,
         strangers: metrics.authentication_failures.get(),
         commits: metrics.store.commits.get(),
+        durations: metrics.requests.durations(),
+        memory: metrics::resident(),
     }
 }
 
@@ -93,12 +104,13 @@ mod tests {
     fn each_minute_has_what_came_in_it_and_a_day_is_kept() {
         let ring = Ring::default();
         assert_eq!(ring.minutes(), []);
-        for minute in 0..2000 {
-            ring.push(Sample { at: minute * 60, answered: minute.unsigned_abs() * 3, ..Sample::default() });
+        for minute in 0..2000_i64 {
+            let (answered, memory) = (minute.unsigned_abs() * 3, Some(7));
+            ring.push(Sample { at: minute * 60, answered, memory, ..Sample::default() });
         }
         let minutes = ring.minutes();
         assert_eq!(minutes.len(), 24 * 60);
-        assert!(minutes.iter().all(|minute| minute.answered == 3 && minute.failed == 0));
+        assert!(minutes.iter().all(|minute| minute.answered == 3 && minute.memory == Some(7)));
         assert_eq!(minutes.last().map(|minute| minute.at), Some(1999 * 60));
     }
 }

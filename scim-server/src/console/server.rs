@@ -1,6 +1,6 @@
 //! The server itself: what it has done in the last day, who is signed in, what administrators did, what is set.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     BASE,
@@ -48,9 +48,9 @@ fn charts(ask: &Ask<'_>) -> Section {
     if minutes.len() < 2 {
         return section.with(Piece::Text("Charts begin two minutes after the start of the server.".to_owned()));
     }
-    let chart = |title: &str, unit: &str, lines: &[&str], values: &[fn(&Sample) -> u64]| {
+    let chart = |title: &str, unit: &str, lines: &[&str], values: &[fn(&Sample) -> Value]| {
         let mut data = vec![minutes.iter().map(|minute| json!(minute.at)).collect::<Vec<_>>()];
-        data.extend(values.iter().map(|value| minutes.iter().map(|minute| json!(value(minute))).collect()));
+        data.extend(values.iter().map(|value| minutes.iter().map(value).collect()));
         let lines = lines.iter().map(|line| (*line).to_owned()).collect();
         Chart { title: title.to_owned(), unit: unit.to_owned(), lines, data: json!(data).to_string() }
     };
@@ -59,10 +59,22 @@ fn charts(ask: &Ask<'_>) -> Section {
             "Requests",
             "a minute",
             &["done", "refused (4xx)", "failed (5xx)"],
-            &[|m| m.answered, |m| m.refused, |m| m.failed],
+            &[|m| json!(m.answered), |m| json!(m.refused), |m| json!(m.failed)],
         ))
-        .with(chart("Without a valid token", "a minute", &["requests"], &[|m| m.strangers]))
-        .with(chart("Commits of the store", "a minute", &["commits"], &[|m| m.commits]))
+        .with(chart("Without a valid token", "a minute", &["requests"], &[|m| json!(m.strangers)]))
+        .with(chart(
+            "How long requests took",
+            "ms, of each minute",
+            &["half of them at most (p50)", "99 of 100 at most (p99)"],
+            &[|m| took(m, 500), |m| took(m, 990)],
+        ))
+        .with(chart("Commits of the store", "a minute", &["commits"], &[|m| json!(m.commits)]))
+        .with(chart("Memory", "MiB resident", &["memory"], &[|m| json!(m.memory.map(|bytes| bytes >> 20))]))
+}
+
+/// What that many of a thousand requests of a minute took at most, in milliseconds; a gap where there was none.
+fn took(minute: &Sample, permille: u32) -> Value {
+    json!(minute.durations.quantile(permille).map(|took| took.as_secs_f64() * 1000.0))
 }
 
 fn sessions(ask: &Ask<'_>) -> Section {

@@ -19,7 +19,7 @@ use prometheus_client::{
 
 /// Upper bounds of durations, in microseconds: from a cached read to a request that ran into its
 /// deadline.
-const DURATIONS: &[u64] = &[
+pub(super) const DURATIONS: [u64; 15] = [
     100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000,
     10_000_000,
 ];
@@ -40,7 +40,7 @@ pub struct Histogram {
 impl Histogram {
     /// Of durations, from 100 µs to 10 s.
     pub fn durations() -> Self {
-        Self::new(DURATIONS, 1e6)
+        Self::new(&DURATIONS, 1e6)
     }
 
     /// Of counts, in powers of two from 1 to 1024.
@@ -67,9 +67,14 @@ impl Histogram {
         self.observe(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
     }
 
+    /// How many values fell between the bounds, in their order.
+    pub(super) fn counted(&self) -> impl Iterator<Item = u64> {
+        self.buckets.iter().map(|bucket| bucket.load(Relaxed))
+    }
+
     /// Whether nothing was counted yet.
     pub fn is_empty(&self) -> bool {
-        self.buckets.iter().all(|bucket| bucket.load(Relaxed) == 0)
+        self.counted().all(|count| count == 0)
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a sum above 2^53 may lose its last digits")]
@@ -79,7 +84,7 @@ impl Histogram {
             .iter()
             .map(|bound| *bound as f64 / self.scale)
             .chain([f64::INFINITY])
-            .zip(self.buckets.iter().map(|bucket| bucket.load(Relaxed)))
+            .zip(self.counted())
             .collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         let sum = self.sum.load(Relaxed) as f64 / self.scale;

@@ -13,7 +13,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::Histogram;
+use super::{Durations, Histogram};
 
 /// What a request was, as metrics tell requests apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,6 +154,13 @@ impl Requests {
             }
         }
         outcomes
+    }
+
+    /// How long all of them took.
+    pub fn durations(&self) -> Durations {
+        let mut durations = Durations::default();
+        self.operations.iter().for_each(|counters| durations.add(counters.duration.counted()));
+        durations
     }
 
     fn used(&self) -> impl Iterator<Item = (&'static str, &Counters)> {

@@ -1,13 +1,14 @@
 //! The management API: everything that the command line does, as paths of HTTP under `/admin/v1`.
 //!
 //! [`table`] has the paths and the command that each is, [`call`] makes the command of a request, and [`mod@answer`] the
-//! response of its lines. There is no other way to a change than the command, so what a path may do is what
-//! [`super::execute`] lets its giver do.
+//! response of its lines. The command line is a client of it: [`request`] makes the request of a command. There is no
+//! other way to a change than the command, so what a path may do is what [`super::execute`] lets its giver do.
 
 mod answer;
 mod call;
 #[cfg(test)]
 mod openapi;
+mod request;
 mod table;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -22,6 +23,7 @@ use hyper::{
 };
 use serde_json::{Map, Value};
 
+pub(super) use self::request::{ApiRequest, Content};
 use self::{
     call::Found,
     table::{Answer, Route},
@@ -45,7 +47,7 @@ pub(super) const BASE: &str = "/admin/v1/";
 pub(super) const DESCRIPTION: &str = "/admin/v1/openapi.json";
 
 /// The most bytes of a body that is not lines: a table of users.
-const MOST_BYTES: usize = 16 << 20;
+const MOST_BYTES: usize = 64 << 20;
 
 /// By which a client says that a request is the same (draft-ietf-httpapi-idempotency-key-header-07 §2.1).
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");

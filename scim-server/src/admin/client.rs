@@ -1,15 +1,16 @@
-//! The other end of [`super::listen`]: how the command line talks to a running server.
+//! The command line as a client of the management API: how it talks to a running server.
+//!
+//! It asks the paths that any program asks, and has the rows as lines, as they come.
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
-use http_body_util::{BodyExt as _, Empty, StreamBody};
+use http_body_util::{BodyExt as _, Empty, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
     Request, StatusCode,
     body::{Frame, Incoming},
     client::conn::http1,
-    header::{AUTHORIZATION, HOST},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST},
 };
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -18,7 +19,12 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-use super::{AdminError, AdminRequest, Input, Line, data_dir::DataDir};
+use super::{
+    AdminError, AdminRequest, Input, Line,
+    api::{ApiRequest, Content},
+    data_dir::DataDir,
+    response::{JSON, JSON_LINES},
+};
 
 /// How long a connection, and the answer about health, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,13 +84,19 @@ impl Client {
         let unreachable = |error: hyper::Error| {
             AdminError::Refused(format!("the server at {} (admin.addr) does not answer: {error}", self.address))
         };
-        let first = serde_json::to_string(request)
-            .map_err(|error| AdminError::Refused(format!("the command cannot be sent: {error}")))?;
+        let asked = ApiRequest::of(request).ok_or_else(|| {
+            let what = request.name();
+            AdminError::Invalid(format!("`{what}` cannot be asked of the running server: a name in it is empty"))
+        })?;
         let (broken, breakage) = oneshot::channel();
-        let body = StreamBody::new(frames(first, input, broken));
-        let request = Request::post("/admin/v1/commands")
+        let (kind, body) = content(asked.body, input, broken);
+        let request = Request::builder()
+            .method(asked.method)
+            .uri(asked.target)
             .header(HOST, self.address.to_string())
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(ACCEPT, JSON_LINES)
+            .header(CONTENT_TYPE, kind)
             .body(body)
             .map_err(|error| AdminError::Refused(error.to_string()))?;
 
@@ -97,7 +109,13 @@ impl Client {
             let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
             let detail = problem.get("detail").and_then(Value::as_str).map(str::to_owned);
             let message = detail.unwrap_or_else(|| String::from_utf8_lossy(&body).trim().to_owned());
-            return Err(AdminError::Refused(format!("the running server refused the command: {message}")));
+            let versions = match status {
+                StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                    " Use the same version of scim-server on both sides."
+                }
+                _ => "",
+            };
+            return Err(AdminError::Refused(format!("the running server refused the command: {message}{versions}")));
         }
         let (lines, output) = mpsc::channel(256);
         tokio::spawn(async move {
@@ -109,18 +127,28 @@ impl Client {
     }
 }
 
-/// The body: the command, then the lines of its input. When the input breaks, the body ends without
-/// an end, so that the server sees that it was cut off, and `broken` says why.
+/// The media type and the body of a request. `broken` is told when the input breaks.
+fn content(
+    content: Content,
+    input: Input,
+    broken: oneshot::Sender<io::Error>,
+) -> (&'static str, UnsyncBoxBody<Bytes, io::Error>) {
+    match content {
+        Content::None => (JSON, Empty::new().map_err(|never| match never {}).boxed_unsync()),
+        Content::Json(text) => (JSON, Full::from(text).map_err(|never| match never {}).boxed_unsync()),
+        Content::Lines => (JSON_LINES, UnsyncBoxBody::new(StreamBody::new(frames(input, broken)))),
+    }
+}
+
+/// The lines of the input as a body. When the input breaks, the body ends without an end, so that the server sees that it
+/// was cut off, and `broken` says why.
 fn frames(
-    first: String,
     input: Input,
     broken: oneshot::Sender<io::Error>,
 ) -> impl futures_util::Stream<Item = Result<Frame<Bytes>, io::Error>> + Send + 'static {
-    let line = |text: String| Ok(Frame::data(Bytes::from(text + "\n")));
-    let first = futures_util::stream::once(async move { line(first) });
-    let rest = futures_util::stream::unfold((input, Some(broken)), move |(mut input, mut broken)| async move {
+    futures_util::stream::unfold((input, Some(broken)), move |(mut input, mut broken)| async move {
         match input.recv().await? {
-            Ok(text) => Some((line(text), (input, broken))),
+            Ok(text) => Some((Ok(Frame::data(Bytes::from(text + "\n"))), (input, broken))),
             Err(error) => {
                 if let Some(broken) = broken.take() {
                     let _ = broken.send(io::Error::new(error.kind(), error.to_string()));
@@ -128,8 +156,7 @@ fn frames(
                 Some((Err(error), (input, broken)))
             }
         }
-    });
-    first.chain(rest).boxed()
+    })
 }
 
 /// Passes on the lines of the answer. The last is [`Line::Done`] or [`Line::Error`], unless the server has ended before.

@@ -1,8 +1,7 @@
 //! The server's listener for administrators: commands, health, metrics.
 //!
 //! It has its own socket, which belongs on the loopback or a private network. What is under `/admin/v1` asks for an
-//! administrator's token ([`super::api`], and the lines of the command line at `/admin/v1/commands`); the others say
-//! nothing that would need one.
+//! administrator's token ([`super::api`]); the others say nothing that would need one.
 
 use std::{
     convert::Infallible,
@@ -52,10 +51,7 @@ const MAX_CONNECTIONS: usize = 64;
 /// How long commands in flight may go on when the server stops.
 const DRAIN: Duration = Duration::from_secs(30);
 
-/// Where the command line sends its commands.
-const COMMANDS: &str = "/admin/v1/commands";
-
-/// The same, as the version before calls it.
+/// Where the command line of the version before sends its commands. The next version has it no more.
 const OLD_COMMANDS: &str = "/admin";
 
 /// Pages for people, beside the commands.
@@ -176,10 +172,8 @@ async fn administer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr)
 async fn administered(admin: &Admin, by: Administrator, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
     let context = AdminContext { base: (admin.base)(), ..admin.context.given_by(by) };
     match (request.method(), request.uri().path()) {
-        (&Method::POST, COMMANDS | OLD_COMMANDS) => command(context, request, peer).await,
-        (_, COMMANDS | OLD_COMMANDS) => {
-            problem(&Fault { status: 405, message: "This path takes POST alone.".to_owned() })
-        }
+        (&Method::POST, OLD_COMMANDS) => command(context, request, peer).await,
+        (_, OLD_COMMANDS) => problem(&Fault { status: 405, message: "This path takes POST alone.".to_owned() }),
         _ => api::answer(context, &admin.process, request, peer).await,
     }
 }

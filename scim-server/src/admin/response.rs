@@ -19,7 +19,7 @@ use super::{Fault, Line};
 pub(super) const JSON_LINES: &str = "application/x-ndjson";
 
 /// The media type of one JSON value.
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// The media type of a problem (RFC 9457 §3).
 const PROBLEM: &str = "application/problem+json";

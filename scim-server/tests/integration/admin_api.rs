@@ -194,3 +194,15 @@ async fn a_long_list_is_sent_as_it_comes() {
     let exported = api.get("/export").await;
     assert!(items(&exported).len() > 40);
 }
+
+/// The command line of the version before sends its commands as they are, to a path of their own.
+#[tokio::test]
+async fn the_command_line_of_the_version_before_is_understood() {
+    let server = TestServer::start();
+    let api = Api::root(&server);
+    let authorization = api.0.authorization();
+    let headers = [("authorization", authorization.as_str())];
+    let command = json!({"command": "tenant-list"}).to_string();
+    let answer = api.0.send("POST", &format!("{}/admin", server.admin()), &headers, Some(command)).await.expect(200);
+    assert!(answer.text.contains("\"test\"") && answer.text.ends_with("{\"done\":true}\n"), "{}", answer.text);
+}

@@ -1,6 +1,7 @@
 //! The description of the API (OpenAPI 3.1), made of the table and of the types of the commands. A test keeps the file
 //! that is served and the reference as this makes it.
 
+mod both_ways;
 mod leaf;
 mod rows;
 
@@ -22,7 +23,6 @@ const WITHOUT: &[(&str, &str)] = &[
     ("browse members", PAGES),
     ("browse resource", PAGES),
     ("browse resources", PAGES),
-    ("console", "its link is for a person at the command line"),
 ];
 
 /// Why the console alone browses.
@@ -51,7 +51,6 @@ fn description() -> Value {
         }
         methods[route.method.to_lowercase()] = operation(route, leaf, &template, row);
     }
-    paths.insert("/commands".to_owned(), json!({"post": commands()}));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -107,17 +106,6 @@ fn with_notes(schema: &mut Value) {
 
 fn notes() -> Value {
     json!({"type": "array", "items": {"type": "string"}, "description": "What else is to be known."})
-}
-
-/// The path of the command line itself.
-fn commands() -> Value {
-    let lines = json!({"application/x-ndjson": {"schema": {"type": "string"}}});
-    json!({
-        "operationId": "post_commands",
-        "summary": "Runs a command as the command line sends it: the first line is the command, the others are its input.",
-        "requestBody": {"required": true, "content": lines},
-        "responses": {"200": {"description": "Lines: row, more, progress, and at the end done or error.", "content": lines}},
-    })
 }
 
 fn operation(route: &Route, leaf: &Leaf, template: &Value, row: Value) -> Value {

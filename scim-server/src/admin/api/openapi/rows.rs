@@ -45,6 +45,7 @@ impl Rows {
     fn of_server(&mut self, name: &str) -> Value {
         match name {
             "base" => object("base"),
+            "console" => object("url"),
             "check" => self.of::<Finding>(),
             "export" => json!({
                 "description": "A line of an export: one of these.",

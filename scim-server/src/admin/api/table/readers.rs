@@ -14,11 +14,13 @@ const CALLS: &[(&str, Kind)] = &[
     ("text", Text),
     ("token", Text),
     ("resource", Text),
+    ("request", Text),
     ("limit", Number),
     ("before", Text),
     ("after", Text),
     ("follow", Flag),
     ("names", Flag),
+    ("within_ms", Number),
 ];
 
 pub(super) const ROUTES: &[Route] = &[

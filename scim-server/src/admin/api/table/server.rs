@@ -7,6 +7,12 @@ use super::{
 
 pub(super) const ROUTES: &[Route] = &[
     get("/base", r#"{"command": "base"}"#, "Tells what the URLs begin with that clients are given."),
+    post(
+        "/sign-in-links",
+        r#"{"command": "console"}"#,
+        "Makes a link that signs its giver in to the console, once and within five minutes.",
+    )
+    .made(),
     get("/status", r#"{"command": "status"}"#, "Shows how provisioning stands, of all tenants.").list(),
     post("/check", r#"{"command": "check", "*": 0}"#, "Compares documents, indexes, memberships and counts; repairs.")
         .list(),

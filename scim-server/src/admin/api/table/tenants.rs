@@ -99,6 +99,12 @@ pub(super) const ROUTES: &[Route] = &[
         "Issues a token that takes the place of another, with its name and scopes.",
     )
     .made(),
+    post(
+        "/tenants/{tenant}/tokens/rotate",
+        r#"{"command": "token-rotate", "tenant": "{tenant}", "*": 0}"#,
+        "Issues a token that takes the place of the only one that lives.",
+    )
+    .made(),
     delete(
         "/tenants/{tenant}/tokens/{token}",
         r#"{"command": "token-delete", "tenant": "{tenant}", "id": "{token}"}"#,

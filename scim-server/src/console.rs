@@ -37,6 +37,7 @@ mod sign_in;
 mod sync;
 mod tokens;
 mod traffic;
+mod values;
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 

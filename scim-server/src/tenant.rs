@@ -114,6 +114,11 @@ pub struct Settings {
     /// Whether events hold the values of attributes, and documents: true when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_values: Option<bool>,
+    /// Until when the log of requests keeps the values of bodies, for operators: a time such as `2026-12-01T09:00:00Z`. Those
+    /// that are kept go with their call. Without it none are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub call_values_until: Option<Timestamp>,
     /// What stops mass deprovisioning; nothing when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brake: Option<Brake>,

@@ -2,8 +2,8 @@
 
 use super::{
     AccessRequest, AdminContext, AdminError, AdminRequest, AgentRequest, BrakeRequest, ConsumerRequest, DeletedRequest,
-    HandRequest, MappingRequest, Role, RoleRequest, RulesRequest, SetupLinkRequest, SigningKeyRequest, StreamRequest,
-    WebhookRequest, clients::ClientRequest,
+    HandRequest, MappingRequest, RequestsRequest, Role, RoleRequest, RulesRequest, SetupLinkRequest, SigningKeyRequest,
+    StreamRequest, WebhookRequest, clients::ClientRequest,
 };
 use crate::{agent::AgentError, directory::DirectoryError, store::TenantId};
 
@@ -76,7 +76,6 @@ impl AdminRequest {
             | Self::Console
             | Self::Events(_)
             | Self::List { .. }
-            | Self::Requests { .. }
             | Self::SchemaList { .. }
             | Self::Show { .. }
             | Self::Status { .. }
@@ -114,6 +113,9 @@ impl AdminRequest {
             }
             Self::Deleted { request, .. } => look_or(Role::Operator, matches!(request, DeletedRequest::List { .. })),
             Self::Hand { request } => of_hand(request),
+            Self::Requests { request, .. } => {
+                look_or(Role::Operator, !matches!(request, RequestsRequest::Values { .. }))
+            }
             Self::Rules { request, .. } => of_rules(request),
             Self::SetupLink { request } => of_setup_link(request),
             Self::SigningKey { request } => look_or(Role::Administrator, *request == SigningKeyRequest::List),
@@ -299,6 +301,9 @@ mod tests {
         let dead = |again| json!({"command": "webhook", "request": {"what": "dead-letters", "webhook": "w", "send_again": again}});
         check(dead(false), Viewer, Webhook("w"));
         check(dead(true), Operator, Webhook("w"));
+        let call = |what: &str| json!({"command": "requests", "tenant": "a", "request": {what: {"id": "1"}}});
+        check(call("show"), Viewer, Tenant("a"));
+        check(call("values"), Operator, Tenant("a"));
         let agent = |what: &str| json!({"command": "agent", "request": {"what": what, "agent": "ad", "plan": "1"}});
         check(agent("approve"), Operator, Matter::Agent("ad"));
         check(json!({"command": "agent", "request": {"what": "show", "agent": "ad"}}), Viewer, Matter::Agent("ad"));

@@ -6,6 +6,7 @@ mod meaning;
 mod query;
 mod reason;
 mod shown;
+mod values;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -50,6 +51,11 @@ pub enum RequestsRequest {
         #[serde(default)]
         names: bool,
     },
+    /// The values of one call, as far as the tenant has them kept; that somebody looks is an event.
+    Values {
+        /// Its id.
+        id: String,
+    },
 }
 
 /// Which calls are to be listed, newest first. All that is said must hold.
@@ -93,6 +99,7 @@ impl RequestsRequest {
             Self::List(_) => "requests-list",
             Self::Count { .. } => "requests-count",
             Self::Show { .. } => "requests-show",
+            Self::Values { .. } => "requests-values",
         }
     }
 }
@@ -140,6 +147,7 @@ pub(super) async fn execute(
         RequestsRequest::List(query) => list(context, view, tenant.as_ref(), &query, output).await,
         RequestsRequest::Count { days } => count::count(context, view, tenant.as_ref(), days, output).await,
         RequestsRequest::Show { id, names } => show(context, view, tenant.as_ref(), &id, names, output).await,
+        RequestsRequest::Values { id } => values::show(context, view, tenant.as_ref(), &id, output).await,
     }
 }
 
@@ -246,16 +254,25 @@ async fn show(
     names: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
+    let row = find(context, view, tenant, id).await?;
+    output.row(&Shower::new(context, names).whole(&row).await?).await
+}
+
+/// The call with that id.
+async fn find(
+    context: &AdminContext,
+    view: &RequestsView,
+    tenant: Option<&TenantRecord>,
+    id: &str,
+) -> Result<Row, AdminError> {
     let query = RequestsQuery { request: Some(id.to_owned()), limit: Some(1), ..RequestsQuery::default() };
     let Asked { search, direction, effort } = Asked::read(context, tenant, &query).await?;
     let mut page = look(&view.reader().await, search, direction, effort).await?;
-    let Some(row) = page.rows.pop() else {
-        return Err(AdminError::Missing(format!(
+    page.rows.pop().ok_or_else(|| {
+        AdminError::Missing(format!(
             "there is no request {id} in the log of this server: it is older than request_log_retention or request_log_size keep, came to another process, or was one of several without a valid token, of which the first is in the log"
-        )));
-    };
-    let row: Row = row;
-    output.row(&Shower::new(context, names).whole(&row).await?).await
+        ))
+    })
 }
 
 /// Searches on a thread that may block.

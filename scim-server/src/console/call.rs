@@ -6,18 +6,13 @@ use super::{
     ask::{Ask, Shown, sentence},
     command,
     kind::{GROUPS, USERS},
-    path::of_tenant,
     row::{Row, thousands},
+    values,
 };
 use crate::{
     admin::{AdminRequest, RequestsRequest},
-    web::{Cell, Facts, Piece, Section, Tone, form},
+    web::{Cell, Facts, Piece, Section, Tone},
 };
-
-/// The page of one call.
-pub fn path(tenant: &str, id: &str) -> String {
-    of_tenant(tenant, &format!("requests/{}", form::encode(id)))
-}
 
 /// How it was answered, in colour.
 pub fn status(status: u64) -> Cell {
@@ -60,6 +55,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, id: &str) -> Shown {
             page = page.with(Section::new(title).note("What is personal is hidden.").with(Piece::Code(text)));
         }
     }
+    page = page.with(values::of_call(ask, tenant, id, &row));
     if !row.text("/curl").is_empty() {
         let note = "It takes the token from the variable TOKEN. Fill in what is hidden.";
         page = page.with(Section::new("The same call with curl").note(note).command(row.text("/curl").to_owned()));

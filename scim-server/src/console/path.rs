@@ -8,3 +8,8 @@ pub fn of_tenant(tenant: &str, part: &str) -> String {
     let slash = if part.is_empty() { "" } else { "/" };
     format!("{BASE}/t/{}{slash}{part}", form::encode(tenant))
 }
+
+/// The page of one call.
+pub fn of_call(tenant: &str, id: &str) -> String {
+    of_tenant(tenant, &format!("requests/{}", form::encode(id)))
+}

@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::{
     ask::{Ask, Shown, sentence},
     call, command,
-    path::of_tenant,
+    path::{self, of_tenant},
     row::{Row, thousands},
     traffic::{self, Range},
+    values,
 };
 use crate::{
     admin::{AdminRequest, Fault, RequestsQuery, RequestsRequest, clients::ClientRequest},
@@ -45,10 +46,17 @@ pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
         .with(Piece::Live { id: "calls", every, pieces: found })
         .command(words(ask, tenant, follows));
     let page = ask.tenant_page(tenant, "Requests").with(section);
+    if follows {
+        return Ok(page);
+    }
     let range = Range::of(ask);
     Ok(match traffic::of(ask, Some(tenant), range).await {
-        Some(traffic) if !follows => page.with(traffic.section(range, Some(tenant), &here)),
-        _ => page,
+        Some(traffic) => {
+            let page = page.with(traffic.section(range, Some(tenant), &here));
+            page.with(values::section(ask, tenant).await?)
+        }
+        // There is no log.
+        None => page,
     })
 }
 
@@ -167,7 +175,10 @@ fn results(ask: &Ask<'_>, tenant: &str, mut rows: Vec<Value>, here: &str) -> Vec
     for row in &rows {
         table.push(vec![
             row.time("/time", "–"),
-            Cell::link(call::path(tenant, row.text("/id")), format!("{} {}", row.text("/method"), row.text("/path"))),
+            Cell::link(
+                path::of_call(tenant, row.text("/id")),
+                format!("{} {}", row.text("/method"), row.text("/path")),
+            ),
             call::status(row.number("/status")),
             call::meaning(row),
             call::by(row),

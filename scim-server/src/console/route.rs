@@ -8,8 +8,8 @@ use super::{
     call, connect, deleted, deliveries, history, judge,
     kind::{GROUPS, People, USERS},
     overview,
-    path::of_tenant,
-    people, person, requests, rules, safety, server, settings, sign_in, sync, tokens,
+    path::{self, of_tenant},
+    people, person, requests, rules, safety, server, settings, sign_in, sync, tokens, values,
 };
 use crate::{
     admin::Fault,
@@ -62,7 +62,7 @@ async fn change(ask: &Ask<'_>, parts: &[&str]) -> WebResponse {
     let (back, done) = match parts {
         ["sign-out"] => return sign_in::out(ask.console, ask.admin, &ask.session).await,
         ["tenants"] => (BASE.to_owned(), overview::create(ask).await),
-        ["server", "sessions"] => (format!("{BASE}/server"), server::end_session(ask)),
+        ["server", "sessions"] => (format!("{BASE}/server"), server::end_session(ask).await),
         ["judge", what] => (judge::PATH.to_owned(), judge::change(ask, what)),
         ["sync", agent, what] => (sync::path(agent), sync::change(ask, agent, what).await),
         ["t", tenant, kind @ ("users" | "groups"), id, what] => {
@@ -76,6 +76,8 @@ async fn change(ask: &Ask<'_>, parts: &[&str]) -> WebResponse {
         ["t", tenant, "deliveries", what] => {
             (of_tenant(tenant, "deliveries"), deliveries::change(ask, tenant, what).await)
         }
+        ["t", tenant, "requests", what] => (of_tenant(tenant, "requests"), values::change(ask, tenant, what).await),
+        ["t", tenant, "requests", id, "values"] => (path::of_call(tenant, id), values::show(ask, tenant, id).await),
         ["t", tenant, "rules", what] => (of_tenant(tenant, "rules"), rules::change(ask, tenant, what).await),
         ["t", tenant, "safety", what] => (of_tenant(tenant, "safety"), safety::change(ask, tenant, what).await),
         ["t", tenant, "settings", what] => (of_tenant(tenant, "settings"), settings::change(ask, tenant, what).await),

@@ -33,6 +33,7 @@ impl Deed {
                 | Self::AdminTokenRotated
                 | Self::AdministratorSignedIn
                 | Self::AdministratorSignedOut
+                | Self::SessionEnded
                 | Self::SigningKeyRemoved
                 | Self::SigningKeyRotated
                 | Self::TenantDeleted
@@ -60,6 +61,7 @@ deeds! {
     BrakeApproved "brake.approved" "An administrator lets mass deprovisioning go on."
     BrakeTripped "brake.tripped" "The brake on mass deprovisioning has tripped."
     BrakeUndone "brake.undone" "An administrator has put back what tripped the brake."
+    CallValuesShown "call-values.shown" "An administrator has looked at the values of a call; `attributes` has its id."
     ClientChanged "client.changed" "An OAuth client was disabled or enabled, or a secret or trust of it came or went."
     ClientCreated "client.created" "An OAuth client was made."
     ClientDeleted "client.deleted" "An OAuth client was removed."
@@ -73,6 +75,7 @@ deeds! {
     RequestCompleted "request.completed" "A request that was accepted (`202`, `Prefer: respond-async`) is completed; `document` has its result."
     SchemaAdded "schema.added" "A schema was added to the tenant, or replaced."
     SchemaRemoved "schema.removed" "A schema was removed from the tenant."
+    SessionEnded "session.ended" "An administrator has ended somebody's session in the console; `attributes` says whose. Told as the sign-in."
     SetupLinkCreated "setup-link.created" "A link was made with which a customer sets up a provider."
     SetupLinkDeleted "setup-link.deleted" "Such a link was removed, and its session with it."
     SetupLinkOpened "setup-link.opened" "A browser has opened such a link: it opens for no other."

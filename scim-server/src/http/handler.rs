@@ -12,6 +12,7 @@ mod permission;
 mod shape;
 mod signals;
 mod traced;
+mod values;
 
 use std::{
     net::IpAddr,

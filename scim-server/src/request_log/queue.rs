@@ -82,7 +82,8 @@ impl RequestLog {
         Ok(Self { shared, reader, thread: Some(thread) })
     }
 
-    /// Notes a call. `line` is that of the audit log, without its end. Never waits for the disk.
+    /// Notes a call. `line` is that of the audit log, without its end; behind it, on a line of their own, values may stand that
+    /// are kept. Never waits for the disk.
     pub fn note(&self, call: &Call<'_>, line: &[u8]) {
         let mut queue = self.shared.queue();
         if queue.rows.len() + line.len() > MAX_QUEUED {

@@ -124,7 +124,7 @@ impl Call<'_> {
         Call { at, took, method, status, tenant, token, resource, count, path, scim_type, refusal, reason }
     }
 
-    /// Writes the row of the call behind others. `line` is that of the audit log, without its end.
+    /// Writes the row of the call behind others. `line` is that of the audit log, without its end, and the values behind it.
     pub fn write(&self, line: &[u8], rows: &mut Vec<u8>) {
         let begin = rows.len();
         rows.extend_from_slice(&[0; FIXED]);
@@ -248,11 +248,20 @@ pub struct Row {
     pub reason: String,
     /// The line of the audit log: JSON.
     pub line: String,
+    /// The values of its bodies, as JSON; empty where they are not kept.
+    pub values: String,
+}
+
+/// The parts of a text: its facts, the line of the audit log, and the values behind it.
+pub(super) fn parts(text: &str) -> (&str, &str, &str) {
+    let (facts, rest) = text.split_once('\n').unwrap_or(("", text));
+    let (line, values) = rest.split_once('\n').unwrap_or((rest, ""));
+    (facts, line, values)
 }
 
 impl Row {
     pub(super) fn new(place: Place, fixed: &Fixed, text: &str) -> Self {
-        let (facts, line) = text.split_once('\n').unwrap_or(("", text));
+        let (facts, line, values) = parts(text);
         let mut facts = facts.split('\t').map(str::to_owned);
         let mut fact = || facts.next().unwrap_or_default();
         let known = |id: Uuid| (!id.is_nil()).then_some(id);
@@ -271,6 +280,7 @@ impl Row {
             refusal: fact(),
             reason: fact(),
             line: line.to_owned(),
+            values: values.to_owned(),
         }
     }
 }
@@ -300,16 +310,19 @@ mod tests {
     fn a_row_is_read_as_it_was_written() {
         let mut bytes = Vec::new();
         call().write(b"{\"a\":1}", &mut bytes);
-        call().write(b"{}", &mut bytes);
+        call().write(b"{}\n{\"b\":2}", &mut bytes);
         let found: Vec<_> = rows(&bytes).collect();
         assert_eq!(found.len(), 2);
+        let place = Place { block: 7, row: 1 };
+        let second = Row::new(place, &found[1].0, std::str::from_utf8(found[1].1).unwrap());
+        assert_eq!((&*second.line, &*second.values), ("{}", "{\"b\":2}"));
         let (fixed, text) = found[0];
         let row = Row::new(Place { block: 7, row: 0 }, &fixed, std::str::from_utf8(text).unwrap());
         assert_eq!((row.method, row.status, row.count), (Method::Patch, 409, 1));
         assert_eq!((row.at, row.took), (call().at, call().took));
         assert_eq!((row.tenant, row.token, row.resource), (call().tenant, None, call().resource));
         assert_eq!((&*row.path, &*row.scim_type, &*row.refusal), ("/Users", "uniqueness", ""));
-        assert_eq!((&*row.reason, &*row.line), ("two lines and a tab", "{\"a\":1}"));
+        assert_eq!((&*row.reason, &*row.line, &*row.values), ("two lines and a tab", "{\"a\":1}", ""));
         for cut in 0..bytes.len() {
             assert!(rows(&bytes[..cut]).count() < 2, "{cut}");
         }

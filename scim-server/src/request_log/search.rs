@@ -4,7 +4,7 @@ use scim_protocol::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::row::{Fixed, Kinds, Method};
+use super::row::{self, Fixed, Kinds, Method};
 use crate::{
     audit::HIDDEN,
     ids::{ResourceId, TenantId},
@@ -115,7 +115,8 @@ impl Search {
         if !self.needs_text() {
             return true;
         }
-        let (facts, line) = text.split_once('\n').unwrap_or(("", text));
+        // Values are for those who may see them: nobody finds out about them by searching.
+        let (facts, line, _) = row::parts(text);
         self.operation
             .as_ref()
             .is_none_or(|name| value(line.find(OPERATION), OPERATION, line).eq_ignore_ascii_case(name))
@@ -207,6 +208,15 @@ mod tests {
         for not in ["BearerToken", "userIdentity", "requestParameters", "jane"] {
             assert!(!text(not), "{not}");
         }
+    }
+
+    #[test]
+    fn nothing_is_found_by_its_values() {
+        let line = format!("{LINE}\n{{\"request\":{{\"userName\":\"jane\"}},\"requestID\":\"x\"}}");
+        let found = |text: &str| Search { text: Some(text.to_owned()), ..Search::default() }.takes_text(&line);
+        assert!(found("username") && !found("jane"));
+        let id = Uuid::parse_str("01a20197-277f-7040-82dc-a4aca4b263f5").unwrap();
+        assert!(Search { request: Some(id), ..Search::default() }.takes_text(&line));
     }
 
     #[test]

@@ -6,11 +6,12 @@ use serde_json::{Map, Value};
 use super::Settings;
 
 /// Each setting with a value as it is written.
-const WRITTEN: [(&str, &str); 24] = [
+const WRITTEN: [(&str, &str); 25] = [
     ("access_attributes", r#"{"CostCenter": "${path:enterprise.costCenter}"}"#),
     ("adopt", r#""externalId""#),
     ("announce_security_events", "true"),
     ("brake", r#"{"users": 50, "window": "1h", "mode": "hold"}"#),
+    ("call_values_until", r#""2026-12-01T09:00:00Z""#),
     ("discovery_needs_token", "true"),
     ("duplicate_group_names", "true"),
     ("event_values", "false"),
@@ -146,6 +147,7 @@ mod tests {
         refused("strict", &json!("yes"), r#""yes" is not what belongs there. Write it like this: {"strict": true}"#);
         refused("restore_window", &json!({}), "an object is not what belongs there");
         refused("restore_by", &json!("email"), "\"email\" is not one of");
+        refused("call_values_until", &json!("tomorrow"), "\"tomorrow\" is no date with a time");
         refused("brakes", &json!(5), "there is no tenant setting \"brakes\"; there are: access_attributes, ");
     }
 }

@@ -17,6 +17,7 @@ pub mod screens;
 mod settings;
 mod sync;
 mod tokens;
+mod values;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;

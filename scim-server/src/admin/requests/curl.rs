@@ -23,7 +23,7 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     command.push(' ');
     command.push_str(&quoted(&format!("{base}{}{query}", row.path)));
     command.push_str(" -H \"Authorization: Bearer $TOKEN\"");
-    if let Some(body) = line.pointer("/requestParameters/httpBody") {
+    if let Some(body) = line.pointer("/requestParameters/httpBody").filter(|body| !body.is_null()) {
         command.push_str(" -H 'Content-Type: application/scim+json' --data ");
         command.push_str(&quoted(&body.to_string()));
     }

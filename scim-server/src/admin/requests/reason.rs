@@ -86,6 +86,7 @@ mod tests {
             refusal: refusal.to_owned(),
             reason: String::new(),
             line: String::new(),
+            values: String::new(),
         }
     }
 

@@ -67,6 +67,7 @@ impl<'c> Shower<'c> {
         add("request", members(request));
         add("response", members([("body", part("/responseElements"))]));
         add("curl", curl::command(row, &line, self.context.base.trim_end_matches('/')).into());
+        add("values", Some(true).filter(|_| !row.values.is_empty()).into());
         add("record", line);
         Ok(Value::Object(shown))
     }

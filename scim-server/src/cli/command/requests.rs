@@ -38,6 +38,19 @@ pub enum RequestsCommand {
         #[command(flatten)]
         common: Common,
     },
+    /// Show the values of one call, which are kept while the tenant's setting call_values_until says so
+    ///
+    /// Passwords, tokens and other secrets are not among them. That somebody looks is an event in the tenant's log.
+    Values {
+        /// The call's id: the header X-Request-Id of its response
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The name or id of the tenant that it must be of
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 /// `requests list`

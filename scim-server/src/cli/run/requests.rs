@@ -27,6 +27,7 @@ impl RequestsCommand {
             Self::Show { id, tenant, names, common } => {
                 (common, tenant, RequestsRequest::Show { id, names }, Show::Request)
             }
+            Self::Values { id, tenant, common } => (common, tenant, RequestsRequest::Values { id }, Show::Document),
         };
         let session = Session::beside_log(&common.settings.0).await?;
         session::run(session, AdminRequest::Requests { tenant, request }, show, common.json).await

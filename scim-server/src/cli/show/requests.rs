@@ -47,5 +47,8 @@ pub(super) fn details(row: &Value) -> String {
     if let Some(command) = row.get("curl") {
         let _ = writeln!(text, "\nThe same again, where what is hidden must be filled in:\n{}", cell(Some(command)));
     }
+    if row.get("values").is_some() {
+        text.push_str("\nThe values are kept: `requests values` shows them to an operator.\n");
+    }
     text
 }

@@ -11,7 +11,7 @@ use hyper::{Method, Response, header::USER_AGENT, http::request::Parts};
 use scim_protocol::{Error, schema::ResourceType};
 use tokio::time::Instant;
 
-use super::Arrival;
+use super::{Arrival, values};
 use crate::{
     access::Refusal,
     audit::{self, AuditLog, AuditRecord, Document, EventName, Form, Verb, Vocabulary},
@@ -226,10 +226,7 @@ impl Service {
                 Some(Profile::IdentityCenter) => Form::IdentityCenter { region: &settings.audit_region },
                 _ => Form::Own,
             },
-            words: match tenant {
-                Some(tenant) => tenant.words(),
-                None => Vocabulary::core(),
-            },
+            words: words(tenant),
         };
         let call = || call(parts, arrival, notes, response.status().as_u16(), (tenant, error));
         if token.is_none() {
@@ -247,12 +244,22 @@ impl Service {
             None => AuditLog::line(&record),
         };
         if let Some(requests) = &self.requests {
-            requests.note(&call(), line.trim_ascii_end());
+            let sent = (parts.uri.query(), &notes.body[..]);
+            let kept = tenant.and_then(|tenant| values::kept(tenant, event, arrival.at, sent, response.body()));
+            requests.note(&call(), &values::behind(line.trim_ascii_end(), kept));
         }
         match &self.audit {
             Some(audit) => audit.record(line).await,
             None => AuditLog::give_back(line),
         }
+    }
+}
+
+/// The words that are known to be impersonal.
+fn words(tenant: Option<&Arc<Tenant>>) -> &Vocabulary {
+    match tenant {
+        Some(tenant) => tenant.words(),
+        None => Vocabulary::core(),
     }
 }
 
@@ -279,10 +286,7 @@ fn call<'a>(
     status: u16,
     (tenant, error): (Option<&Arc<Tenant>>, Option<&'a Error>),
 ) -> Call<'a> {
-    let words = match tenant {
-        Some(tenant) => tenant.words(),
-        None => Vocabulary::core(),
-    };
+    let words = words(tenant);
     let refusal: Option<&Refusal> = error.and_then(|error| std::error::Error::source(error)?.downcast_ref());
     let refused = error.and_then(refusal::of);
     let (why, reason) = match (refusal, refused) {

@@ -188,6 +188,7 @@ async fn people(walk: &mut Walk) {
         walk.get(&calls.replace("/requests", "/request-counts?days=true"), tenant).await;
         let one = [tenant, &["01940000-0000-7000-8000-000000000000"]].concat();
         walk.ask("GET", &format!("{calls}/{{request}}"), &one, None, 404).await;
+        walk.post(&format!("{calls}/{{request}}/values"), &one, json!({}), 404).await;
     }
     walk.post("/tenants/{tenant}/undo", &["acme"], json!({"since": 1, "dry_run": true}), 200).await;
 

@@ -162,7 +162,16 @@ impl Rows {
                 let end = object("next:string~ complete:boolean searched_to:string~ lost:integer notes:texts");
                 either(&[call(""), json!({"type": "object", "required": ["end"], "properties": {"end": end}})])
             }
-            "requests show" => call("explanation? fix? request?:object response?:object curl? record?:object"),
+            "requests show" => {
+                call("explanation? fix? request?:object response?:object curl? values?:boolean record?:object")
+            }
+            "requests values" => {
+                let mut row = object("id query?:object left_out?:texts curl");
+                for body in ["request", "response"] {
+                    row["properties"][body] = json!({"description": "The body, whatever JSON it is."});
+                }
+                row
+            }
             "stream delete" => object("stream_id tenant deleted:boolean"),
             "stream enable" | "stream list" | "stream pause" | "stream show" => {
                 self.of::<streams::StreamView<'static>>()

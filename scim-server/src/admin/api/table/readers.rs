@@ -65,6 +65,11 @@ pub(super) const ROUTES: &[Route] = &[
         "Shows one call: what it meant, why it failed, and what to do.",
     )
     .asks(&[("names", Flag)]),
+    post(
+        "/requests/{request}/values",
+        r#"{"command": "requests", "request": {"values": {"id": "{request}"}}}"#,
+        "Shows the values of one call where they are kept; that somebody looks is an event.",
+    ),
     get(
         "/tenants/{tenant}/requests",
         r#"{"command": "requests", "tenant": "{tenant}", "request": {"list": {"*": 0}}}"#,
@@ -78,6 +83,11 @@ pub(super) const ROUTES: &[Route] = &[
         "Shows one call to a tenant: what it meant, why it failed, and what to do.",
     )
     .asks(&[("names", Flag)]),
+    post(
+        "/tenants/{tenant}/requests/{request}/values",
+        r#"{"command": "requests", "tenant": "{tenant}", "request": {"values": {"id": "{request}"}}}"#,
+        "Shows the values of one call to a tenant where they are kept; that somebody looks is an event.",
+    ),
     get(
         "/tenants/{tenant}/consumers",
         r#"{"command": "consumer", "request": {"what": "list", "tenant": "{tenant}"}}"#,

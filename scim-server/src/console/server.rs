@@ -8,9 +8,11 @@ use super::{
     certificate, command, history,
     ring::{Sample, look},
     row::thousands,
+    sign_in,
 };
 use crate::{
     admin::{Fault, Role},
+    event::Deed,
     web::{Cell, Chart, Facts, Piece, Section, Table, Tone},
 };
 
@@ -109,13 +111,17 @@ fn settings(ask: &Ask<'_>) -> Section {
 }
 
 /// Ends a session of somebody.
-pub fn end_session(ask: &Ask<'_>) -> Result<Done, Fault> {
+pub async fn end_session(ask: &Ask<'_>) -> Result<Done, Fault> {
     if !ask.may(Role::Administrator) || ask.session.administrator.tenant.is_some() {
         return Err(Fault { status: 403, message: "Only administrators of all tenants end sessions.".to_owned() });
     }
     let number = ask.form.text("number").parse().map_err(|_| refused("There is no such session."))?;
     let ended = ask.console.sessions.end(number).ok_or_else(|| refused("The session has ended already."))?;
-    let by = ask.session.administrator.actor();
-    tracing::info!(by = &*by, of = ended.name(), "a session of the console was ended");
+    let (by, of) = (ask.session.administrator.actor(), ended.administrator.actor());
+    tracing::info!(by = &*by, of = &*of, "a session of the console was ended");
+    // It is ended all the same when that cannot be written: somebody may have to be kept out.
+    if let Err(error) = sign_in::tell(ask.admin, &by, Deed::SessionEnded, &[&of]).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "that a session was ended cannot be noted");
+    }
     Ok(Done::Told(format!("{BASE}/server"), format!("The session of {} is ended.", ended.name())))
 }

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     admin::{Administrator, listen::Admin},
     event::{Action, Deed, Event},
-    store::{ResourceId, TenantId},
+    store::{ResourceId, StoreError, TenantId},
     web::{Field, Form, Kind, Page, Parameters, Piece, Section, Tone, WebResponse, form, response},
 };
 
@@ -225,7 +225,7 @@ fn refused(console: &Console, refusal: &Refusal, peer: SocketAddr) -> WebRespons
 /// Begins a session. The browser goes on by a page of ours: it shows a new cookie only to what this site leads to.
 async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: SocketAddr, to: &str) -> WebResponse {
     let actor = whom.actor();
-    if let Err(error) = tell(admin, &actor, Deed::AdministratorSignedIn).await {
+    if let Err(error) = tell(admin, &actor, Deed::AdministratorSignedIn, &[]).await {
         tracing::error!(error = &error as &dyn std::error::Error, "a sign-in cannot be noted");
         let why = "The store does not take that you sign in. Try again in a moment; the log of the server says more.";
         return shown(console, StatusCode::SERVICE_UNAVAILABLE, to, Some(why));
@@ -243,14 +243,15 @@ async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: Sock
 /// Ends a session, and has the browser forget it.
 pub async fn out(console: &Console, admin: &Admin, session: &Session) -> WebResponse {
     console.sessions.end(session.number);
-    if let Err(error) = tell(admin, &session.administrator.actor(), Deed::AdministratorSignedOut).await {
+    if let Err(error) = tell(admin, &session.administrator.actor(), Deed::AdministratorSignedOut, &[]).await {
         tracing::error!(error = &error as &dyn std::error::Error, "a sign-out cannot be noted");
     }
     console.with_cookie(response::redirect(PATH), &no_cookie())
 }
 
-/// Tells in the server's own log who has come or gone.
-async fn tell(admin: &Admin, actor: &str, deed: Deed) -> Result<(), crate::store::StoreError> {
+/// Tells in the server's own log who has come or gone, or whom somebody has sent away.
+pub async fn tell(admin: &Admin, actor: &str, deed: Deed, whom: &[&str]) -> Result<(), StoreError> {
     let event = Event::new(Action::Administer, actor, "Administrator", ResourceId(Uuid::nil()));
-    admin.context.access.directory().tell(TenantId::SYSTEM, Event { deed: Some(deed), ..event }).await
+    let attributes = whom.iter().map(|&name| name.to_owned()).collect();
+    admin.context.access.directory().tell(TenantId::SYSTEM, Event { deed: Some(deed), attributes, ..event }).await
 }

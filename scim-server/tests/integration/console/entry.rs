@@ -141,4 +141,12 @@ async fn a_session_can_be_ended_by_an_administrator() {
     second.post("/console/server/sessions", &[("number", number.expect("a session"))]).await.expect(303);
     first.get("/console").await.expect(303);
     second.get("/console").await.expect(200);
+    let told = server.run(&["events", "--server", "--json"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let ended: Value = told
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .find(|event: &Value| event["type"] == "session.ended")
+        .unwrap_or_else(|| panic!("it is not told: {told}"));
+    assert_eq!((ended["actor"].as_str(), &ended["attributes"][0]), (Some("admin"), &"admin".into()), "{ended}");
 }

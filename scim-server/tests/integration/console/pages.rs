@@ -1,6 +1,9 @@
 //! Every page: what it tells browsers, and what becomes of hostile values.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use scim_protocol::schema::{Attribute, Mutability, Returned, SchemaRegistry, Type};
+use serde_json::{Map, Value, json};
 
 use super::{Visitor, paths::PAGES, with_console};
 use crate::server::{ENTERPRISE, USER};
@@ -73,16 +76,39 @@ async fn every_page_says_what_may_run_and_loads_nothing_from_elsewhere() {
 /// A value that runs where it is not escaped, in elements, in attributes and in scripts.
 pub const PAYLOAD: &str = "\"'><script>document.title='taken'</script><img src=x onerror=document.title='taken'>";
 
-/// A user whose every text is hostile.
+/// A user whose every text is hostile: each one that the schemas have.
 pub fn hostile(number: usize) -> Value {
     let text = format!("{number}{PAYLOAD}");
-    json!({
-        "schemas": [USER, ENTERPRISE], "userName": text, "externalId": text, "displayName": text, "nickName": text,
-        "title": text, "userType": text, "preferredLanguage": "en",
-        "name": {"formatted": text, "givenName": text, "familyName": text},
-        "emails": [{"value": text, "type": text}], "phoneNumbers": [{"value": text, "type": text}],
-        ENTERPRISE: {"department": text, "costCenter": text, "manager": {"value": text}},
-    })
+    let registry = SchemaRegistry::core();
+    let of = |urn| object(&registry.schema(urn).expect("a core schema").attributes, &text);
+    let mut user = of(USER);
+    user.insert(ENTERPRISE.to_owned(), of(ENTERPRISE).into());
+    user.insert("schemas".to_owned(), json!([USER, ENTERPRISE]));
+    user.insert("externalId".to_owned(), json!(text));
+    Value::Object(user)
+}
+
+/// An object with every text that a client may send in it.
+fn object(attributes: &[Arc<Attribute>], text: &str) -> Map<String, Value> {
+    let is_open = |one: &&Arc<Attribute>| one.mutability != Mutability::ReadOnly && one.returned != Returned::Never;
+    let member = |attribute: &Arc<Attribute>| {
+        let value = match attribute.kind {
+            Type::String | Type::Reference => json!(text),
+            Type::Complex => object(&attribute.sub_attributes, text).into(),
+            _ => return None,
+        };
+        Some((attribute.name.clone(), if attribute.multi_valued { json!([value]) } else { value }))
+    };
+    attributes.iter().filter(is_open).filter_map(member).collect()
+}
+
+#[test]
+fn what_is_hostile_is_every_text_of_a_user() {
+    let user = hostile(1);
+    for at in ["/userName", "/name/familyName", "/addresses/0/country", "/photos/0/value", "/roles/0/display"] {
+        assert!(user.pointer(at).and_then(Value::as_str).is_some_and(|text| text.ends_with(PAYLOAD)), "{at}: {user}");
+    }
+    assert!(user.to_string().matches("<script>").count() > 45, "{user}");
 }
 
 #[tokio::test]

@@ -153,6 +153,22 @@ async fn nothing_runs_that_a_provider_sent() {
     }
 }
 
+/// A page that somebody else would lay their own over is not shown: in a frame there is nothing of it.
+#[tokio::test]
+async fn no_page_is_shown_in_a_frame() {
+    let server = with_console();
+    let mut browser = signed_in(&server);
+    let framed = |path: &str| {
+        format!(
+            "new Promise(done => {{ const frame = document.createElement('iframe'); frame.src = '{path}'; frame.onload = () => done(frame.contentDocument ? frame.contentDocument.title : null); document.body.append(frame); }})"
+        )
+    };
+    for path in ["/console", "/console/sign-in", "/console/t/test/tokens"] {
+        assert_eq!(browser.run(&framed(path)), Value::Null, "{path}");
+    }
+    assert!(browser.faults().iter().any(|fault| fault.contains("frame-ancestors")), "the browser says why");
+}
+
 /// Signing in, finding a user and reading of them without a mouse.
 #[tokio::test]
 async fn a_keyboard_is_enough() {

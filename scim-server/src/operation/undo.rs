@@ -165,7 +165,9 @@ impl Undo<'_> {
     async fn all(&mut self, histories: &[(Subject, History)]) -> Result<(), Error> {
         let of_phase = |phase: Phase| {
             let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
-            subjects.map(move |subject| (phase, 0, subject))
+            let (later, first): (Vec<_>, Vec<_>) = subjects.partition(|(_, history)| history.came);
+            let place = |place| move |subject| (phase, place, subject);
+            first.into_iter().map(place(0)).chain(later.into_iter().map(place(1)))
         };
         let mut left: Vec<Todo<'_>> = PHASES.into_iter().flat_map(of_phase).collect();
         while !left.is_empty() {

@@ -98,6 +98,8 @@ pub(super) struct History {
     pub put_into: BTreeMap<ResourceId, (TypeName, Other)>,
     /// Whether only what was taken away is to be put back; then nothing is, if somebody else has deleted it.
     pub only_losses: bool,
+    /// Whether it came with the chosen events: of two who want one name, who was there before gets it.
+    pub came: bool,
     /// What was deleted.
     last: Option<Last>,
     /// The document after the last chosen event that holds one.
@@ -121,6 +123,7 @@ impl History {
         }
         match event.action {
             Action::Create => {
+                self.came |= self.existence.is_none();
                 Step::extend(&mut self.existence, false, true, !self.only_losses);
                 let last = self.last.take();
                 let had = last.as_ref().map_or(&[][..], |last| &last.members);

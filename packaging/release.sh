@@ -26,14 +26,21 @@ say "Programs"
 cargo_tool cargo-auditable "$CARGO_AUDITABLE"
 if [ -z "${SKIP_BUILD:-}" ]; then
     # Paths of this machine are in no program, so that another machine makes the same one.
-    RUSTFLAGS="--remap-path-prefix=$PWD=/source --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" \
-        cargo auditable build --profile dist --locked --features "$RELEASED_FEATURES" \
+    flags="--remap-path-prefix=$PWD=/source --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+    # Cargo forgets the `strip` of a profile for crates that have settings of their own in it.
+    flags+=" -Cstrip=symbols"
+    # A function that asks to be inlined is so up to the size that counts for others, too.
+    flags+=" -Cllvm-args=-inlinehint-threshold=100"
+    # Functions that are equal to the byte are there once. This linker comes with Rust and is its own choice here.
+    if [ -x "$(rustc --print sysroot)/lib/rustlib/$machine/bin/gcc-ld/ld.lld" ]; then flags+=" -Clink-arg=-Wl,--icf=all"; fi
+    time RUSTFLAGS=$flags cargo auditable build --profile dist --locked --features "$RELEASED_FEATURES" \
         -p scim-server -p sync-agent -p conformance
 fi
 for program in $programs; do
     path=$target/dist/$program
     "$path" --version | grep -F "$BUILD_COMMIT"
     size=$(stat -c %s "$path")
+    echo "$program has $size bytes"
     [ "$size" -lt $((25 << 20)) ] || { echo "$program has $size bytes: more than 25 MiB" >&2; exit 1; }
     objcopy --dump-section .dep-v0=dist/auditable "$path" /dev/null
     python3 -c 'import json,sys,zlib; print(len(json.loads(zlib.decompress(open(sys.argv[1],"rb").read()))["packages"]), "crates are listed in the program")' dist/auditable

@@ -15,14 +15,29 @@ DIST=$work packaging/packages.sh "$directory" deb rpm
 packaging/image.py "$directory/scim-server" "$version" "$BUILD_COMMIT" "$work/scim-server-image"
 for file in "$work"/*.deb "$work"/*.rpm "$work"/*.tar; do cmp "$file" "dist/$(basename "$file")"; done
 
+echo "-- the archive: its programs start, and install themselves, without root and below a folder"
+tar -xzf dist/scim-"$version"-*.tar.gz -C "$work"
+archive=$(echo "$work"/scim-"$version"-*/)
+SCIM_SERVER_LISTEN=127.0.0.1:0 SCIM_SERVER_ADMIN_LISTEN=127.0.0.1:0 timeout 60 \
+    "$archive/scim-server" serve --data "$work/data" --first-tenant demo --console --json >"$work/ready" &
+until [ -s "$work/ready" ]; do kill -0 $! && sleep 0.1; done
+answer=$(curl -sS -H "Authorization: Bearer $(jq -r .token "$work/ready")" "$(jq -r .endpoint "$work/ready")/Users")
+jq -e '.totalResults == 0' <<<"$answer" >/dev/null
+kill $! && wait $! || true
+for prefix in /usr/local /opt/scim; do
+    DESTDIR=$work/tree PREFIX=$prefix "$archive/packaging/install.sh" "$archive"/{scim-server,sync-agent,scim-conformance}
+    "$work/tree$prefix/bin/scim-conformance" --version
+    grep "^ExecStart=$prefix/bin/sync-agent" "$work/tree/etc/systemd/system/sync-agent.service"
+done
+
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "packages and images were NOT started: that needs root on Debian"
     exit 0
 fi
 packaging/test-image.sh dist/scim-server-image "$version"
 mkdir "$work/older"
-DEB_OPTIONS="--deb-version=0.0.9" DIST=$work/older packaging/packages.sh "$directory" deb
+OTHER_VERSION=0.0.9 DIST=$work/older packaging/packages.sh "$directory" deb rpm
 packaging/test-deb.sh "$work/older" dist
 command -v rpm >/dev/null || { apt-get update -qq && apt-get install -qq -y rpm >/dev/null; }
-packaging/test-rpm.sh dist
+packaging/test-rpm.sh "$work/older" dist
 (cd dist && sha256sum --quiet --check SHA256SUMS)

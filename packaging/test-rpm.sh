@@ -1,30 +1,46 @@
 #!/usr/bin/env bash
-# Installs and removes the RPM packages in a system of their own: test-rpm.sh DIRECTORY. It is a Debian, since no other can be
-# had everywhere; so names of packages are not resolved, and all else is as rpm does it. As root.
+# Installs, starts, upgrades and removes the RPM packages in a system of their own: test-rpm.sh OLDER NEWER, two folders with
+# the packages. The system is a Debian, since no other can be had everywhere; so names of packages are not resolved, and all
+# else is as rpm does it. As root.
 set -euo pipefail
 # shellcheck source=packaging/tools.sh
 . packaging/tools.sh
-packages=$(realpath "$1")
-work=$(mktemp -d)
-root=$work/root
-trap 'rm -rf "$work"' EXIT
+older=$(realpath "$1") newer=$(realpath "$2")
+# shellcheck source=packaging/machine.sh
+. packaging/machine.sh
+passed="those of RPM are installed, started, upgraded and removed; data and changed configuration stayed"
 
-"$(debian_tool mmdebstrap usr/bin/mmdebstrap)" --quiet --variant=essential --include=passwd,libgcc-s1 \
-    "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$root" 2>"$work/log" || { cat "$work/log" >&2; exit 1; }
-in_root() { rpm --root "$root" --nodeps "$@"; }
-in_root --initdb
-for package in "$packages"/*.rpm; do
+# rpm tells of each file that it keeps beside another, and of folders that are not empty.
+in_rpm() { rpm --root "$root" --nodeps "$@" 2>>"$work/rpm.log" || { cat "$work/rpm.log" >&2; return 1; }; }
+
+bootstrap passwd,libgcc-s1
+in_rpm --initdb
+
+say "install"
+for package in "$newer"/*.rpm; do
     rpm --query --package --requires "$package" | grep 'libc.so.6' >/dev/null
 done
-in_root --install "$packages"/*.rpm
-chroot "$root" /usr/bin/scim-server --version
-[ "$(chroot "$root" stat -c '%a %U %G' /etc/scim-server/scim-server.toml)" = "640 root scim-server" ]
-[ "$(chroot "$root" stat -c '%a %U %G' /etc/sync-agent)" = "700 sync-agent sync-agent" ]
-in_root --verify scim-conformance
-chroot "$root" setpriv --reuid=scim-server --regid=scim-server --clear-groups \
-    scim-server init --tenant acme --data /var/lib/scim-server >/dev/null
-echo "# changed" >>"$root/etc/scim-server/scim-server.toml"
-in_root --erase scim-server sync-agent scim-conformance 2>/dev/null
-[ ! -e "$root/usr/bin/scim-server" ] && [ -d "$root/var/lib/scim-server/store" ]
-[ -e "$root/etc/scim-server/scim-server.toml.rpmsave" ]
-echo "packages: RPM installed, used and removed; data and changed configuration stayed"
+in_rpm --install "$older"/*.rpm
+installed
+there /usr/share/man/man1/scim-server-serve.1 /usr/share/doc/scim-server/licences.txt
+in_rpm --verify scim-conformance
+
+say "start"
+first_start
+
+say "upgrade: the configuration that was changed stays, and so does who is in the store"
+cp "$root$config" "$work/config"
+in_rpm --upgrade "$newer"/*.rpm
+[ "$(in_rpm --query --queryformat '%{VERSION}\n' scim-server)" != 0.0.9 ]
+cmp "$root$config" "$work/config"
+is "$config" 640 root scim-server
+there /usr/bin/scim-server /usr/lib/systemd/system/scim-server.service
+stop
+start
+has_anna
+
+say "remove: the programs go, everything else stays"
+stop
+in_rpm --erase scim-server sync-agent scim-conformance
+gone /usr/bin/scim-server /usr/lib/systemd/system/scim-server.service /usr/bin/sync-agent
+there "$config.rpmsave" /var/lib/scim-server/store /var/log/scim-server/audit.jsonl /var/lib/sync-agent

@@ -1,10 +1,16 @@
 //! The database's schema: made by one of many, and never used by a program that does not know it.
 
-use std::process::{Child, Output, Stdio};
+use std::{
+    process::{Child, Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use crate::{
     database::shared,
-    server::{TestServer, program, run},
+    server::{Options, TestServer, program, run},
 };
 
 fn schema_of(url: &str) -> &str {
@@ -67,5 +73,51 @@ async fn a_server_migrates_when_it_is_told() {
     let made = server.run_json(&["tenant", "create", "acme", "--json"]);
     assert_eq!(made["tenant"], "acme");
     server.client().get("/Users").await.expect(401);
+    assert!(server.stop().success());
+}
+
+/// How many clients write while the schema is migrated, and how many users each of them makes afterwards.
+const WRITERS: usize = 4;
+const WRITES: usize = 10;
+
+/// What a version of tomorrow does, as the steps in `migrations` do: a column more in each table, and a further table.
+fn migrate_as_tomorrow(schema: &str) {
+    let tables = format!("SELECT tablename FROM pg_tables WHERE schemaname = '{schema}' ORDER BY tablename");
+    for table in shared().sql(&tables).lines().filter(|table| !table.starts_with("schema_")) {
+        shared().sql(&format!("ALTER TABLE {schema}.{table} ADD COLUMN tomorrow bigint NOT NULL DEFAULT 0"));
+    }
+    shared().sql(&format!("CREATE TABLE {schema}.of_tomorrow (tenant uuid NOT NULL PRIMARY KEY)"));
+    shared().sql(&format!("INSERT INTO {schema}.schema_migration VALUES (999, 'of tomorrow', 0)"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_version_before_serves_while_the_schema_is_migrated() {
+    let url = shared().schema();
+    let mut server = TestServer::with(Options { store: Some(url.clone()), ..Options::default() });
+    let is_migrated = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let (client, is_migrated) = (server.client(), Arc::clone(&is_migrated));
+            tokio::spawn(async move {
+                let (mut made, mut afterwards) = (0, 0);
+                while afterwards < WRITES {
+                    afterwards += usize::from(is_migrated.load(Ordering::Acquire));
+                    let id = client.user(&format!("user-{writer}-{made}@example.com")).await;
+                    client.get(&format!("/Users/{id}")).await.expect(200);
+                    made += 1;
+                }
+                made
+            })
+        })
+        .collect();
+    tokio::task::spawn_blocking(move || migrate_as_tomorrow(schema_of(&url))).await.expect("a migration");
+    is_migrated.store(true, Ordering::Release);
+    let mut made = 0;
+    for writer in writers {
+        made += writer.await.expect("a writer that was never refused");
+    }
+    let listed = server.client().get("/Users?count=0").await.expect(200).json;
+    assert_eq!(listed["totalResults"], made);
+    assert!(server.run(&["check"]).status.success());
     assert!(server.stop().success());
 }

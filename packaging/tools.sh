@@ -3,9 +3,10 @@
 
 tools=$(pwd)/.tools
 
-# A program of crates.io: cargo_tool NAME VERSION. Without optimisation: it is built in a fraction of the time.
+# A program of crates.io: cargo_tool NAME VERSION. Hardly optimised, so that it is built in a fraction of the time, and yet
+# compresses a package in seconds.
 cargo_tool() {
-    [ -x "$tools/bin/$1" ] || cargo install "$1" --version "$2" --locked --debug --quiet --root "$tools"
+    [ -x "$tools/bin/$1" ] || CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 cargo install "$1" --version "$2" --locked --debug --quiet --root "$tools"
 }
 
 # A program of a Debian package, taken out of it without installing it, so that none of its services starts:

@@ -146,10 +146,7 @@ impl Server {
     /// Assembles a server on an open store, and binds its socket.
     pub async fn bind(config: &Config, store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let mut metrics = Metrics::with_store(clock.now(), store.metrics());
-        let tls = match &config.tls {
-            Some(files) => Some(Arc::new(Tls::load(&files.cert, &files.key)?)),
-            None => None,
-        };
+        let tls = config.tls.as_ref().map(|files| Tls::load(&files.cert, &files.key)).transpose()?.map(Arc::new);
         if let Some(tls) = tls.clone() {
             metrics.show_certificate(move || tls.end());
         }

@@ -154,6 +154,7 @@ impl Settings {
         changes.iter().try_for_each(|(name, value)| given::check(name, value))?;
         let sets_stale_after = changes.contains_key("stale_after");
         let sets_silence_after = changes.contains_key("silence_after");
+        let sets_writers = changes.contains_key("profile") || changes.contains_key("source");
         let mut settings = serde_json::to_value(self).map_err(unusable)?;
         if let serde_json::Value::Object(settings) = &mut settings {
             settings.extend(changes);
@@ -164,13 +165,30 @@ impl Settings {
         if sets_silence_after {
             settings.check_silence()?;
         }
+        if sets_writers {
+            settings.check_writers()?;
+        }
         Ok(settings)
     }
 
     /// Says what is wrong with them, as far as that shows without the tenant.
     pub fn check(&self) -> Result<(), String> {
         self.check_silence()?;
+        self.check_writers()?;
         self.check_but(None)
+    }
+
+    /// Says so if nobody could change users and groups: under some profiles only the identity provider may, and with the
+    /// source of truth `manual` only an administrator.
+    pub fn check_writers(&self) -> Result<(), String> {
+        let is_manual = self.source.as_ref().is_some_and(|source| source.kind == SourceKind::Manual);
+        if is_manual && profile::forbids_local_edits(self.profile) {
+            return Err(
+                "nobody could change users and groups: under an ipsie profile only the identity provider may, and with the source of truth \"manual\" only an administrator. Change the profile first, with `tenant set --profile`, or keep another source, with `tenant source`"
+                    .to_owned(),
+            );
+        }
+        Ok(())
     }
 
     fn check_silence(&self) -> Result<(), String> {

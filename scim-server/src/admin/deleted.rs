@@ -29,6 +29,8 @@ pub enum DeletedRequest {
     },
     /// Removes for good what is kept of one.
     Purge { id: String },
+    /// Removes for good what is kept of all that one request deleted.
+    PurgeAll { request: String },
     /// Restores one.
     Restore { id: String },
     /// Restores all that one request deleted.
@@ -40,6 +42,7 @@ impl DeletedRequest {
         match self {
             Self::List { .. } => "deleted",
             Self::Purge { .. } => "purge",
+            Self::PurgeAll { .. } => "purge-all",
             Self::Restore { .. } => "restore",
             Self::RestoreAll { .. } => "restore-all",
         }
@@ -67,6 +70,7 @@ pub(super) async fn execute(
             provision::purge(&context.operations, &caller, resource_type, &id).await?;
             output.row(&json!({"id": id, "purged": true})).await
         }
+        DeletedRequest::PurgeAll { request } => purge_all(context, &caller, resource_type, &request, output).await,
         DeletedRequest::Restore { id } => {
             output.row(&provision::restore(&context.operations, &caller, resource_type, &id).await?).await
         }
@@ -154,31 +158,60 @@ async fn restore_all(
     request: &str,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let (mut after, mut any) = (None, false);
+    for id in deleted_by(context, caller, resource_type, request).await? {
+        match provision::restore(&context.operations, caller, resource_type, &id).await {
+            Ok(_) => output.row(&json!({"id": id, "restored": true})).await?,
+            Err(error) if matches!(error.kind(), ErrorKind::Uniqueness | ErrorKind::Forbidden) => {
+                output.row(&json!({"id": id, "restored": false, "reason": error.detail()})).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Removes for good what is kept of all that one request deleted. What somebody has restored or purged meanwhile is told.
+async fn purge_all(
+    context: &AdminContext,
+    caller: &Caller,
+    resource_type: &str,
+    request: &str,
+    output: &Output,
+) -> Result<(), AdminError> {
+    for id in deleted_by(context, caller, resource_type, request).await? {
+        match provision::purge(&context.operations, caller, resource_type, &id).await {
+            Ok(()) => output.row(&json!({"id": id, "purged": true})).await?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                output.row(&json!({"id": id, "purged": false, "reason": error.detail()})).await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The ids of all that one request deleted, and that can be restored. An error if there are none.
+async fn deleted_by(
+    context: &AdminContext,
+    caller: &Caller,
+    resource_type: &str,
+    request: &str,
+) -> Result<Vec<String>, AdminError> {
+    let (mut after, mut ids) = (None, Vec::new());
     let restorable = context.operations.restorable(caller.tenant()).await?;
     loop {
         let page = provision::deleted(&context.operations, caller, resource_type, after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.id);
         let of_request = |kept: &&Kept| restorable.has(kept) && is_part_of(&kept.deleted.request, Some(request));
-        for kept in page.iter().filter(of_request) {
-            let id = kept.key.id.to_string();
-            any = true;
-            match provision::restore(&context.operations, caller, resource_type, &id).await {
-                Ok(_) => output.row(&json!({"id": id, "restored": true})).await?,
-                Err(error) if matches!(error.kind(), ErrorKind::Uniqueness | ErrorKind::Forbidden) => {
-                    output.row(&json!({"id": id, "restored": false, "reason": error.detail()})).await?;
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
+        ids.extend(page.iter().filter(of_request).map(|kept| kept.key.id.to_string()));
     }
-    if any {
-        return Ok(());
+    if ids.is_empty() {
+        return Err(AdminError::Missing(format!(
+            "nothing of the type {resource_type} that the request {request} deleted is kept; `deleted` lists what is"
+        )));
     }
-    Err(AdminError::Missing(format!(
-        "nothing of the type {resource_type} that the request {request} deleted is kept; `deleted` lists what is"
-    )))
+    Ok(ids)
 }
 
 /// Whether this id is that of the request, or of an operation of it, where a bulk request was completed later

@@ -145,7 +145,8 @@ async fn of_tenant(
     }
 }
 
-/// What was done to the server and the store. Where some of it is no longer kept, it begins with the oldest.
+/// What was done to the server and the store, and what was changed of its own records. Where some of it is no longer kept,
+/// it begins with the oldest.
 async fn of_server(context: &AdminContext, request: &EventsRequest, output: &Output) -> Result<(), AdminError> {
     let texts: Vec<_> = request.types.iter().flat_map(|types| types.split(',').map(str::to_owned)).collect();
     TypePattern::check(&texts, None)?;
@@ -161,10 +162,6 @@ async fn of_server(context: &AdminContext, request: &EventsRequest, output: &Out
         let events = context.store.events(TenantId::SYSTEM, after, PAGE).await?;
         for event in &events {
             after = event.sequence;
-            // Changes of the system's own records: what they are about is told as a deed, here or in a tenant's log.
-            if event.deed.is_none() {
-                continue;
-            }
             let row = browse::view(event, None)?;
             let name = row["type"].as_str().unwrap_or_default().to_ascii_lowercase();
             if !since.is_behind(event.at()) && TypePattern::fit(&types, &name) {

@@ -115,7 +115,7 @@ async fn update(context: &AdminContext, request: UpdateRequest, output: &Output)
     refuse_while_provisioned(context, &caller, ManualChange::Update, &resource_type, force).await?;
     let resource = find(context, &caller, &resource_type, &name).await?;
     let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
-    let mut come = Vec::new();
+    let (mut come, mut notes) = (Vec::new(), Vec::new());
     for name in &join {
         let member = member(context, &caller, name).await?;
         if member == id {
@@ -125,6 +125,9 @@ async fn update(context: &AdminContext, request: UpdateRequest, output: &Output)
             ))
             .into());
         }
+        if is_member(context, &caller, &resource_type, id, &member).await? {
+            notes.push(format!("{name:?} was a member already"));
+        }
         come.push(json!({"value": member}));
     }
     if !come.is_empty() {
@@ -132,6 +135,9 @@ async fn update(context: &AdminContext, request: UpdateRequest, output: &Output)
     }
     for name in &leave {
         let member = member(context, &caller, name).await?;
+        if !is_member(context, &caller, &resource_type, id, &member).await? {
+            notes.push(format!("{name:?} was not a member"));
+        }
         let path = format!("members[value eq {}]", Value::from(member));
         operations.push(json!({"op": "remove", "path": path}));
     }
@@ -142,9 +148,25 @@ async fn update(context: &AdminContext, request: UpdateRequest, output: &Output)
     // A large group is not shown by the change itself.
     let resource = provision::show(&context.operations, &caller, &resource_type, id).await?;
     if is_locked(context, &caller, &resource_type, &resource).await? {
-        output.row(&json!({"note": LOCKED})).await?;
+        notes.push(LOCKED.to_owned());
+    }
+    for note in notes {
+        output.row(&json!({"note": note})).await?;
     }
     output.row(&resource).await
+}
+
+/// Whether somebody is a direct member of a group. It is asked, because some profiles show groups without members.
+async fn is_member(
+    context: &AdminContext,
+    caller: &Caller,
+    resource_type: &str,
+    group: &str,
+    member: &str,
+) -> Result<bool, Error> {
+    let filter = format!("id eq {} and members.value eq {}", Value::from(group), Value::from(member));
+    let found = provision::list_without_members(&context.operations, caller, resource_type, Some(&filter), None);
+    Ok(!found.await?.resources.is_empty())
 }
 
 /// Whether an administrator has disabled a resource.

@@ -8,7 +8,7 @@ use crate::{
     caller::Caller,
     event::Deed,
     render::stored_document,
-    store::{Start, TypeName},
+    store::{Start, TenantId, TypeName},
     tenant::{
         Settings, TenantRecord,
         mapping::{self, Rewrite},
@@ -73,6 +73,8 @@ pub(super) async fn execute(
         }
         MappingRequest::Set { rewrites, dry_run: true, limit } => {
             let caller = resources::administrator(context, tenant).await?;
+            mapping::check(&rewrites, &caller.tenant().registry)?;
+            tell_of_nobody(context, caller.tenant().id, &rewrites, output).await?;
             preview(context, &caller, (&rewrites, limit), output).await
         }
         MappingRequest::Set { rewrites, .. } => {
@@ -82,9 +84,37 @@ pub(super) async fn execute(
             };
             let names: Vec<_> = rewrites.iter().map(|rewrite| rewrite.name.as_str()).collect();
             let record = access::change_settings(context, tenant, (Deed::MappingChanged, &names), set).await?;
+            tell_of_nobody(context, record.id, &record.settings.mapping, output).await?;
             list(&record, output).await
         }
     }
+}
+
+/// Tells which rewrites are of a writer that is not there. They are taken all the same: it may come later.
+async fn tell_of_nobody(
+    context: &AdminContext,
+    tenant: TenantId,
+    rewrites: &[Rewrite],
+    output: &Output,
+) -> Result<(), AdminError> {
+    let now = context.clock.now();
+    let tokens = context.directory().ledger().live(tenant).await?;
+    let clients = context.directory().clients().list(tenant).await?;
+    let tokens = tokens.iter().filter(|token| token.scopes.write).filter_map(|token| token.name.as_deref());
+    let clients = clients.iter().filter(|client| client.is_live(now) && client.scope.scopes.write);
+    let names: Vec<_> = tokens.chain(clients.map(|client| client.name.as_str())).collect();
+    for rewrite in rewrites {
+        let Some(writer) = &rewrite.writer else { continue };
+        if names.iter().any(|name| rewrite.is_of(Some(name))) {
+            continue;
+        }
+        let note = format!(
+            "the rewrite {:?} is only for what {writer:?} sends, and no live token or OAuth client of that name may write: it changes nothing until there is one",
+            rewrite.name
+        );
+        output.row(&json!({"note": note})).await?;
+    }
+    Ok(())
 }
 
 async fn list(record: &TenantRecord, output: &Output) -> Result<(), AdminError> {
@@ -94,7 +124,7 @@ async fn list(record: &TenantRecord, output: &Output) -> Result<(), AdminError> 
     Ok(())
 }
 
-/// Tells of each stored resource what the rewrites would make of it, attribute by attribute.
+/// Tells of each stored resource what the rewrites, which were checked, would make of it, attribute by attribute.
 async fn preview(
     context: &AdminContext,
     caller: &Caller,
@@ -102,7 +132,6 @@ async fn preview(
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = caller.tenant();
-    mapping::check(rewrites, &tenant.registry)?;
     let (mut looked_at, mut changed) = (0, 0);
     for rt in tenant.registry.resource_types() {
         if !rewrites.iter().any(|rewrite| rewrite.resource_type == rt.name) {

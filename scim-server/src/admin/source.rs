@@ -13,7 +13,7 @@ use crate::{
     oauth::Client,
     operation::source::{self, Sent},
     store::{Start, TypeName},
-    tenant::{Source, SourceKind, TenantRecord},
+    tenant::{Settings, Source, SourceKind, TenantRecord},
     token::{LedgerError, Token},
 };
 
@@ -57,6 +57,8 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
                 .to_owned(),
         ));
     }
+    let settings = Settings { source: to.clone(), ..tenant.settings.clone() };
+    settings.check_writers().map_err(AdminError::Refused)?;
     let mut shut_out: Vec<_> =
         writers.values().filter(|name| to.as_ref().is_some_and(|to| !to.lets(Some(name)))).collect();
     shut_out.sort_unstable_by_key(|name| fold(name));
@@ -91,7 +93,6 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
         "changed": is_done,
     });
     if is_done {
-        let settings = crate::tenant::Settings { source: to, ..tenant.settings.clone() };
         let author = context.telling(&tenant, Deed::TenantChanged).about(&["source"]);
         context.directory().by(&author).set_settings(tenant, settings).await?;
         context.access.reload().await?;

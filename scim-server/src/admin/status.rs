@@ -276,7 +276,7 @@ fn time_left(end: i64, now: Timestamp) -> String {
     let hours = (end - now.as_millis()).div_euclid(HOUR) + 1;
     match (hours, reminder::days_left(end, now)) {
         (..=1, _) => "less than an hour".to_owned(),
-        (2..=24, _) => format!("less than {hours} hours"),
+        (2..=23, _) => format!("less than {hours} hours"),
         (_, 1) => "1 day".to_owned(),
         (_, days) => format!("{days} days"),
     }

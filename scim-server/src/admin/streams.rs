@@ -22,7 +22,7 @@ pub(super) struct StreamView<'a> {
     tenant: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
-    status: Status,
+    status: Standing,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     /// `poll` or `push`
@@ -33,7 +33,8 @@ pub(super) struct StreamView<'a> {
     events: Vec<&'static str>,
     /// The number up to which everything was acknowledged.
     position: u64,
-    lag: u64,
+    /// How many events are still to come; none for one that gives nothing any more.
+    lag: Option<u64>,
     /// Tokens that the receiver said it cannot use.
     refused: u64,
     /// Resources of which nothing is sent.
@@ -44,21 +45,40 @@ pub(super) struct StreamView<'a> {
     last_error: Option<&'a str>,
 }
 
+/// Whether a stream gives something.
+#[derive(PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Standing {
+    Enabled,
+    Paused,
+    Disabled,
+    /// Its log was replaced by an import, and each poll is refused: the receiver makes another stream. One that is pushed
+    /// goes on by itself.
+    Replaced,
+}
+
 impl<'a> StreamView<'a> {
     fn new(stream: &'a Stream, tenant: &'a Tenant, newest: u64) -> Self {
         let push = stream.push.as_ref();
+        let status = match stream.status {
+            _ if push.is_none() && stream.log != tenant.home => Standing::Replaced,
+            Status::Enabled => Standing::Enabled,
+            Status::Paused => Standing::Paused,
+            Status::Disabled => Standing::Disabled,
+        };
         let since = push.and_then(|push| push.failing_since);
         Self {
             stream_id: stream.id.to_string(),
             tenant: &tenant.name,
             description: stream.description.as_deref(),
-            status: stream.status,
+            lag: (status != Standing::Replaced).then(|| newest.saturating_sub(stream.place)),
+            status,
             reason: stream.reason.as_deref(),
             delivery: if push.is_some() { "push" } else { "poll" },
             url: push.map(|push| push.url.as_str()),
             events: stream.delivered(tenant.settings.tells_values()),
             position: stream.place,
-            lag: newest.saturating_sub(stream.place),
             refused: stream.refused,
             removed_subjects: stream.removed.len(),
             failing_since: since.map(|at| Timestamp::from_millis(at).to_string()),

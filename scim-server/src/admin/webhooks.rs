@@ -173,8 +173,9 @@ fn checked(rate: u32) -> Result<u32, AdminError> {
     if (1..=MOST_RATE).contains(&rate) {
         return Ok(rate);
     }
+    let end = if rate == 0 { "; `webhook delete` ends all messages" } else { "" };
     Err(AdminError::Invalid(format!(
-        "the rate of a webhook is from 1 to {MOST_RATE} messages a second, not {rate}; `webhook delete` ends all messages"
+        "the rate of a webhook is from 1 to {MOST_RATE} messages a second, not {rate}{end}"
     )))
 }
 

@@ -211,6 +211,18 @@ pub(super) async fn run(session: Session, request: AdminRequest, show: Show, jso
     printer.finish()
 }
 
+/// Runs a command without input, and counts its rows.
+pub(super) async fn count(session: Session, request: AdminRequest) -> Result<usize, Failure> {
+    let mut running = session.start(request, line::nothing()).await?;
+    let mut rows = 0;
+    while let Some(line) = running.next().await? {
+        // A note is no row.
+        rows += usize::from(matches!(&line, Line::Row(row) if !row.starts_with("{\"note\":")));
+    }
+    running.close().await?;
+    Ok(rows)
+}
+
 /// Makes the data directory and the administrators' token.
 pub(super) fn prepare(data_dir: &DataDir) -> Result<(), Failure> {
     data_dir.prepare().map_err(|error| {

@@ -71,12 +71,24 @@ fn all() -> impl Iterator<Item = &'static Setting> {
 }
 
 fn store() -> impl Iterator<Item = &'static Setting> {
-    let wanted = |key: &str| matches!(key, "data" | "public_url") || key.starts_with("store");
+    let wanted = |key: &str| matches!(key, "data" | "public_url" | NETWORKS) || key.starts_with("store");
     SETTINGS.iter().filter(move |setting| wanted(setting.key))
 }
 
+/// What only the commands about webhooks look at, where they open the store themselves: every command takes it, and none
+/// tells of it.
+const NETWORKS: &str = "webhook_networks";
+
+fn as_they_are(command: Command) -> Command {
+    command
+}
+
+fn without_networks(command: Command) -> Command {
+    command.mut_arg(NETWORKS, |argument| argument.hide(true))
+}
+
 macro_rules! settings_arguments {
-    ($name:ident, $which:ident) => {
+    ($name:ident, $which:ident, $shown:ident) => {
         impl FromArgMatches for $name {
             fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
                 Ok(Self(given(matches, $which())))
@@ -90,7 +102,7 @@ macro_rules! settings_arguments {
 
         impl Args for $name {
             fn augment_args(command: Command) -> Command {
-                arguments(command, $which())
+                $shown(arguments(command, $which()))
             }
 
             fn augment_args_for_update(command: Command) -> Command {
@@ -100,5 +112,5 @@ macro_rules! settings_arguments {
     };
 }
 
-settings_arguments!(AllSettings, all);
-settings_arguments!(StoreSettings, store);
+settings_arguments!(AllSettings, all, as_they_are);
+settings_arguments!(StoreSettings, store, without_networks);

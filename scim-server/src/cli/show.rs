@@ -1,6 +1,7 @@
 //! Shows rows: as tables and lines for people, as JSON for programs.
 
 mod agent;
+mod brake;
 mod columns;
 mod gone;
 mod requests;
@@ -93,6 +94,8 @@ pub(super) enum Show {
     Roles,
     /// Whose roles would change.
     RolesChange,
+    /// A list of what was purged, and what was not.
+    Purged,
     /// A list of what was restored, and what was not.
     Restored,
     /// Why a client was refused, each refusal with its checks.
@@ -161,6 +164,7 @@ impl Show {
                 | Self::Keys
                 | Self::Mapping
                 | Self::MappingChange
+                | Self::Purged
                 | Self::Refusals
                 | Self::RequestCounts
                 | Self::Requests
@@ -189,7 +193,7 @@ pub(super) struct Printer {
     show: Show,
     json: bool,
     rows: usize,
-    /// Findings that were not repaired, resources that were not restored, tenants that fail.
+    /// Findings that were not repaired, resources that were not restored or purged, tenants that fail.
     left: usize,
     /// How many there are beyond those that were asked for.
     more: u64,
@@ -271,13 +275,10 @@ impl Printer {
             Show::ClientIssued => format!("{}\n{SECRET_ONCE}\n", lines(&row, self.show.columns())),
             Show::SetupLinkCreated => format!("{}\n{LINK_ONCE}\n", lines(&row, self.show.columns())),
             Show::Issued => format!("{}\n{}\n", lines(&row, self.show.columns()), once(&row)),
-            Show::Brake
-            | Show::Client
-            | Show::Connection
-            | Show::Consumer
-            | Show::Schema
-            | Show::Stream
-            | Show::Tenant => lines(&row, self.show.columns()),
+            Show::Brake => brake::state(&row),
+            Show::Client | Show::Connection | Show::Consumer | Show::Schema | Show::Stream | Show::Tenant => {
+                lines(&row, self.show.columns())
+            }
             Show::Source => source::source(&row),
             Show::Webhook => lines(&row, self.show.columns()) + &deliveries(&row),
             _ => return Ok(()),
@@ -337,6 +338,7 @@ impl Printer {
                 Err(Failure::said(format!("{} of {} row(s) are refused; {done}", self.left, self.rows)))
             }
             (Show::Table { apply: false }, 0) if !self.json => write("Nothing is changed yet. --apply does it.\n"),
+            (Show::Purged, 1..) => Err(Failure::said(format!("{} of {} were not purged", self.left, self.rows))),
             (Show::Restored, 1..) => Err(Failure::said(format!("{} of {} were not restored", self.left, self.rows))),
             _ => Ok(()),
         }
@@ -367,7 +369,7 @@ const SECRET_ONCE: &str =
 fn faults(row: &Value) -> usize {
     let not = |name: &str| usize::from(row.get(name) == Some(&Value::Bool(false)));
     let is = |name: &str, word: &str| usize::from(row.get(name).and_then(Value::as_str) == Some(word));
-    not("repaired") + not("restored") + is("state", "failing") + is("action", "refused")
+    not("repaired") + not("restored") + not("purged") + is("state", "failing") + is("action", "refused")
 }
 
 /// What is wrong with a tenant, a line for each.

@@ -4,9 +4,14 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use super::Failure;
 
+/// Whether a person is there to ask.
+pub(super) fn is_asked() -> bool {
+    std::io::stdin().is_terminal()
+}
+
 /// On a terminal, says what is about to happen and asks for the word. Without a terminal, `--yes` is required.
 pub(super) fn confirm(what: &str, word: &str) -> Result<(), Failure> {
-    if !std::io::stdin().is_terminal() {
+    if !is_asked() {
         return Err(Failure::Usage(format!("{what} Without a terminal there is no confirmation: add --yes")));
     }
     ask(what, word)
@@ -14,7 +19,7 @@ pub(super) fn confirm(what: &str, word: &str) -> Result<(), Failure> {
 
 /// The same of a person alone: a program, which has no terminal, goes on, because it was told what to do.
 pub(super) fn confirm_person(what: &str, word: &str) -> Result<(), Failure> {
-    if std::io::stdin().is_terminal() { ask(what, word) } else { Ok(()) }
+    if is_asked() { ask(what, word) } else { Ok(()) }
 }
 
 fn ask(what: &str, word: &str) -> Result<(), Failure> {

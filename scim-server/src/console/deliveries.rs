@@ -176,13 +176,17 @@ async fn streams(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         let status = row.text("/status");
         let (what, label) = if status == "enabled" { ("pause", "Pause") } else { ("resume", "Enable") };
         let button = ask.button(action(tenant, what), label, Tone::Plain, &[("id", row.text("/stream_id"))]);
-        let tone = if status == "enabled" { Tone::Good } else { Tone::Warn };
+        let tone = match status {
+            "enabled" => Tone::Good,
+            "replaced" => Tone::Bad,
+            _ => Tone::Warn,
+        };
         let name = if row.text("/description").is_empty() { row.text("/stream_id") } else { row.text("/description") };
         table.push(vec![
             Cell::Several(vec![Cell::text(name), Cell::Note(row.text("/url").to_owned())]),
             row.cell("/delivery"),
             Cell::Several(vec![Cell::Badge(tone, status.to_owned()), Cell::Note(row.text("/last_error").to_owned())]),
-            lag(row.number("/lag")),
+            row.pointer("/lag").and_then(Value::as_u64).map_or(Cell::Empty, lag),
             row.cell("/refused"),
             if ask.may(Role::Operator) { Cell::Button(button) } else { Cell::Empty },
         ]);

@@ -134,11 +134,12 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: Vec<Field>) -> P
         }
     }
     let mut section = Section::new("What would change");
-    if let Some(note) = rows.last().filter(|row| row.pointer("/note").is_some()) {
+    let notes: Vec<_> = rows.iter().map(|row| row.text("/note")).filter(|note| !note.is_empty()).collect();
+    if !notes.is_empty() {
         let more = changed.count().saturating_sub(SHOWN) as u64;
         let more =
             if more > 0 { format!(" The first are shown, and {} are not.", thousands(more)) } else { String::new() };
-        section = section.note(format!("{}.{more}", note.text("/note")));
+        section = section.note(format!("{}.{more}", notes.join(". ")));
     }
     section = section.with(table);
     if ask.may(Role::Administrator) {

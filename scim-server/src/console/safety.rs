@@ -55,8 +55,11 @@ async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         ("Events that wait", "/held_events"),
         ("Afterwards", "/afterwards"),
     ] {
-        if row.pointer(pointer).is_some() {
-            facts = facts.with(name, row.cell(pointer));
+        match row.pointer(pointer) {
+            // No brake any more.
+            Some(Value::Null) => facts = facts.with(name, "off"),
+            Some(_) => facts = facts.with(name, row.cell(pointer)),
+            None => {}
         }
     }
     for (name, pointer) in [("Tripped", "/tripped"), ("Approved until", "/approved_until")] {

@@ -87,7 +87,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Done, Fault> 
 
 fn page(ask: &Ask<'_>, tenant: &str, id: &str, row: &Value) -> Page {
     let mut page = ask.tenant_page(tenant, "Requests");
-    page.title = "Values of a call".to_owned();
+    "Values of a call".clone_into(&mut page.title);
     page.subtitle = format!("to {tenant}");
     page = page.with(Piece::Links(vec![(path::of_call(tenant, id), "Back to the call".to_owned())]));
     for (title, name) in [("Query", "query"), ("Request", "request"), ("Response", "response")] {

@@ -97,7 +97,7 @@ impl Answers for Handler {
     }
 
     fn refuse(&self, error: Error, peer: &Peer) -> Response<ResponseBody> {
-        refuse(&self.0, error, peer)
+        refuse(&self.0, &error, peer)
     }
 
     fn is_proxy(&self, address: IpAddr) -> bool {
@@ -127,17 +127,17 @@ async fn handle(service: Arc<Service>, request: Request<Incoming>, peer: Peer) -
 
 /// The response to bytes that are not a request; log and audit count it with the other refusals. No header was read,
 /// so its address is the connection's.
-fn refuse(service: &Service, error: Error, peer: &Peer) -> Response<ResponseBody> {
+fn refuse(service: &Service, error: &Error, peer: &Peer) -> Response<ResponseBody> {
     let at = service.clock.now();
     let arrival = Arrival { id: request_id(at), at, address: peer.address.ip().to_canonical(), peer: peer.clone() };
-    let mut response = response::error(&error, request::SCIM_JSON, false);
+    let mut response = response::error(error, request::SCIM_JSON, false);
     name(&mut response, arrival.id);
     date(&mut response, at);
     let status = response.status().as_u16();
     service.metrics.requests.observe(Operation::Unknown, status, Duration::ZERO);
     let (parts, ()) = Request::new(()).into_parts();
     let notes = Notes::new(None);
-    let noting = log::within(arrival.id, service.record(&parts, &arrival, &notes, &response, Some(&error)));
+    let noting = log::within(arrival.id, service.record(&parts, &arrival, &notes, &response, Some(error)));
     // What shows no token is counted in memory: that waits for nothing.
     let _at_once = noting.now_or_never();
     response

@@ -20,7 +20,7 @@ use crate::{
     author::Author,
     consumer::{Consumer, ConsumerError, Consumers, Lease, Place, Prefill},
     event::Deed,
-    store::StoreError,
+    store::{Log, StoreError},
     tenant::Tenant,
 };
 
@@ -116,6 +116,8 @@ enum ConsumerState {
     Reading,
     /// Nothing: its log was replaced by an import. Delete it, and make it again.
     Replaced,
+    /// Nothing: events that it has not had are no longer kept. Delete it, and make it again.
+    Outdated,
 }
 
 impl Batch {
@@ -189,9 +191,10 @@ impl Operations {
 
     /// A consumer as it is shown.
     pub async fn view_consumer(&self, tenant: &Tenant, consumer: &Consumer) -> Result<ConsumerView, Error> {
-        let newest = self.store.log(tenant.home).await?.newest;
+        let Log { newest, oldest } = self.store.log(tenant.home).await?;
         let state = match &consumer.place.prefill {
             _ if consumer.log != tenant.home => ConsumerState::Replaced,
+            _ if consumer.place.sequence + 1 < oldest => ConsumerState::Outdated,
             Some(_) => ConsumerState::Prefilling,
             None => ConsumerState::Reading,
         };

@@ -62,8 +62,8 @@ impl Transmitter<'_> {
                 ));
             }
             let mut stream = before.clone();
-            Self::acknowledge(&mut stream, asked.ack.iter().chain(asked.errors.keys()));
-            stream.refused += asked.errors.len() as u64;
+            Self::acknowledge(&mut stream, asked.ack.iter());
+            stream.refused += Self::acknowledge(&mut stream, asked.errors.keys());
             // The place may move over what is acknowledged here, and then nothing else of it is left.
             let is_heard = stream != before;
             let next = self.next(&mut stream, asked.most).await?;

@@ -43,12 +43,10 @@ impl Transmitter<'_> {
         Streams::new(Arc::clone(&self.operations.store))
     }
 
-    /// Takes notice of what a receiver has.
-    pub(super) fn acknowledge<'j>(stream: &mut Stream, jtis: impl Iterator<Item = &'j String>) {
-        for jti in jtis {
-            // What is given at a time stands within a page behind the place.
-            stream.acknowledge(jti, MOST as u64);
-        }
+    /// Takes notice of what a receiver has. Gives of how many tokens that was not known yet.
+    pub(super) fn acknowledge<'j>(stream: &mut Stream, jtis: impl Iterator<Item = &'j String>) -> u64 {
+        // What is given at a time stands within a page behind the place.
+        jtis.map(|jti| u64::from(stream.acknowledge(jti, MOST as u64))).sum()
     }
 
     /// What is not acknowledged: of the stream itself, and of what stands behind its place. The place moves over what

@@ -198,16 +198,15 @@ impl Stream {
     }
 
     /// Takes notice that a receiver has a token. What it can never have had is passed over: RFC 8936 knows no error for
-    /// it. No more than `most` numbers behind the place are kept.
-    pub fn acknowledge(&mut self, jti: &str, most: u64) {
+    /// it. No more than `most` numbers behind the place are kept. Gives whether there was something to take notice of.
+    pub fn acknowledge(&mut self, jti: &str, most: u64) -> bool {
         if let Some(id) = jti.strip_prefix("v-").and_then(|id| Uuid::try_parse(id).ok()) {
+            let before = self.notices.len();
             self.notices.retain(|notice| notice.id != id);
-        } else if let Some(part) = self.part(jti)
-            && part.0 > self.place
-            && part.0 - self.place <= most
-        {
-            self.acknowledged.insert(part);
+            return self.notices.len() < before;
         }
+        let part = self.part(jti).filter(|part| part.0 > self.place && part.0 - self.place <= most);
+        part.is_some_and(|part| self.acknowledged.insert(part))
     }
 
     /// Changes what is sent. `newest` is where the log stands: what happens while it is disabled is not sent.

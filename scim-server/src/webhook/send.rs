@@ -293,6 +293,9 @@ fn tls() -> TlsConnector {
 /// A URL that can be an endpoint: `https`, or `http`, without user and fragment.
 fn check_url(text: &str) -> Result<Uri, String> {
     let url: Uri = text.parse().map_err(|_| format!("{text:?} is no URL"))?;
+    if text.contains('#') {
+        return Err(format!("{text:?} has a fragment, which is never sent: leave out what stands behind #"));
+    }
     let is_plain = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
     match url.scheme_str() {
         Some("https" | "http") if is_plain && url.host().is_some_and(|host| !host.is_empty()) => {

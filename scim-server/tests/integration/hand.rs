@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{TestServer, USER};
+use crate::server::{Options, TestServer, USER};
 
 fn by_hand(server: &TestServer, args: &[&str]) -> Value {
     server.run_json(&[args, &["--tenant", "test", "--json"]].concat())
@@ -284,6 +284,32 @@ async fn a_lock_that_stays_is_told() {
     }
     assert!(said(&["user", "enable", "anna"]).contains("because the provider says so"));
     assert!(!said(&["user", "update", "anna", "--set", "title=x", "--force"]).contains("note"));
+}
+
+#[tokio::test]
+async fn who_joins_or_leaves_in_vain_is_told() {
+    for profile in [None, Some("identity-center".to_owned())] {
+        let server = TestServer::with(Options { profile, ..Options::default() });
+        by_hand(&server, &["group", "create", "--display-name", "Staff", "--force"]);
+        let client = server.client();
+        for name in ["anna", "bert"] {
+            let name = json!({"schemas": [USER], "userName": name, "displayName": name,
+                "name": {"givenName": name, "familyName": "Berg"}});
+            client.post("/Users", &name).await.expect(201);
+        }
+        let said = |what: &str, names: &[&str]| {
+            let args = [&["group", what, "Staff", "--force", "--tenant", "test"], names].concat();
+            let outcome = server.run(&args);
+            assert!(outcome.status.success(), "{outcome:?}");
+            String::from_utf8(outcome.stderr).expect("text")
+        };
+        assert!(!said("join", &["anna"]).contains("note"));
+        let told = said("join", &["anna", "bert"]);
+        assert!(told.contains("\"anna\" was a member already") && !told.contains("bert"), "{told}");
+        assert!(!said("leave", &["bert"]).contains("note"));
+        let told = said("leave", &["anna", "bert"]);
+        assert!(told.contains("\"bert\" was not a member") && !told.contains("anna"), "{told}");
+    }
 }
 
 /// Names of attributes have no case (RFC 7643 §2.1), and a spreadsheet writes `True`.

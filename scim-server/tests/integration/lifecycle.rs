@@ -334,6 +334,40 @@ async fn what_one_request_deleted_returns_together() {
     fail(&server, &["user", "restore", "--tenant", "test", "--request", "nothing"]);
 }
 
+#[tokio::test]
+async fn what_one_request_deleted_is_purged_together() {
+    let server = TestServer::start();
+    let client = server.client();
+    let (anna, bert, carl) = (client.user("anna").await, client.user("bert").await, client.user("carl").await);
+    let operations: Vec<_> =
+        [&anna, &bert].iter().map(|id| json!({"method": "DELETE", "path": format!("/Users/{id}")})).collect();
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
+    client.post("/Bulk", &bulk).await.expect(200);
+    client.delete(&format!("/Users/{carl}")).await.expect(204);
+    let kept = server.run_json(&["user", "deleted", "--tenant", "test", "--json"]);
+    let of = |id: &String| kept.as_array().expect("rows").iter().find(|row| row["id"] == **id).expect("a row");
+    let request = of(&anna)["request"].as_str().expect("a request").to_owned();
+    assert_eq!(of(&bert)["request"], json!(request));
+
+    fail(&server, &["user", "purge", "--tenant", "test", "--request", "nothing"]);
+    fail(&server, &["group", "purge", "--tenant", "test", "--request", &request]);
+    let both = server.run(&["user", "purge", "--tenant", "test", &anna, "--request", &request]);
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+    let rows = server.run_json(&["user", "purge", "--tenant", "test", "--request", &request, "--json"]);
+    let mut gone: Vec<_> = rows.as_array().expect("rows").clone();
+    gone.sort_by_key(|row| row["id"].as_str().expect("an id").to_owned());
+    assert_eq!(gone, [json!({"id": anna, "purged": true}), json!({"id": bert, "purged": true})]);
+    // The other request's is left.
+    let left = server.run_json(&["user", "deleted", "--tenant", "test", "--json"]);
+    assert_eq!((left.as_array().map(Vec::len), &left[0]["id"]), (Some(1), &json!(carl)));
+    let request = left[0]["request"].as_str().expect("a request");
+    let table = server.run(&["user", "purge", "--tenant", "test", "--yes", "--request", request]);
+    let table = String::from_utf8(table.stdout).expect("text");
+    assert!(table.starts_with("ID") && table.contains("PURGED") && table.contains(&carl), "{table}");
+    fail(&server, &["user", "restore", "--tenant", "test", &carl]);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
 /// Ids are for programs: people are told names.
 #[tokio::test]
 async fn who_did_something_is_told_by_name() {
@@ -446,6 +480,9 @@ async fn settings_of_the_lifecycle_are_checked() {
 async fn nothing_is_purged_by_hand_under_a_profile_without_local_edits() {
     let server = TestServer::start();
     server.run_json(&["tenant", "create", "strict", "--profile", "ipsie-al1", "--json"]);
-    let refused = fail(&server, &["user", "purge", "--tenant", "strict", "019a0b70-11ab-7000-8000-9f2b6c3d4e5f"]);
-    assert!(refused.contains("ipsie"), "{refused}");
+    let id = "019a0b70-11ab-7000-8000-9f2b6c3d4e5f";
+    for what in [&[id][..], &["--request", id]] {
+        let refused = fail(&server, &[&["user", "purge", "--tenant", "strict"], what].concat());
+        assert!(refused.contains("ipsie"), "{refused}");
+    }
 }

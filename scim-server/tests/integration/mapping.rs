@@ -64,6 +64,38 @@ async fn a_rewrite_may_be_for_one_token() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("\"writer\" is empty"), "{refused:?}");
 }
 
+/// A name with a mistake in it rewrites nothing, and nobody would see why.
+#[tokio::test]
+async fn a_writer_that_is_not_there_is_told_of() {
+    let server = TestServer::start();
+    server.run_json(&["token", "create", "--tenant", "test", "--name", "okta", "--json"]);
+    server.run_json(&["token", "create", "--tenant", "test", "--name", "reader", "--scope", "read", "--json"]);
+    let rewrite = |name: &str, writer: &str| json!({"name": name, "rewrite": "lower-case", "attribute": "userName", "writer": writer});
+    let all = json!([
+        rewrite("right", "Okta"), rewrite("wrong", "otka"), rewrite("reads", "reader"),
+        {"name": "every", "rewrite": "lower-case", "attribute": "emails.value"},
+    ]);
+    let rules = file(&server, "writers.json", &all);
+    let set = ["mapping", "set", "--tenant", "test", &rules];
+    for words in [&[&set[..], &["--dry-run"]].concat()[..], &set] {
+        let outcome = server.run(words);
+        let said = String::from_utf8_lossy(&outcome.stderr).into_owned();
+        assert!(outcome.status.success(), "{outcome:?}");
+        assert_eq!(said.matches("note: the rewrite").count(), 2, "{said}");
+        assert!(said.contains("\"wrong\"") && said.contains("\"otka\"") && said.contains("\"reader\""), "{said}");
+    }
+    // Programs get the rewrites alone.
+    assert_eq!(server.run_json(&[&set[..], &["--json"]].concat())[1]["writer"], "otka");
+    let table = server.run(&["mapping", "list", "--tenant", "test"]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    let lines: Vec<_> = table.lines().collect();
+    assert!(lines[0].ends_with("WRITER") && lines[2].ends_with("otka") && lines[4].ends_with('-'), "{table}");
+    // It may come later.
+    server.run_json(&["client", "create", "--tenant", "test", "--name", "otka", "--json"]);
+    let said = server.run(&set).stderr;
+    assert_eq!(String::from_utf8_lossy(&said).matches("note: the rewrite").count(), 1, "{said:?}");
+}
+
 #[tokio::test]
 async fn what_is_sent_is_rewritten_and_events_say_so() {
     let server = TestServer::with(Options::settings(json!({"mapping": rewrites()})));

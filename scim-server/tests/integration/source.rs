@@ -198,3 +198,23 @@ async fn a_source_is_shown_once_whatever_was_rotated() {
     run(&["token", "delete", &id]);
     assert_eq!(users(&source(&server, &["--to", "manual"])), expect);
 }
+
+/// Under an ipsie profile only the provider may write, so that with an administrator as the only writer nobody could.
+#[tokio::test]
+async fn a_tenant_that_nobody_can_write_is_not_made() {
+    let server = TestServer::start();
+    server.run_json(&["tenant", "create", "strict", "--profile", "ipsie-al1", "--json"]);
+    let confirmed: [&[&str]; 2] = [&[], &["--confirm", "strict"]];
+    for confirm in confirmed {
+        let told = refused(&server, &[&["tenant", "source", "strict", "--to", "manual"], confirm].concat());
+        assert!(told.contains("ipsie") && told.contains("tenant set --profile"), "{told}");
+    }
+    assert_eq!(server.run_json(&["tenant", "show", "strict", "--json"])["source"], "any");
+    // The other way round it is the same.
+    server.run_json(&["tenant", "set", "strict", "--profile", "rfc", "--json"]);
+    server.run_json(&["tenant", "source", "strict", "--to", "manual", "--confirm", "strict", "--json"]);
+    let told = refused(&server, &["tenant", "set", "strict", "--profile", "ipsie-al2"]);
+    assert!(told.contains("nobody could") && told.contains("tenant source"), "{told}");
+    server.run_json(&["tenant", "source", "strict", "--to", "any", "--confirm", "strict", "--json"]);
+    server.run_json(&["tenant", "set", "strict", "--profile", "ipsie-al2", "--json"]);
+}

@@ -260,6 +260,8 @@ async fn no_private_network_is_reached() {
         (receiver.url.as_str(), "127.0.0.1 is no public address; the setting webhook_networks"),
         ("https://localhost/hook", "127.0.0.1 is no public address"),
         ("https://[::1]/hook", "::1 is no public address"),
+        ("https://[fec0::1]/hook", "fec0::1 is no public address"),
+        ("https://app.example.com/hook#part", "leave out what stands behind #"),
         ("https://localhost./hook", "127.0.0.1 is no public address"),
         ("https://0x7f000001/hook", "write it as 192.0.2.1"),
         ("https://app.example.com:0/hook", "a number from 1 to 65535"),
@@ -270,6 +272,11 @@ async fn no_private_network_is_reached() {
         assert!(refused.status.code() == Some(1) && said.contains(words), "{said}");
     }
     assert_eq!(run(&server, &["list"]).as_array().map(Vec::len), Some(1));
+    // A command that opens the store itself is told what the server is told.
+    assert!(server.stop().success());
+    let allowed = ["--url", &receiver.url, "--webhook-networks", "127.0.0.0/8"];
+    let allowed = server.run(&[&["webhook", "create", "--tenant", "test"][..], &allowed].concat());
+    assert!(allowed.status.success(), "{allowed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

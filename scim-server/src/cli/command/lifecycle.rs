@@ -36,13 +36,17 @@ pub struct RestoreArguments {
 
 /// What to purge.
 #[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false, args = ["id", "request"])]
 pub struct PurgeArguments {
     /// The tenant's name or id
     #[arg(long)]
     pub(in crate::cli) tenant: String,
     /// The id, as `deleted` lists it
     #[arg(value_name = "ID")]
-    pub(in crate::cli) id: String,
+    pub(in crate::cli) id: Option<String>,
+    /// All that this request deleted: its id, as in the audit log, the events and X-Request-Id
+    #[arg(long, value_name = "REQUEST")]
+    pub(in crate::cli) request: Option<String>,
     /// Do not ask for confirmation; without a terminal nothing is asked
     #[arg(long)]
     pub(in crate::cli) yes: bool,

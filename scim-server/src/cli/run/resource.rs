@@ -11,6 +11,7 @@ use crate::{
             RestoreArguments, StaleArguments, UserCommand, WhichArguments,
         },
         csv, files,
+        session::{self, Session},
         show::Show,
         typed,
     },
@@ -154,15 +155,39 @@ impl RestoreArguments {
 
 impl PurgeArguments {
     async fn run(self, resource_type: &str) -> Result<(), Failure> {
-        let Self { tenant, id, yes, common } = self;
-        if !yes {
-            let kind = resource_type.to_lowercase();
-            let what = format!("This removes what is kept of the deleted {kind} {id} of tenant {tenant:?}, for good.");
-            typed::confirm_person(&what, &id)?;
+        if !self.yes && typed::is_asked() {
+            self.confirm(resource_type).await?;
         }
+        let Self { tenant, id, request, common, .. } = self;
         let resource_type = resource_type.to_owned();
-        let request = DeletedRequest::Purge { id };
-        common.run(AdminRequest::Deleted { tenant, resource_type, request }, Show::Deleted).await
+        let (request, show) = match request {
+            Some(request) => (DeletedRequest::PurgeAll { request }, Show::Purged),
+            None => (DeletedRequest::Purge { id: id.unwrap_or_default() }, Show::Deleted),
+        };
+        common.run(AdminRequest::Deleted { tenant, resource_type, request }, show).await
+    }
+
+    /// Asks a person for the id of what is to go. Of a request it says how many that are; nothing is asked of none.
+    async fn confirm(&self, resource_type: &str) -> Result<(), Failure> {
+        let (kind, tenant) = (resource_type.to_lowercase(), &self.tenant);
+        let Some(request) = &self.request else {
+            let id = self.id.as_deref().unwrap_or_default();
+            let what = format!("This removes what is kept of the deleted {kind} {id} of tenant {tenant:?}, for good.");
+            return typed::confirm_person(&what, id);
+        };
+        let list = AdminRequest::Deleted {
+            tenant: tenant.clone(),
+            resource_type: resource_type.to_owned(),
+            request: DeletedRequest::List { request: Some(request.clone()) },
+        };
+        let number = session::count(Session::open(&self.common.settings.0).await?, list).await?;
+        if number == 0 {
+            return Ok(());
+        }
+        let what = format!(
+            "This removes what is kept of {number} deleted {kind}(s) of tenant {tenant:?}, for good: all that the request {request} deleted."
+        );
+        typed::confirm_person(&what, request)
     }
 }
 

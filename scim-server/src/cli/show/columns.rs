@@ -26,6 +26,7 @@ impl Show {
             Self::Keys => KEYS,
             Self::Mapping => MAPPING,
             Self::MappingChange => MAPPING_CHANGE,
+            Self::Purged => PURGED,
             Self::Refusals => REFUSALS,
             Self::Request => REQUEST,
             Self::RequestCounts => REQUEST_COUNTS,
@@ -178,6 +179,7 @@ const MAPPING: Columns = &[
     ("ATTRIBUTE", "/attribute"),
     ("TO", "/to"),
     ("VALUE", "/value"),
+    ("WRITER", "/writer"),
 ];
 
 const MAPPING_CHANGE: Columns = &[("TYPE", "/type"), ("ID", "/id"), ("REWRITES", "/mapping"), ("CHANGES", "/changes")];
@@ -238,6 +240,8 @@ const REQUEST_COUNTS: Columns =
     &[("FROM", "/from"), ("CALLS", "/calls"), ("REFUSED", "/refused"), ("FAILED", "/failed")];
 
 const REFUSALS: Columns = &[("TIME", "/time"), ("TIMES", "/count"), ("WHY", "/why")];
+
+const PURGED: Columns = &[("ID", "/id"), ("PURGED", "/purged"), ("REASON", "/reason")];
 
 const RESTORED: Columns = &[("ID", "/id"), ("RESTORED", "/restored"), ("REASON", "/reason")];
 

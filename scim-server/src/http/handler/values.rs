@@ -97,7 +97,7 @@ impl Secrets {
 
     fn hide(&self, value: &mut Value) {
         match value {
-            Value::String(text) if is_key(text) => *text = HIDDEN.to_owned(),
+            Value::String(text) if is_key(text) => HIDDEN.clone_into(text),
             Value::Array(elements) => elements.iter_mut().for_each(|element| self.hide(element)),
             Value::Object(members) => {
                 // The path of an operation says whose its value is. A filter has values, and an error may quote one.

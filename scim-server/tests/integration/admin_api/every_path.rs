@@ -197,6 +197,7 @@ async fn people(walk: &mut Walk) {
     walk.get(deleted, &["acme", "User"]).await;
     // What is deleted by hand has no request.
     walk.post(&format!("{deleted}/restore"), &["acme", "User"], json!({"request": "none"}), 404).await;
+    walk.post(&format!("{deleted}/purge"), &["acme", "User"], json!({"request": "none"}), 404).await;
     walk.post(&format!("{deleted}/{{id}}/restore"), &["acme", "User", &anna], json!({}), 200).await;
     walk.delete(one, &["acme", "User", "anna"]).await;
     walk.delete(&format!("{deleted}/{{id}}"), &["acme", "User", &anna]).await;

@@ -1,6 +1,9 @@
 //! Deletions by hand ask a person at a terminal, and no program.
 
+use serde_json::json;
+
 use super::*;
+use crate::server::Client;
 
 /// The program at a terminal, where somebody types a line. Both its outputs are the terminal's.
 fn at_a_terminal(world: &World, arguments: &[&str], line: &str) -> Output {
@@ -41,4 +44,29 @@ fn a_person_types_whom_to_delete_and_a_program_does_not() {
     world.json(&with(&["group", "delete", "Staff", "--force"]));
     let group = world.json(&with(&["group", "deleted"]))[0]["id"].as_str().unwrap().to_owned();
     world.json(&with(&["group", "purge", &group]));
+}
+
+/// Of a request a person types its id, and is told how many go.
+#[tokio::test]
+async fn a_person_is_told_how_many_a_request_deleted() {
+    let (world, made) = World::with_tenant("acme");
+    let server = Server::start(&world, &[]);
+    let base = format!("{}{}", server.url, made["path"].as_str().unwrap());
+    let client = Client::new(&base, made["token"].as_str().unwrap());
+    let mut operations = Vec::new();
+    for name in ["anna", "bert"] {
+        let id = client.user(name).await;
+        operations.push(json!({"method": "DELETE", "path": format!("/Users/{id}")}));
+    }
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
+    client.post("/Bulk", &bulk).await.expect(200);
+    let kept = world.json(&with(&["user", "deleted"]));
+    let request = kept[0]["request"].as_str().unwrap();
+    let purge = with(&["user", "purge", "--request", request]);
+    let asked = at_a_terminal(&world, &purge, "2");
+    assert_eq!(asked.status.code(), Some(1), "{}", stdout(&asked));
+    assert!(stdout(&asked).contains("2 deleted user(s)"), "{}", stdout(&asked));
+    let asked = at_a_terminal(&world, &purge, request);
+    assert_eq!(asked.status.code(), Some(0), "{}", stdout(&asked));
+    assert_eq!(world.json(&with(&["user", "deleted"])), json!([]));
 }

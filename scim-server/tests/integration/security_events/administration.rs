@@ -173,3 +173,21 @@ async fn a_key_is_withdrawn_before_its_time_and_none_is_shown_for_ever() {
     refuse(&["remove", "-none"], "no signing key \"-none\"");
     assert_eq!(ids(&run(&["remove", before[0].as_str().expect("an id")])), after[..1]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_polled_stream_of_a_replaced_tenant_says_so() {
+    let server = TestServer::start();
+    let receiver = Receiver::of(&server).await;
+    let stream = receiver.stream(json!({})).await;
+    let list = || server.run_json(&["stream", "list", "--tenant", "test", "--json"])[0].clone();
+    // What it never had is nothing that it can refuse.
+    let unknown = json!({"setErrs": {"x": {"err": "invalid_request"}}, "returnImmediately": true});
+    receiver.ask(&stream, &unknown).await.expect(200);
+    assert_eq!((&list()["status"], &list()["refused"]), (&json!("enabled"), &json!(0)));
+
+    let file = server.scratch("export.jsonl");
+    let exported = server.run(&["export", "--tenant", "test"]);
+    std::fs::write(&file, exported.stdout).expect("a file");
+    server.run_json(&["import", "--replace", &file.to_string_lossy(), "--json"]);
+    assert_eq!((&list()["status"], &list()["lag"]), (&json!("replaced"), &Value::Null), "{}", list());
+}

@@ -1,9 +1,11 @@
 //! Webhooks whose tenant is replaced by an import: they go on, and are told that the log is another one.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{Receiver, create, run, server, taken};
-use crate::server::TestServer;
+use crate::server::{Options, PATIENCE, TestServer};
 
 /// An export of the tenant as it is.
 fn export(server: &TestServer) -> String {
@@ -82,4 +84,23 @@ async fn a_consumer_of_a_replaced_tenant_says_so() {
     }
     let text = server.run(&["consumer", "list", "--tenant", "test"]);
     assert_eq!(String::from_utf8_lossy(&text.stdout).matches("replaced").count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_consumer_whose_events_are_forgotten_says_so() {
+    let args = ["--event-retention", "1s"].map(str::to_owned).to_vec();
+    let mut server = TestServer::with(Options { args, ..Options::default() });
+    server.run_json(&["consumer", "create", "--tenant", "test", "late", "--json"]);
+    for name in ["anna", "bert"] {
+        server.client().user(name).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    server.kill();
+    server.launch();
+    let shown = || server.run_json(&["consumer", "show", "--tenant", "test", "late", "--json"]);
+    let begun = std::time::Instant::now();
+    while shown()["state"] != "outdated" {
+        assert!(begun.elapsed() < PATIENCE, "{}", shown());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

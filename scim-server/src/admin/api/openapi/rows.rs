@@ -116,6 +116,7 @@ impl Rows {
                 object("id deleted until:string~ actor actor_name:string~ request? userName? displayName? externalId?")
             }
             "deleted purge" => object("id purged:boolean"),
+            "deleted purge-all" => object("id purged:boolean reason?"),
             "deleted restore-all" => object("id restored:boolean reason?"),
             "hand import" => object("line:integer userName action changes?:texts reason?"),
             "hand list-stale" => object(

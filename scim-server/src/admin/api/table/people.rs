@@ -87,6 +87,12 @@ pub(super) const ROUTES: &[Route] = &[
         r#"{"command": "deleted", "tenant": "{tenant}", "resource_type": "{resource_type}", "request": {"restore": {"id": "{id}"}}}"#,
         "Restores a deleted user or group under its id.",
     ),
+    post(
+        "/tenants/{tenant}/deleted/{resource_type}/purge",
+        r#"{"command": "deleted", "tenant": "{tenant}", "resource_type": "{resource_type}", "request": {"purge-all": {"*": 0}}}"#,
+        "Removes for good what is kept of all that one request deleted.",
+    )
+    .list(),
     delete(
         "/tenants/{tenant}/deleted/{resource_type}/{id}",
         r#"{"command": "deleted", "tenant": "{tenant}", "resource_type": "{resource_type}", "request": {"purge": {"id": "{id}"}}}"#,

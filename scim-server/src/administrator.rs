@@ -17,7 +17,7 @@ pub use self::{
 };
 use crate::{
     event::{ADMIN, SETUP_LINK},
-    ids::TenantId,
+    ids::{ResourceId, TenantId},
 };
 
 /// What an administrator may do. Each may do what the one before may.
@@ -82,8 +82,8 @@ pub struct Administrator {
 /// What lets somebody in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum By {
-    /// A token, or the store itself.
-    Token,
+    /// A token of that id; or the store itself, and whoever has `admin.token`.
+    Token(Option<ResourceId>),
     /// The identity provider of the administrators, for one session.
     Provider,
     /// A setup link, whose name is theirs.
@@ -93,7 +93,7 @@ enum By {
 impl Administrator {
     /// Whoever has `admin.token`, or the store itself: may do everything.
     pub fn root() -> Self {
-        Self { name: None, role: Role::Administrator, tenant: None, by: By::Token }
+        Self { name: None, role: Role::Administrator, tenant: None, by: By::Token(None) }
     }
 
     /// A person whom the identity provider of the administrators has named.
@@ -103,7 +103,8 @@ impl Administrator {
 
     /// Whoever has a token.
     pub fn bearer(token: &AdminToken) -> Self {
-        Self { name: Some(Arc::from(token.name.as_str())), role: token.role, tenant: token.tenant, by: By::Token }
+        let by = By::Token(Some(token.id));
+        Self { name: Some(Arc::from(token.name.as_str())), role: token.role, tenant: token.tenant, by }
     }
 
     /// Whoever has opened a setup link of that name: its tenant alone.

@@ -27,7 +27,7 @@ pub use self::{
     schedule::{DISABLE, pause},
     send::{Answered, Sender},
     shelf::{NewWebhook, Webhooks},
-    sign::Keys,
+    sign::{Keys, SECRET_PREFIX},
 };
 
 #[cfg(test)]

@@ -225,6 +225,10 @@ fn refused(console: &Console, refusal: &Refusal, peer: SocketAddr) -> WebRespons
 /// Begins a session. The browser goes on by a page of ours: it shows a new cookie only to what this site leads to.
 async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: SocketAddr, to: &str) -> WebResponse {
     let actor = whom.actor();
+    if !admin.context.is_still(&whom).await.is_ok_and(|is_still| is_still) {
+        let why = "The token that this sign-in is by has ended or was deleted. Ask for another.";
+        return shown(console, StatusCode::FORBIDDEN, to, Some(why));
+    }
     if let Err(error) = tell(admin, &actor, Deed::AdministratorSignedIn, &[]).await {
         tracing::error!(error = &error as &dyn std::error::Error, "a sign-in cannot be noted");
         let why = "The store does not take that you sign in. Try again in a moment; the log of the server says more.";

@@ -12,6 +12,9 @@ use ring::{
 };
 use serde::{Deserialize, Serialize};
 
+/// What the secret of an endpoint begins with (Standard Webhooks 1.0).
+pub const SECRET_PREFIX: &str = "whsec_";
+
 /// The two keys of an endpoint. They are never shown in a log.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Keys {
@@ -59,7 +62,7 @@ impl Keys {
 
     /// The secret as receivers are given it: `whsec_…`.
     pub fn secret(&self) -> String {
-        format!("whsec_{}", self.secret)
+        format!("{SECRET_PREFIX}{}", self.secret)
     }
 
     /// The public key of `v1a` as receivers are given it: `whpk_…`.

@@ -13,16 +13,19 @@ use serde_json::{Map, Value, json};
 use crate::{
     audit::{EventName, HIDDEN},
     http::body::ResponseBody,
+    oauth::grant,
     tenant::Tenant,
     token::secret::{ADMIN_PREFIX, CLIENT_PREFIX, PREFIX, SETUP_PREFIX},
+    webhook::SECRET_PREFIX,
 };
 
 /// The longest body that is kept, in bytes. Of a longer one only that it was left out.
 const LONGEST: usize = 16 * 1024;
 /// What the names of secrets have in them, in the form that [`plain`] gives, beside what the schemas say.
-const WORDS: [&str; 7] = ["credential", "passphrase", "passwd", "password", "privatekey", "secret", "token"];
+const WORDS: [&str; 9] =
+    ["apikey", "credential", "passphrase", "passwd", "password", "privatekey", "pwd", "secret", "token"];
 /// What a text has in it that opens a door itself.
-const KEYS: [&str; 5] = [PREFIX, CLIENT_PREFIX, ADMIN_PREFIX, SETUP_PREFIX, "Bearer "];
+const KEYS: [&str; 7] = [PREFIX, CLIENT_PREFIX, ADMIN_PREFIX, SETUP_PREFIX, grant::PREFIX, SECRET_PREFIX, "Bearer "];
 
 /// What is kept of a call about resources, as JSON: `query`, `request`, `response`, and in `left_out` which of the bodies
 /// are too long or no JSON. `None` while the tenant does not ask for it.
@@ -92,7 +95,18 @@ impl Secrets {
         }
         let mut document = serde_json::from_slice(body).ok()?;
         self.hide(&mut document);
-        Some(document)
+        // What names a secret where no name belongs may have its value anywhere.
+        (!self.is_named_in(&document)).then_some(document)
+    }
+
+    /// Whether a text names a secret, apart from the names of members, whose values are hidden.
+    fn is_named_in(&self, value: &Value) -> bool {
+        match value {
+            Value::String(text) => self.are_in(text),
+            Value::Array(elements) => elements.iter().any(|element| self.is_named_in(element)),
+            Value::Object(members) => members.values().any(|value| self.is_named_in(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
     }
 
     fn hide(&self, value: &mut Value) {
@@ -183,7 +197,9 @@ mod tests {
         };
         check(&operations("x", "y", "Password"), &operations(HIDDEN, HIDDEN, HIDDEN));
         check(&json!({"data": [{"client_secret": {"a": 1}}]}), &json!({"data": [{"client_secret": HIDDEN}]}));
-        check(&json!({"note": "with scim_abc"}), &json!({ "note": HIDDEN }));
+        for key in ["scim_abc", "scimat_abc", "whsec_abc"] {
+            check(&json!({"note": format!("with {key}")}), &json!({ "note": HIDDEN }));
+        }
         check(&json!({"filter": "password eq \"x\""}), &json!({ "filter": HIDDEN }));
         check(&json!({"detail": "\"x\" is no password"}), &json!({ "detail": HIDDEN }));
         check(&json!({"detail": "\"anna\" is taken"}), &json!({"detail": "\"anna\" is taken"}));
@@ -196,6 +212,21 @@ mod tests {
         let expect = json!({"filter": "userName eq \"a&b\"", "count": "10", "access_token": HIDDEN});
         assert_eq!(Value::Object(query), expect);
         assert_eq!(secrets.query("filter=password%20sw%20%22a%22").get("filter"), Some(&json!(HIDDEN)));
+    }
+
+    #[test]
+    fn a_body_that_names_a_secret_where_no_name_belongs_is_left_out() {
+        let secrets = Secrets::of(&SchemaRegistry::core());
+        for operation in [
+            json!({"op": "replace", "path": ["password"], "value": "x"}),
+            json!({"op": "replace", "path": {"attr": "password"}, "value": "x"}),
+            json!({"op": "replace", "attribute": "password", "value": "x"}),
+            json!(["replace", "password", "x"]),
+            json!({"op": "replace", "value": {"name": "password", "value": "x"}}),
+        ] {
+            let body = json!({"Operations": [operation]}).to_string();
+            assert_eq!(secrets.document(body.as_bytes()), None, "{body}");
+        }
     }
 
     #[test]

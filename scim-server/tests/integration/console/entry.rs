@@ -130,6 +130,14 @@ async fn roles_hold_in_the_browser() {
     assert!(server.run(&["admin-token", "delete", "viewer"]).status.success());
     viewer.get("/console").await.expect(303);
     operator.get("/console").await.expect(200);
+    // The next token of that name lets nobody in who came by the one before.
+    let first = server.run_json(&["admin-token", "list", "--json"]);
+    let first = first.as_array().and_then(|all| all.iter().find(|one| one["name"] == "operator")).cloned();
+    let first = first.and_then(|one| one["token_id"].as_str().map(str::to_owned)).expect("an id");
+    server.run_json(&["admin-token", "rotate", "operator", "--json"]);
+    operator.get("/console").await.expect(200);
+    assert!(server.run(&["admin-token", "delete", &first]).status.success());
+    operator.get("/console").await.expect(303);
 }
 
 #[tokio::test]

@@ -51,7 +51,9 @@ mod tests {
 
     fn of(micros: &[u64]) -> Durations {
         let (histogram, mut durations) = (Histogram::durations(), Durations::default());
-        micros.iter().for_each(|one| histogram.observe(*one));
+        for one in micros {
+            histogram.observe(*one);
+        }
         durations.add(histogram.counted());
         durations
     }

@@ -70,11 +70,15 @@ pub(super) async fn execute(
             provision::purge(&context.operations, &caller, resource_type, &id).await?;
             output.row(&json!({"id": id, "purged": true})).await
         }
-        DeletedRequest::PurgeAll { request } => purge_all(context, &caller, resource_type, &request, output).await,
+        DeletedRequest::PurgeAll { request } => {
+            decide_all(context, &caller, resource_type, (&request, Fate::Purged), output).await
+        }
         DeletedRequest::Restore { id } => {
             output.row(&provision::restore(&context.operations, &caller, resource_type, &id).await?).await
         }
-        DeletedRequest::RestoreAll { request } => restore_all(context, &caller, resource_type, &request, output).await,
+        DeletedRequest::RestoreAll { request } => {
+            decide_all(context, &caller, resource_type, (&request, Fate::Restored), output).await
+        }
     }
 }
 
@@ -150,39 +154,34 @@ pub(super) async fn page(
     output.row(&json!({ "next": next })).await
 }
 
-/// Restores all that one request deleted. What cannot be restored is told, and does not stop the rest.
-async fn restore_all(
-    context: &AdminContext,
-    caller: &Caller,
-    resource_type: &str,
-    request: &str,
-    output: &Output,
-) -> Result<(), AdminError> {
-    for id in deleted_by(context, caller, resource_type, request).await? {
-        match provision::restore(&context.operations, caller, resource_type, &id).await {
-            Ok(_) => output.row(&json!({"id": id, "restored": true})).await?,
-            Err(error) if matches!(error.kind(), ErrorKind::Uniqueness | ErrorKind::Forbidden) => {
-                output.row(&json!({"id": id, "restored": false, "reason": error.detail()})).await?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+/// What is done with all that one request deleted.
+#[derive(Clone, Copy)]
+enum Fate {
+    Restored,
+    /// For good.
+    Purged,
 }
 
-/// Removes for good what is kept of all that one request deleted. What somebody has restored or purged meanwhile is told.
-async fn purge_all(
+/// Restores or purges all that one request deleted. What cannot be, or was meanwhile, is told, and does not stop the rest.
+async fn decide_all(
     context: &AdminContext,
     caller: &Caller,
     resource_type: &str,
-    request: &str,
+    (request, fate): (&str, Fate),
     output: &Output,
 ) -> Result<(), AdminError> {
+    let operations = &context.operations;
     for id in deleted_by(context, caller, resource_type, request).await? {
-        match provision::purge(&context.operations, caller, resource_type, &id).await {
-            Ok(()) => output.row(&json!({"id": id, "purged": true})).await?,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                output.row(&json!({"id": id, "purged": false, "reason": error.detail()})).await?;
+        let (name, done) = match fate {
+            Fate::Restored => ("restored", provision::restore(operations, caller, resource_type, &id).await.map(drop)),
+            Fate::Purged => ("purged", provision::purge(operations, caller, resource_type, &id).await),
+        };
+        match done {
+            Ok(()) => output.row(&json!({"id": id, name: true})).await?,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Uniqueness | ErrorKind::Forbidden | ErrorKind::NotFound) =>
+            {
+                output.row(&json!({"id": id, name: false, "reason": error.detail()})).await?;
             }
             Err(error) => return Err(error.into()),
         }

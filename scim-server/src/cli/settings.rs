@@ -20,7 +20,8 @@ pub struct AllSettings(pub Given);
 #[derive(Debug, Clone)]
 pub struct StoreSettings(pub Given);
 
-fn arguments(command: Command, settings: impl Iterator<Item = &'static Setting>) -> Command {
+/// `untold` are taken, and not in the help.
+fn arguments(command: Command, settings: impl Iterator<Item = &'static Setting>, untold: &[&str]) -> Command {
     let config = Arg::new(CONFIG)
         .long(CONFIG)
         .env("SCIM_SERVER_CONFIG")
@@ -28,7 +29,9 @@ fn arguments(command: Command, settings: impl Iterator<Item = &'static Setting>)
         .value_parser(ValueParser::path_buf())
         .hide_env_values(true)
         .help("A TOML file with settings; flags and environment variables go before it");
-    settings.fold(command.arg(config), |command, setting| command.arg(argument(setting)))
+    settings.fold(command.arg(config), |command, setting| {
+        command.arg(argument(setting).hide(untold.contains(&setting.key)))
+    })
 }
 
 fn argument(setting: &'static Setting) -> Arg {
@@ -79,16 +82,8 @@ fn store() -> impl Iterator<Item = &'static Setting> {
 /// tells of it.
 const NETWORKS: &str = "webhook_networks";
 
-fn as_they_are(command: Command) -> Command {
-    command
-}
-
-fn without_networks(command: Command) -> Command {
-    command.mut_arg(NETWORKS, |argument| argument.hide(true))
-}
-
 macro_rules! settings_arguments {
-    ($name:ident, $which:ident, $shown:ident) => {
+    ($name:ident, $which:ident, $untold:expr) => {
         impl FromArgMatches for $name {
             fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
                 Ok(Self(given(matches, $which())))
@@ -102,7 +97,7 @@ macro_rules! settings_arguments {
 
         impl Args for $name {
             fn augment_args(command: Command) -> Command {
-                $shown(arguments(command, $which()))
+                arguments(command, $which(), &$untold)
             }
 
             fn augment_args_for_update(command: Command) -> Command {
@@ -112,5 +107,5 @@ macro_rules! settings_arguments {
     };
 }
 
-settings_arguments!(AllSettings, all, as_they_are);
-settings_arguments!(StoreSettings, store, without_networks);
+settings_arguments!(AllSettings, all, []);
+settings_arguments!(StoreSettings, store, [NETWORKS]);

@@ -138,17 +138,25 @@ async fn nobody_waits_in_vain() {
     }
 }
 
+/// A group that lost its only member, a group, and has got the name of that one, which was deleted. Gives the number before
+/// all that, and the ids of the member and of the group.
+async fn named_like_its_member(server: &TestServer) -> (String, String, String) {
+    let client = server.client();
+    let inner = client.group("Inner", &[]).await;
+    let outer = client.group("Outer", std::slice::from_ref(&inner)).await;
+    let since = newest(server);
+    client.patch(&format!("/Groups/{outer}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
+    delete(&client, "Groups", &inner).await;
+    rename(&client, KINDS[1], &outer, "Inner").await;
+    (since, inner, outer)
+}
+
 /// Who has the name of a deleted group waits for that group, which was a member: neither waits in vain.
 #[tokio::test]
 async fn a_group_returns_whose_name_has_the_group_that_it_was_in() {
     let server = TestServer::start();
     let client = server.client();
-    let inner = client.group("Inner", &[]).await;
-    let outer = client.group("Outer", std::slice::from_ref(&inner)).await;
-    let since = newest(&server);
-    client.patch(&format!("/Groups/{outer}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
-    delete(&client, "Groups", &inner).await;
-    rename(&client, KINDS[1], &outer, "Inner").await;
+    let (since, inner, outer) = named_like_its_member(&server).await;
     let done = as_rehearsed(&server, &["--since", &since]);
     assert_eq!(done["refused"], json!([]), "{done}");
     assert_eq!(changes(&done, &inner), json!(["restored"]));
@@ -164,12 +172,7 @@ async fn a_group_returns_whose_name_has_the_group_that_it_was_in() {
 async fn nobody_steps_aside_for_a_name_of_before_that_is_taken() {
     let server = TestServer::start();
     let client = server.client();
-    let inner = client.group("Inner", &[]).await;
-    let outer = client.group("Outer", std::slice::from_ref(&inner)).await;
-    let since = newest(&server);
-    client.patch(&format!("/Groups/{outer}"), &json!([{"op": "remove", "path": "members"}])).await.expect(200);
-    delete(&client, "Groups", &inner).await;
-    rename(&client, KINDS[1], &outer, "Inner").await;
+    let (since, _, outer) = named_like_its_member(&server).await;
     let until = newest(&server);
     client.group("Outer", &[]).await;
     let done = as_rehearsed(&server, &["--since", &since, "--until", &until]);

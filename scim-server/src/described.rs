@@ -1,5 +1,7 @@
 //! JSON Schemas of answers, made of the types that they are written from: for the tests that make the descriptions of
-//! the API (OpenAPI).
+//! the API (OpenAPI), and their files.
+
+use std::{env, fs};
 
 use schemars::{
     Schema, SchemaGenerator,
@@ -41,4 +43,32 @@ fn words(schema: &mut Schema) {
         }
     }
     *schema = json_schema!({"type": "string", "enum": words, "description": told.join("\n")});
+}
+
+/// Compares a description with its file of the reference, or writes the file when `UPDATE_DOCS` is set.
+#[allow(clippy::disallowed_methods, reason = "a switch of the tests, not of the program")]
+pub fn assert_up_to_date(file: &str, description: &Value) {
+    let path = format!("{}/../docs/reference/{file}", env!("CARGO_MANIFEST_DIR"));
+    let text = laid_out(description, 0) + "\n";
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "docs/reference/{file} is out of date; run the tests with UPDATE_DOCS=1");
+}
+
+/// JSON with a line for each operation and each schema. The program has these files in it, and white space in front of
+/// each value would be more than half of them.
+fn laid_out(value: &Value, depth: usize) -> String {
+    let Value::Object(members) = value else { return value.to_string() };
+    if depth == 3 || members.is_empty() {
+        return value.to_string();
+    }
+    let members: Vec<_> = members
+        .iter()
+        .map(|(name, value)| {
+            format!("{}{}: {}", "  ".repeat(depth + 1), Value::from(name.as_str()), laid_out(value, depth + 1))
+        })
+        .collect();
+    format!("{{\n{}\n{}}}", members.join(",\n"), "  ".repeat(depth))
 }

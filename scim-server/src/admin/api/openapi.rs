@@ -14,7 +14,10 @@ use super::{
     call,
     table::{Answer, Kind, ROUTES, Route},
 };
-use crate::admin::{AdminRequest, Role};
+use crate::{
+    admin::{AdminRequest, Role},
+    described::assert_up_to_date,
+};
 
 /// Commands that no path is, and why.
 const WITHOUT: &[(&str, &str)] = &[
@@ -299,15 +302,7 @@ fn what_only_looks_is_a_get() {
     }
 }
 
-/// Compares the description with the file, or writes it when `UPDATE_DOCS` is set.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a switch of this test, not of the program")]
 fn the_reference_is_up_to_date() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/admin-api.json");
-    let text = format!("{:#}\n", description());
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &text).unwrap();
-    }
-    let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == text, "docs/reference/admin-api.json is out of date; run the tests with UPDATE_DOCS=1");
+    assert_up_to_date("admin-api.json", &description());
 }

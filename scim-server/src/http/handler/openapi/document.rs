@@ -9,7 +9,7 @@ use super::{
     table::{OPERATIONS, Operation, Part},
 };
 use crate::{
-    described::generator,
+    described::{assert_up_to_date, generator},
     http::{
         handler::{feed, shape::Shape, signals},
         route::route,
@@ -257,15 +257,7 @@ fn each_operation_is_one_that_the_server_has() {
     }
 }
 
-/// Compares the description with the file, or writes it when `UPDATE_DOCS` is set.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a switch of this test, not of the program")]
 fn the_reference_is_up_to_date() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference/openapi.json");
-    let text = format!("{:#}\n", description());
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &text).unwrap();
-    }
-    let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(written == text, "docs/reference/openapi.json is out of date; run the tests with UPDATE_DOCS=1");
+    assert_up_to_date("openapi.json", &description());
 }

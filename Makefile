@@ -72,7 +72,7 @@ check: $(MACHETE) ## Formatting, lints, documentation, warnings denied; dependen
 	$(CARGO) fmt --all --check
 	$(MACHETE) --skip-target-dir
 	$(CARGO) clippy --workspace --all-targets $(FEATURES) --locked -- -D warnings
-	$(CARGO) clippy -p scim-server --locked -- -D warnings
+	$(CARGO) clippy --workspace --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace $(FEATURES) --no-deps --document-private-items --locked --quiet
 
 bench: postgresql ## Measure against a bare hyper server in the same run, on each engine (USERS=20000 STORE=sled to try it)

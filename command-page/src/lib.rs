@@ -1,11 +1,13 @@
 //! What is made of the data of a program's `--help`: a page of Markdown, and the files by which a shell and `man` know
-//! the program ([`installed`]); also how it says its version ([`version()`]).
+//! the program ([`installed`]); also how it says its version ([`version()`]), and what it may show on a terminal
+//! ([`terminal`]).
 //!
 //! The page differs from the help in one point: an option that most commands take is described once, and each
 //! command refers to it. A reader of the page sees what is peculiar to a command.
 
 mod argument;
 pub mod installed;
+pub mod terminal;
 mod version;
 
 use std::fmt::Write as _;

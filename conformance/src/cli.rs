@@ -13,7 +13,7 @@ use std::{fs, io::Write, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::{CommandFactory as _, Parser as _};
-use command_page::installed;
+use command_page::{installed, terminal};
 
 pub use self::arguments::Arguments;
 use self::arguments::{Command, RFC};
@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
     match arguments.and_then(|arguments| command(Arguments::parse_from(arguments).command)) {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("scim-conformance: {error:#}");
+            eprintln!("scim-conformance: {}", terminal::lines(&format!("{error:#}")));
             ExitCode::from(2)
         }
     }

@@ -108,9 +108,11 @@ pub fn main() -> ExitCode {
         }
         Err(error) => {
             let text = error.to_string();
-            let _ = match show::printable(&text) {
-                std::borrow::Cow::Borrowed(_) => error.print(),
-                std::borrow::Cow::Owned(text) => std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes()),
+            let shown = command_page::terminal::lines(&text);
+            let _ = if shown == text {
+                error.print()
+            } else {
+                std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes())
             };
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }

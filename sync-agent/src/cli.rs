@@ -17,13 +17,15 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{CommandFactory as _, Parser, Subcommand};
-use command_page::installed::{self, Shell};
+use command_page::{
+    installed::{self, Shell},
+    terminal,
+};
 
 use crate::{
     config::edit::List,
     cycle::dry_run::{DryRun, PlanForm},
     plan::held_back::Decision,
-    terminal,
 };
 
 /// Makes a SCIM server agree with a part of an LDAP directory or of Active Directory.

@@ -18,7 +18,6 @@
 //! - [`apply`] turns a plan into requests, in an order in which nobody is without a group in between.
 //! - [`explain`] says of one object why all of this came out as it did.
 //! - [`state`] remembers what was written. It is a cache: losing it costs one full run.
-//! - [`terminal`] says what may be shown of what others wrote.
 //! - [`daemon`] runs cycles on a schedule and answers who asks; [`status`] is how it stands.
 //!
 //! Invariants: nothing but [`source`] speaks LDAP; nothing but [`target`] speaks HTTP; nothing but
@@ -57,7 +56,6 @@ mod spaces;
 mod state;
 mod status;
 mod target;
-mod terminal;
 mod tls;
 mod tracer;
 

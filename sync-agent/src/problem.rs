@@ -9,12 +9,10 @@ pub mod log;
 
 use std::fmt;
 
+use command_page::terminal::printable;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    identity::{Kind, SourceId},
-    terminal::printable,
-};
+use crate::identity::{Kind, SourceId};
 
 /// Which object something is about, named so that a person finds it in the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use command_page::terminal::printable;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{arguments::Run, clock::now, connection::Connection, read, say};
@@ -63,7 +64,7 @@ pub(super) fn run(arguments: &Run) -> anyhow::Result<u8> {
         let selection = arguments.selection.selection();
         let Some((mut findings, figures)) = findings else {
             for left in &left_behind {
-                eprintln!("left behind: {left}");
+                eprintln!("left behind: {}", printable(left));
             }
             let left = if left_behind.is_empty() { "Everything" } else { "Everything else" };
             bail!("Interrupted. {left} that was made has been removed again.")
@@ -154,10 +155,10 @@ pub(super) fn clean(connection: &Connection) -> anyhow::Result<u8> {
         }
     })?;
     for path in &removed {
-        say(&format!("removed {path}\n"))?;
+        say(&format!("removed {}\n", printable(path)))?;
     }
     for path in &left {
-        say(&format!("left    {path}\n"))?;
+        say(&format!("left    {}\n", printable(path)))?;
     }
     say(&format!("{} removed, {} left.\n", removed.len(), left.len()))?;
     Ok(if left.is_empty() { 0 } else { 2 })

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use command_page::terminal::printable;
+
 use super::Report;
 use crate::{finding::Finding, verdict::Verdict};
 
@@ -27,7 +29,7 @@ pub fn compare(before: &Report, after: &Report) -> (String, bool) {
         let was = was.map_or("new", Verdict::word);
         let _ = writeln!(out, "{sign} {}: {was} → {}", finding.id, finding.verdict.word());
         if let Some(reason) = &finding.reason {
-            let _ = writeln!(out, "      {reason}");
+            let _ = writeln!(out, "      {}", printable(reason));
         }
     }
     for finding in &before.findings {

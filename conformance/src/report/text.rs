@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt::Write};
 
+use command_page::terminal::printable;
+
 use super::{Cause, Report, cause::line};
 use crate::{
     finding::Finding,
@@ -27,13 +29,13 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     }
     skipped(&mut out, report);
     for left in report.left_behind.iter().take(MOST_OTHERS) {
-        let _ = writeln!(out, "left behind: {left}. `scim-conformance clean` tries again.");
+        let _ = writeln!(out, "left behind: {}. `scim-conformance clean` tries again.", printable(left));
     }
     if let Some(more) = report.left_behind.len().checked_sub(MOST_OTHERS).filter(|more| *more > 0) {
         let _ = writeln!(out, "left behind: {more} more.");
     }
     for note in &report.notes {
-        let _ = writeln!(out, "note: {note}");
+        let _ = writeln!(out, "note: {}", printable(note));
     }
     out + &summary(report, colour)
 }
@@ -79,16 +81,17 @@ fn problem(out: &mut String, report: &Report, cause: &Cause, colour: bool) {
     if findings.len() == 1 {
         let _ = writeln!(out, "{word}  {}  ({}, {}){known}", first.id, first.level, first.section);
         let _ = writeln!(out, "       {}", first.requirement);
-        let _ = writeln!(out, "       {}", shorten(&cause.what, MOST_WORDS));
+        let _ = writeln!(out, "       {}", printable(&shorten(&cause.what, MOST_WORDS)));
     } else {
-        let _ = writeln!(out, "{word}  1 cause, {}{known}: {}", counted(findings.len(), "case"), cause.what);
+        let _ =
+            writeln!(out, "{word}  1 cause, {}{known}: {}", counted(findings.len(), "case"), printable(&cause.what));
         let ids: Vec<_> = cause.cases.iter().take(MOST_IDS).map(String::as_str).collect();
         let more = cause.cases.len().saturating_sub(MOST_IDS);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = writeln!(out, "       {}{more}  ({}, {})", ids.join(", "), first.level, first.section);
     }
     if let Some(last) = first.evidence.last() {
-        let _ = writeln!(out, "       last exchange: {}", shorten(&line(last), MOST_WORDS));
+        let _ = writeln!(out, "       last exchange: {}", printable(&shorten(&line(last), MOST_WORDS)));
     }
     if let Some(change) = &cause.change {
         let _ = writeln!(out, "       To change: {change}");
@@ -105,7 +108,7 @@ fn skipped(out: &mut String, report: &Report) {
     reasons.sort_by(|a, b| (b.1, a.0).cmp(&(a.1, b.0)));
     let cases: usize = reasons.iter().skip(MOST_OTHERS).map(|(_, count)| count).sum();
     for (reason, count) in reasons.iter().take(MOST_OTHERS) {
-        let _ = writeln!(out, "skip   {count:>3} × {}", shorten(reason, MOST_WORDS));
+        let _ = writeln!(out, "skip   {count:>3} × {}", printable(&shorten(reason, MOST_WORDS)));
     }
     if cases > 0 {
         let _ = writeln!(out, "skip   {cases:>3} × for {} other reasons", reasons.len() - MOST_OTHERS);
@@ -158,5 +161,12 @@ mod tests {
         let report = report(vec![finding("a", Verdict::Fail, "x")]);
         assert!(render(&report, true).contains("\u{1b}[1;31mfail \u{1b}[0m"));
         assert!(!render(&report, false).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn what_a_server_says_does_not_reach_the_terminal_raw() {
+        let report = report(vec![finding("a", Verdict::Fail, "It is \"user\u{202e}nimda\u{1b}[2J\".")]);
+        let text = render(&report, false);
+        assert!(text.contains("user\\u{202e}nimda\\u{1b}[2J"), "{text}");
     }
 }

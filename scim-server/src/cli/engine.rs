@@ -2,7 +2,10 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::{Cause, Failure, fault, show::write};
+use super::{
+    Cause, Failure, fault,
+    show::{say, write},
+};
 use crate::{
     admin::private,
     clock::{Clock, SystemClock},
@@ -66,7 +69,7 @@ pub(super) async fn migrate(given: &Given, json: bool) -> Result<(), Failure> {
     for one in options(&database)? {
         match PostgresStore::migrate(&one, &SystemClock).await {
             Ok(applied) if json => all.extend(applied),
-            Ok(applied) => write(&migrated(one.number, &applied))?,
+            Ok(applied) => say(&migrated(one.number, &applied))?,
             // The others are migrated all the same.
             Err(error) => first = first.or(Some(failed(of(&one, error)))),
         }

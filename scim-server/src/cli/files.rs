@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::{
     Failure, engine,
     session::{self, Session, context, has_store},
-    show::{Printer, Show, counter, write},
+    show::{Printer, Show, counter, say, write},
 };
 use crate::{
     admin::{self, AdminRequest, Input, Line, archive, data_dir::DataDir, line},
@@ -55,7 +55,7 @@ pub(super) async fn export(
     if json {
         return write(&format!("{}\n", json!({"file": file.display().to_string(), "items": items, "bytes": bytes})));
     }
-    write(&format!("Wrote {items} items ({}) to {}.\n", HumanBytes(bytes), file.display()))
+    say(&format!("Wrote {items} items ({}) to {}.\n", HumanBytes(bytes), file.display()))
 }
 
 /// Sends the lines of a file, or of standard input, to an import.

@@ -15,7 +15,7 @@ use tokio::{net::TcpListener, sync::watch};
 use super::{
     Failure, descriptors, engine, fault, memory,
     session::{lock_soon, prepare},
-    show::write,
+    show::{say, write},
     signals::{Hangup, Termination},
 };
 use crate::{
@@ -116,7 +116,11 @@ async fn serve(
     let (termination, hangup) = (Termination::listen().map_err(failed)?, Hangup::listen().map_err(failed)?);
     let ready = Ready { url: &url, listening: address, administration: admin_address, console: links.as_deref() };
     let now = server.service.clock.now();
-    write(&if json { ready.json(first.as_ref()) } else { ready.text(&config, first.as_ref(), now) })?;
+    if json {
+        write(&ready.json(first.as_ref()))?;
+    } else {
+        say(&ready.text(&config, first.as_ref(), now))?;
+    }
 
     let (stop, stopped) = watch::channel(false);
     if let Some(console) = console {

@@ -12,9 +12,10 @@ mod undo;
 
 use std::io::Write as _;
 
+use command_page::terminal::{json, printable};
 use serde_json::Value;
 
-pub(super) use self::terminal::{complain, counter, printable, write};
+pub(super) use self::terminal::{complain, counter, say, write};
 use self::{
     gone::deleted,
     table::{cell, deliveries, lines, table},
@@ -237,7 +238,7 @@ impl Printer {
         self.rows += 1;
         if let Show::Undo { .. } = self.show {
             if !self.json {
-                write(&printable(&undo::piece(&row)))?;
+                say(&undo::piece(&row))?;
             }
             self.pieces.add(row);
             return Ok(());
@@ -263,7 +264,7 @@ impl Printer {
             Show::AdminTokenIssued => format!("{}\n{ADMIN_ONCE}\n", lines(&row, self.show.columns())),
             Show::Agent => lines(&row, self.show.columns()) + &agent::details(&row),
             Show::Deleted => deleted(&row),
-            Show::Document => format!("{row:#}\n"),
+            Show::Document => json(&format!("{row:#}\n")),
             Show::Endpoint => format!("{}\n", cell(row.pointer("/endpoint"))),
             Show::Events => event(&row),
             Show::Fields => fields(&row),
@@ -283,7 +284,7 @@ impl Printer {
             Show::Webhook => lines(&row, self.show.columns()) + &deliveries(&row),
             _ => return Ok(()),
         };
-        write(&printable(&text))
+        say(&text)
     }
 
     /// Whether each row is a line of its own, also for programs.
@@ -299,7 +300,11 @@ impl Printer {
     /// Shows what was kept. A check fails when something is still wrong.
     pub fn finish(mut self) -> Result<(), Failure> {
         if let Show::Undo { dry_run } = self.show {
-            write(&if self.json { self.pieces.json(dry_run) } else { self.pieces.summary(dry_run) })?;
+            if self.json {
+                write(&self.pieces.json(dry_run))?;
+            } else {
+                say(&self.pieces.summary(dry_run))?;
+            }
             let refused = self.pieces.refused();
             return if refused == 0 {
                 Ok(())
@@ -314,15 +319,15 @@ impl Printer {
                 (false, _) => "\n",
             })?;
         } else if let Show::Findings { repair } = self.show {
-            write(&summary(self.rows, self.left, repair))?;
+            say(&summary(self.rows, self.left, repair))?;
         } else if self.show.is_list() && self.show != Show::Requests {
             if self.show == Show::Tenants {
                 columns::without_unused(&mut self.table);
             }
-            write(&table(&self.table))?;
-            write(&printable(&self.notes.concat()))?;
+            say(&table(&self.table))?;
+            say(&self.notes.concat())?;
             if self.more > 0 {
-                write(&format!("… and {} more. A larger --limit shows them.\n", self.more))?;
+                say(&format!("… and {} more. A larger --limit shows them.\n", self.more))?;
             }
         }
         match (self.show, self.left) {
@@ -337,7 +342,7 @@ impl Printer {
                 };
                 Err(Failure::said(format!("{} of {} row(s) are refused; {done}", self.left, self.rows)))
             }
-            (Show::Table { apply: false }, 0) if !self.json => write("Nothing is changed yet. --apply does it.\n"),
+            (Show::Table { apply: false }, 0) if !self.json => say("Nothing is changed yet. --apply does it.\n"),
             (Show::Purged, 1..) => Err(Failure::said(format!("{} of {} were not purged", self.left, self.rows))),
             (Show::Restored, 1..) => Err(Failure::said(format!("{} of {} were not restored", self.left, self.rows))),
             _ => Ok(()),

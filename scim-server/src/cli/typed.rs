@@ -2,6 +2,8 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
+use command_page::terminal::lines;
+
 use super::Failure;
 
 /// Whether a person is there to ask.
@@ -24,7 +26,7 @@ pub(super) fn confirm_person(what: &str, word: &str) -> Result<(), Failure> {
 
 fn ask(what: &str, word: &str) -> Result<(), Failure> {
     let mut typed = String::new();
-    write!(std::io::stderr(), "{what}\nType {word:?} to continue: ")
+    write!(std::io::stderr(), "{}\nType {word:?} to continue: ", lines(what))
         .and_then(|()| std::io::stdin().lock().read_line(&mut typed).map(drop))
         .map_err(|error| Failure::because(format!("cannot ask: {error}; use --yes"), error))?;
     if typed.trim() == word { Ok(()) } else { Err(Failure::said("nothing was changed".to_owned())) }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says that something is wrong by panicking")]
 
 mod identity_center;
+mod names;
 mod operators;
 mod settings;
 mod typed;

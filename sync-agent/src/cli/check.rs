@@ -5,6 +5,7 @@
 
 use std::{fmt, path::Path, process::ExitCode, time::Duration};
 
+use command_page::terminal::lines;
 use indicatif::ProgressBar;
 use scim_protocol::Timestamp;
 use serde::Serialize;
@@ -24,7 +25,6 @@ use crate::{
         settings::SourceSettings,
     },
     target::{TargetError, TargetReader, expiry, settings::TargetProfile},
-    terminal::lines,
 };
 
 /// How one thing is.

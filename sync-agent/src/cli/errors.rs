@@ -3,12 +3,12 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
+use command_page::terminal::printable;
 use scim_protocol::Timestamp;
 
 use crate::{
     config::Config,
     problem::{CODES, log},
-    terminal::printable,
 };
 
 /// Shows the last records.

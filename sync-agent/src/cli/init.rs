@@ -12,6 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 use clap::Args;
+use command_page::terminal::printable;
 
 use super::check;
 use crate::{
@@ -22,7 +23,6 @@ use crate::{
     identity::Kind,
     number,
     source::root,
-    terminal::printable,
 };
 
 /// So many groups are named in the file, the largest first.

@@ -3,6 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::{bail, ensure};
+use command_page::terminal;
 use serde_json::json;
 use tokio::sync::watch;
 use traces::Spans;
@@ -25,7 +26,7 @@ use crate::{
     number,
     plan::file::PlanFile,
     state::State,
-    status, terminal, tracer,
+    status, tracer,
 };
 
 /// Prints what a run would do, and saves it where that is wanted. A daemon that runs is asked.

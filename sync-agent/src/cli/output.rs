@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use anyhow::Context as _;
 
-use crate::terminal;
+use command_page::terminal;
 
 /// Prints what was asked for, to people: nothing in it reaches the terminal but text.
 pub fn print(text: &str) -> anyhow::Result<ExitCode> {

@@ -8,6 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use command_page::terminal::printable;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{HeaderMap, Request, header};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -27,7 +28,6 @@ use super::{
 use crate::{
     secret::Token,
     target::settings::TargetSettings,
-    terminal::printable,
     tls::{TlsSettings, client_config},
 };
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use command_page::terminal::json;
 use serde_json::Value;
 
 use super::cell;
@@ -41,7 +42,7 @@ pub(super) fn details(row: &Value) -> String {
     }
     for (title, at) in [("Query", "/request/query"), ("Request", "/request/body"), ("Response", "/response/body")] {
         if let Some(document) = row.pointer(at) {
-            let _ = writeln!(text, "\n{title}:\n{document:#}");
+            let _ = writeln!(text, "\n{title}:\n{}", json(&format!("{document:#}")));
         }
     }
     if let Some(command) = row.get("curl") {

@@ -1,5 +1,6 @@
 //! Values as people read them: in a cell, in lines, in a table.
 
+use command_page::terminal::printable;
 use serde_json::Value;
 
 use super::columns::{self, Columns};
@@ -8,9 +9,9 @@ use super::columns::{self, Columns};
 pub(super) fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "-".to_owned(),
-        Some(Value::String(text)) => text.chars().map(|c| if c.is_control() { '?' } else { c }).collect(),
+        Some(Value::String(text)) => printable(text),
         Some(Value::Array(words)) => words.iter().map(|word| cell(Some(word))).collect::<Vec<_>>().join(","),
-        Some(other) => other.to_string(),
+        Some(other) => printable(&other.to_string()),
     }
 }
 
@@ -92,7 +93,8 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        check_cell(&json!("a\u{1b}[31mb\n"), "a?[31mb?");
+        check_cell(&json!("a\u{1b}[31mb\n"), "a\\u{1b}[31mb\\u{a}");
+        check_cell(&json!("user\u{202e}nimda"), "user\\u{202e}nimda");
         check_cell(&json!(null), "-");
         check_cell(&json!(true), "true");
     }

@@ -1,15 +1,19 @@
-//! What is written to standard output and standard error, and what a terminal must not get.
+//! What is written to standard output and standard error: to people as text alone, to programs as it is.
 
-use std::{
-    borrow::Cow,
-    io::{self, Write as _},
-};
+use std::io::{self, Write as _};
 
+use command_page::terminal::lines;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::Failure;
 
-/// Writes to standard output.
+/// Writes to standard output what people read: what was typed, or sent by a provider, cannot steer the terminal, nor turn
+/// the direction of writing.
+pub(in crate::cli) fn say(text: &str) -> Result<(), Failure> {
+    write(&lines(text))
+}
+
+/// Writes to standard output what programs read, as it is.
 pub(in crate::cli) fn write(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| {
@@ -32,25 +36,6 @@ pub(in crate::cli) fn complain(message: &str, code: u8, json: bool) {
     let _ = if json {
         writeln!(io::stderr(), "{}", serde_json::json!({"error": message, "exit_code": code}))
     } else {
-        writeln!(io::stderr(), "scim-server: {}", printable(message))
+        writeln!(io::stderr(), "scim-server: {}", lines(message))
     };
-}
-
-/// A text as a terminal may get it: what was typed, or sent by a provider, cannot steer the terminal.
-pub(in crate::cli) fn printable(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    if !text.contains(steers) {
-        return text.into();
-    }
-    text.chars().map(|c| if steers(c) { '?' } else { c }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_steers_the_terminal() {
-        assert_eq!(printable("no \u{1b}[31mred\u{9b}\n\tB\u{e4}r"), "no ?[31mred?\n\tB\u{e4}r");
-    }
 }

@@ -1,9 +1,9 @@
-//! What may be shown on a terminal.
+//! What may be shown on a terminal: the one rule of all programs.
 //!
-//! Names, values and answers come from a directory and from a target, where others write them. A control
+//! Names, values and answers come from providers, directories and servers, where others write them. A control
 //! sequence in one of them would set the title of a terminal, hide a line of a plan, or pretend one; a sign
 //! that turns the direction of writing shows another name than the one that is there. So these are shown
-//! as what they are, and line ends only where the program itself puts them.
+//! as what they are, and line ends only where the program itself puts them. What a program reads is written as it is.
 
 use std::{
     fmt::Write as _,
@@ -12,12 +12,12 @@ use std::{
 
 /// A text without control characters, whole and in one line.
 pub fn printable(text: &str) -> String {
-    escaped(text, |c| is_unsafe(c) || c == '\n')
+    escaped(text, |c| is_unsafe(c) || c == '\n', plain)
 }
 
 /// A text of several lines, as a command prints it, without other control characters.
 pub fn lines(text: &str) -> String {
-    escaped(text, is_unsafe)
+    escaped(text, is_unsafe, plain)
 }
 
 /// A writer for the log on standard error, through which only [`lines`] pass.
@@ -35,14 +35,25 @@ impl<W: Write> Write for Lines<W> {
     }
 }
 
-fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
+/// A JSON document as a terminal may get it. It is the same document: what is escaped stands in its texts.
+pub fn json(document: &str) -> String {
+    escaped(document, is_unsafe, |shown, c| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(shown, "\\u{:04x}", u32::from(c));
+    })
+}
+
+fn plain(shown: &mut String, c: char) {
+    let _ = write!(shown, "{}", c.escape_unicode());
+}
+
+fn escaped(text: &str, is_escaped: impl Fn(char) -> bool, escape: impl Fn(&mut String, char)) -> String {
     if !text.contains(&is_escaped) {
         return text.to_owned();
     }
     text.chars().fold(String::with_capacity(text.len() + 8), |mut shown, c| {
         if is_escaped(c) {
-            // Writing to a `String` cannot fail.
-            let _ = write!(shown, "{}", c.escape_unicode());
+            escape(&mut shown, c);
         } else {
             shown.push(c);
         }
@@ -51,7 +62,7 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> String {
 }
 
 /// Control characters, but for the end of a line, and signs that say in which direction others are shown
-/// (Unicode Standard Annex 9), or stand for nothing.
+/// (Unicode Standard Annex 9), or stand for nothing. All of them have at most four hexadecimal digits.
 fn is_unsafe(c: char) -> bool {
     c.is_control() && c != '\n'
         || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
@@ -78,6 +89,8 @@ mod tests {
         let mut written = Vec::new();
         Lines(&mut written).write_all(b"x\x1by\n").unwrap();
         assert_eq!(written, b"x\\u{1b}y\n");
+        let document = "{\n  \"a\": \"user\u{202e}nimda\u{7f}\"\n}";
+        assert_eq!(json(document), "{\n  \"a\": \"user\\u202enimda\\u007f\"\n}");
         assert_eq!((lines("a\nb"), printable("a\nb")), ("a\nb".to_owned(), "a\\u{a}b".to_owned()));
     }
 }

@@ -7,6 +7,7 @@
 mod existence;
 mod history;
 mod moves;
+mod order;
 mod outcome;
 mod rehearsal;
 mod ring;
@@ -28,6 +29,7 @@ pub use self::outcome::{Refused, Undone};
 pub use self::{history::Range, outcome::Piece};
 use self::{
     history::{ACTIVE, History},
+    order::Order,
     outcome::Outcome,
     rehearsal::Rehearsal,
     ring::{Row, Wait, Waiting},
@@ -64,6 +66,7 @@ struct Undo<'a> {
     context: &'a Context,
     dry_run: bool,
     pieces: mpsc::Sender<Piece>,
+    order: Order,
     /// Who was restored, and so is in its groups again; in a dry run: would be.
     restored: BTreeSet<ResourceId>,
     /// Who was deleted because the events made it, and the groups that held it.
@@ -108,11 +111,13 @@ impl Operations {
         pieces: mpsc::Sender<Piece>,
     ) -> Result<(), Error> {
         let (histories, begun) = self.histories(context, range, called).await?;
+        let todo = todo_of(&histories.all);
         let mut undo = Undo {
             operations: self,
             context,
             dry_run,
             pieces,
+            order: Order::new(todo.iter().map(|(.., ((_, id), _))| *id)),
             restored: BTreeSet::new(),
             removed: BTreeMap::new(),
             awaited: BTreeSet::new(),
@@ -121,13 +126,15 @@ impl Operations {
             rehearsal: Rehearsal::default(),
             begun,
         };
-        let done = undo.all(&histories.all).await;
+        let done = undo.all(todo).await;
         // Who was restored before something failed.
         for (subject, history) in &histories.all {
             if let Some(result) = undo.untold.remove(&subject.1) {
                 undo.send(subject, history, result).await?;
             }
         }
+        let rest = undo.order.rest();
+        undo.pass(rest).await?;
         done
     }
 }
@@ -160,16 +167,20 @@ impl Phase {
     }
 }
 
+/// What is to be done with each, in the order in which it is told.
+fn todo_of(histories: &[(Subject, History)]) -> Vec<Todo<'_>> {
+    let of_phase = |phase: Phase| {
+        let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
+        let (later, first): (Vec<_>, Vec<_>) = subjects.partition(|(_, history)| history.came);
+        let place = |place| move |subject| (phase, place, subject);
+        first.into_iter().map(place(0)).chain(later.into_iter().map(place(1)))
+    };
+    PHASES.into_iter().flat_map(of_phase).collect()
+}
+
 impl Undo<'_> {
     /// Works on all of them. Who waits for a name, or for a member, is tried again when others have moved.
-    async fn all(&mut self, histories: &[(Subject, History)]) -> Result<(), Error> {
-        let of_phase = |phase: Phase| {
-            let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
-            let (later, first): (Vec<_>, Vec<_>) = subjects.partition(|(_, history)| history.came);
-            let place = |place| move |subject| (phase, place, subject);
-            first.into_iter().map(place(0)).chain(later.into_iter().map(place(1)))
-        };
-        let mut left: Vec<Todo<'_>> = PHASES.into_iter().flat_map(of_phase).collect();
+    async fn all(&mut self, mut left: Vec<Todo<'_>>) -> Result<(), Error> {
         while !left.is_empty() {
             let before = left.len();
             let waiting;
@@ -254,8 +265,13 @@ impl Undo<'_> {
         self.send(subject, history, result).await
     }
 
-    async fn send(&self, (rt, id): &Subject, history: &History, result: Outcome) -> Result<(), Error> {
-        for piece in result.pieces(rt, *id, history) {
+    async fn send(&mut self, (rt, id): &Subject, history: &History, result: Outcome) -> Result<(), Error> {
+        let in_turn = self.order.known(*id, result.pieces(rt, *id, history));
+        self.pass(in_turn).await
+    }
+
+    async fn pass(&self, pieces: Vec<Piece>) -> Result<(), Error> {
+        for piece in pieces {
             self.pieces.send(piece).await.map_err(Error::internal)?;
         }
         Ok(())

@@ -49,6 +49,21 @@ async fn who_was_renamed_and_deleted_returns_under_the_name_of_before() {
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
 
+/// Who has to wait for whom differs from run to run; what is told does not.
+#[tokio::test]
+async fn a_long_row_of_names_is_told_in_one_order() {
+    let server = TestServer::start();
+    let client = server.client();
+    let all = people(&client, 100).await;
+    let since = newest(&server);
+    // Each has the name of the one behind, so that nobody can be the first but the last.
+    for (place, id) in all.iter().enumerate().rev() {
+        rename(&client, KINDS[0], id, &format!("user{}", place + 1)).await;
+    }
+    let done = as_rehearsed(&server, &["--since", &since]);
+    assert_eq!((done["undone"].as_array().map(Vec::len), &done["refused"]), (Some(100), &json!([])), "{done}");
+}
+
 /// Names go from one to the next, and one of them is deleted.
 #[tokio::test]
 async fn a_row_of_names_goes_back_although_one_is_deleted() {

@@ -5,6 +5,7 @@ mod probe;
 
 use std::{
     fs,
+    net::IpAddr,
     os::unix::fs::MetadataExt as _,
     path::Path,
     time::{Duration, SystemTime},
@@ -153,8 +154,15 @@ fn certificate(files: &TlsFiles, now: Timestamp) -> Check {
     }
 }
 
+/// Whether a URL leads whoever calls it to the caller's own machine.
 fn is_local(url: &str) -> bool {
-    ["http://127.", "http://localhost", "http://[::1]"].iter().any(|begin| url.starts_with(begin))
+    let uri: Option<hyper::Uri> = url.parse().ok();
+    let host =
+        uri.as_ref().and_then(hyper::Uri::host).unwrap_or_default().trim_matches(['[', ']']).to_ascii_lowercase();
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback() || address.is_unspecified(),
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
 }
 
 fn public_url(is_set: bool, url: &str) -> Check {
@@ -163,7 +171,14 @@ fn public_url(is_set: bool, url: &str) -> Check {
             "public URL",
             format!("public_url is not set, so URLs in responses may begin with {url}: set what providers call"),
         ),
-        true if url.starts_with("http://") && !is_local(url) => {
+        // No error: it is right where providers run on the same machine, and nobody else knows that.
+        true if is_local(url) => Check::warning(
+            "public URL",
+            format!(
+                "{url} leads each caller to its own machine, so only programs on this one reach the server by it: set public_url to the https:// URL that providers call"
+            ),
+        ),
+        true if url.starts_with("http://") => {
             Check::warning("public URL", format!("{url} is not encrypted: set the https:// URL that providers call"))
         }
         true => Check::ok("public URL", url),
@@ -195,6 +210,24 @@ fn clock(data: &Path, date: Option<Timestamp>, now: Timestamp) -> Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn check_url(url: &str, state: State, words: &str) {
+        let check = public_url(true, url);
+        assert!(check.state == state && check.detail.contains(words), "{check:?}");
+    }
+
+    #[test]
+    fn a_public_url_leads_from_elsewhere_to_the_server() {
+        check_url("https://scim.example.com", State::Ok, "");
+        check_url("http://scim.example.com", State::Warning, "not encrypted");
+        check_url("http://localhost.example.com", State::Warning, "not encrypted");
+        for own in
+            ["http://127.0.0.1:8080", "https://LOCALHOST", "https://[::1]:1", "http://0.0.0.0:80", "http://a.localhost"]
+        {
+            check_url(own, State::Warning, "set public_url");
+        }
+    }
 
     #[test]
     fn a_disk_that_fills_up_is_told_in_time() {

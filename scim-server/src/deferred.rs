@@ -75,6 +75,12 @@ pub struct Deferred {
 }
 
 impl Deferred {
+    /// The path of one of its operations, from the base URL on, as it was sent.
+    pub fn path(&self, part: usize) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_str(self.operations.as_ref()?.text()).ok()?;
+        Some(body.get("Operations")?.get(part)?.get("path")?.as_str()?.to_owned())
+    }
+
     /// From its record.
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
         let unread = |error: serde_json::Error| StoreError::Corrupt(format!("the accepted request {id}: {error}"));

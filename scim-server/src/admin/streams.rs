@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{AdminContext, AdminError, Output};
 use crate::{
     event::Deed,
+    ssf::Transmitter,
     stream::{Notice, Status, Stream, Streams, Tells},
     tenant::Tenant,
 };
@@ -59,7 +60,8 @@ enum Standing {
 }
 
 impl<'a> StreamView<'a> {
-    fn new(stream: &'a Stream, tenant: &'a Tenant, newest: u64) -> Self {
+    /// `place` is up to where everything is acknowledged now, and `newest` where the log stands.
+    fn new(stream: &'a Stream, tenant: &'a Tenant, place: u64, newest: u64) -> Self {
         let push = stream.push.as_ref();
         let status = match stream.status {
             _ if push.is_none() && stream.log != tenant.home => Standing::Replaced,
@@ -72,13 +74,13 @@ impl<'a> StreamView<'a> {
             stream_id: stream.id.to_string(),
             tenant: &tenant.name,
             description: stream.description.as_deref(),
-            lag: (status != Standing::Replaced).then(|| newest.saturating_sub(stream.place)),
+            lag: (status != Standing::Replaced).then(|| newest.saturating_sub(place)),
             status,
             reason: stream.reason.as_deref(),
             delivery: if push.is_some() { "push" } else { "poll" },
             url: push.map(|push| push.url.as_str()),
             events: stream.delivered(tenant.settings.tells_values()),
-            position: stream.place,
+            position: place,
             refused: stream.refused,
             removed_subjects: stream.removed.len(),
             failing_since: since.map(|at| Timestamp::from_millis(at).to_string()),
@@ -169,9 +171,8 @@ pub(super) async fn execute(context: &AdminContext, request: StreamRequest, outp
         }
         StreamRequest::List { tenant } => {
             let tenant = context.built(&tenant).await?;
-            let newest = context.store.log(tenant.home).await?.newest;
             for stream in streams.list(tenant.id).await? {
-                output.row(&StreamView::new(&stream, &tenant, newest)).await?;
+                context.show_stream(&stream, &tenant, output).await?;
             }
             Ok(())
         }
@@ -181,9 +182,8 @@ pub(super) async fn execute(context: &AdminContext, request: StreamRequest, outp
         }
         StreamRequest::Show { tenant, stream } => {
             let tenant = context.built(&tenant).await?;
-            let newest = context.store.log(tenant.home).await?.newest;
             let stream = streams.known(tenant.id, &stream).await?;
-            output.row(&StreamView::new(&stream, &tenant, newest)).await
+            context.show_stream(&stream, &tenant, output).await
         }
     }
 }
@@ -192,6 +192,15 @@ impl AdminContext {
     /// The streams of the store.
     pub(super) fn streams(&self) -> Streams {
         Streams::new(Arc::clone(&self.store)).by(self.author())
+    }
+
+    /// Shows a stream as it stands now: its position is written down now and then.
+    async fn show_stream(&self, stream: &Stream, tenant: &Tenant, output: &Output) -> Result<(), AdminError> {
+        let issuer = stream.push.as_ref().map_or("", |push| push.issuer.as_str());
+        let transmitter = Transmitter { operations: &self.operations, tenant, issuer };
+        let place = if stream.log == tenant.home { transmitter.place(stream).await? } else { stream.place };
+        let newest = self.store.log(tenant.home).await?.newest;
+        output.row(&StreamView::new(stream, tenant, place, newest)).await
     }
 
     /// Sets the status of a stream, and has its receiver told (SSF 1.0 §8.1.5): of a pause when it is over.
@@ -219,6 +228,6 @@ impl AdminContext {
         let streams = self.streams().by(self.author().telling(deed).in_log(tenant.home));
         let stream = streams.change(tenant.id, id, change).await?;
         self.store.changes().notify_waiters();
-        output.row(&StreamView::new(&stream, &tenant, newest)).await
+        self.show_stream(&stream, &tenant, output).await
     }
 }

@@ -15,8 +15,9 @@ use crate::{
     event::{Action, Deed, Event, Json},
     operation::{
         Operations,
-        deferred::{Claim, Executed, as_bulk},
+        deferred::{Claim, Executed, REQUEST, as_bulk},
     },
+    ssf,
     store::{ResourceId, Store, TenantId, sled::SledStore},
     tenant::{Settings, Tenant, TenantRecord},
     token::Scopes,
@@ -174,6 +175,10 @@ async fn check_refused(place: &Place, deferred: &Deferred, status: &str) {
     let completed = place.completed(deferred).await;
     let done = result(&completed[0]);
     assert_eq!((&done["status"], &done["response"]["status"]), (&json!(status), &json!(status)), "{done}");
+    // Nobody was made, so the event is about the request.
+    assert_eq!((completed[0].resource_type.as_str(), completed[0].target), (REQUEST, deferred.id));
+    let token = ssf::completion(&completed[0], "https://x", "https://x", "1").unwrap();
+    assert_eq!(token["sub_id"], json!({"format": "scim", "uri": "/Users"}));
     let log = place.log(deferred.after).await;
     assert!(log.iter().all(|event| event.action != Action::Create || event.deed.is_some()), "{log:?}");
 }

@@ -24,6 +24,8 @@ use crate::{
 
 /// How many events are read at a time.
 const PAGE: usize = 1000;
+/// What an event is about that is about an accepted request and no resource.
+pub const REQUEST: &str = "Request";
 
 /// What lets the operations of an accepted request be committed.
 #[derive(Clone)]
@@ -167,7 +169,7 @@ impl Operations {
         let left: Vec<_> = results.iter().filter(|(part, _)| !told.contains_key(part)).collect();
         for (at, (part, result)) in left.iter().enumerate() {
             let context = if deferred.is_bulk { context.part(*part) } else { context.clone() };
-            let mut commit = Commit::note(deferred.log, completion(&context, result));
+            let mut commit = Commit::note(deferred.log, completion(&context, deferred, *part, result));
             context.expect_claim(&mut commit);
             if at + 1 == left.len() {
                 commit.writes.push(Write::Delete(claim.key.clone()));
@@ -178,15 +180,18 @@ impl Operations {
     }
 }
 
-/// The event that tells of an operation's completion: its result, and the path of what it is about.
-fn completion(context: &Context, result: &BulkResult) -> Event {
-    let path = result.location.as_deref().and_then(|url| url.strip_prefix(&*context.base));
+/// The event that tells of an operation's completion: its result, and the path of what it is about. Where that is no
+/// resource, because it was not made, the path is that of the operation, and the event is about the request.
+fn completion(context: &Context, deferred: &Deferred, part: usize, result: &BulkResult) -> Event {
+    let location = result.location.as_deref().and_then(|url| url.strip_prefix(&*context.base));
+    let path = location.map(str::to_owned).or_else(|| deferred.path(part)).unwrap_or_default();
     let registry = &context.caller.tenant().registry;
-    let named = path.and_then(|path| path.strip_prefix('/')?.split_once('/'));
-    let rt = named.and_then(|(endpoint, _)| registry.endpoint(&format!("/{endpoint}")));
-    let id = named.and_then(|(_, id)| ResourceId::parse(id)).unwrap_or(ResourceId(uuid::Uuid::nil()));
-    let event = context.caller.event(Action::Administer, rt.map_or("Request", |rt| rt.name.as_str()), id);
-    let document = json!({"uri": path.unwrap_or_default(), "operation": result.to_json()});
+    let named = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    let resource =
+        named.and_then(|(endpoint, id)| Some((registry.endpoint(&format!("/{endpoint}"))?, ResourceId::parse(id)?)));
+    let (kind, id) = resource.map_or((REQUEST, deferred.id), |(rt, id)| (rt.name.as_str(), id));
+    let event = context.caller.event(Action::Administer, kind, id);
+    let document = json!({"uri": path, "operation": result.to_json()});
     let values = Json::of(&document).map(|document| Box::new(Values { document, changes: BTreeMap::new() }));
     Event { deed: Some(Deed::RequestCompleted), request: context.request_id(), values, ..event }
 }

@@ -4,7 +4,10 @@
 //! another; of several processes one has the lease of a stream. What was taken is written down behind a handful of
 //! tokens: when the process ends before, these are sent again, with the same `jti`.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use scim_protocol::Error;
@@ -26,8 +29,10 @@ use crate::{
     },
 };
 
-/// How many tokens are sent before it is written down what was taken.
+/// How many tokens are sent before it is written down what was taken,
 const BATCH: usize = 50;
+/// and for how long.
+const LONG: Duration = Duration::from_secs(1);
 /// The media type of a security event token (RFC 8417 §7.2).
 const MEDIA_TYPE: &str = "application/secevent+jwt";
 
@@ -86,7 +91,7 @@ impl Leased for Pusher {
         let mut stream = before.clone();
         let transmitter = Transmitter { operations: &self.operations, tenant: &tenant, issuer: &push.issuer };
         let next = transmitter.next(&mut stream, BATCH).await?;
-        let mut failed = None;
+        let (mut failed, began) = (None, Instant::now());
         for (jti, token) in &next.sets {
             match self.send(&before, &push, token).await {
                 Outcome::Taken => {
@@ -105,6 +110,9 @@ impl Leased for Pusher {
             }
             Transmitter::acknowledge(&mut stream, std::iter::once(jti));
             stream.try_again();
+            if began.elapsed() >= LONG {
+                break;
+            }
         }
         if let Some((why, retry_after)) = failed {
             self.fail(&mut stream, &why, retry_after);

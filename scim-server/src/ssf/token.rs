@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     event::{Action, Deed, Event, Json, Membership, Values},
+    operation::deferred::REQUEST,
     render::etag,
     stream::{COMPLETED, Notice, Part, SESSION_REVOKED, Stream, Tells},
     tenant::Tenant,
@@ -115,7 +116,7 @@ impl Issuer<'_> {
 pub fn completion(event: &Event, issuer: &str, audience: &str, jti: &str) -> Option<Value> {
     let told = value(&event.values.as_ref()?.document)?;
     let mut subject = json!({"format": "scim", "uri": told["uri"]});
-    if !event.target.0.is_nil() {
+    if event.resource_type != REQUEST {
         subject["id"] = event.target.to_string().into();
     }
     Some(json!({

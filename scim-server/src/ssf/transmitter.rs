@@ -89,6 +89,18 @@ impl Transmitter<'_> {
         Ok(next)
     }
 
+    /// The number up to which everything is acknowledged, or needs no answer, now: what is kept may be a minute old.
+    pub async fn place(&self, stream: &Stream) -> Result<u64, Error> {
+        let mut looked = stream.clone();
+        loop {
+            let before = looked.place;
+            self.next(&mut looked, 0).await?;
+            if looked.place == before {
+                return Ok(before);
+            }
+        }
+    }
+
     /// Whether a stream that has changed only by looking is written down: now and then, so that one on which little is
     /// sent does not fall behind what is kept.
     pub(super) fn is_to_be_noted(&self, before: &Stream, place: u64) -> bool {

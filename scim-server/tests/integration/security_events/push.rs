@@ -42,6 +42,31 @@ fn names(claims: &[Value]) -> Vec<&str> {
     claims.iter().filter_map(|one| one["events"][created]["data"]["userName"].as_str()).collect()
 }
 
+/// What is written down of a stream may be a minute old; what is shown is not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_is_shown_at_once() {
+    let server = TestServer::with(Options::args(&["--webhook-networks", "127.0.0.0/8"]));
+    let receiver = Receiver::of(&server).await;
+    let endpoint = Endpoint::start().await;
+    let delivery =
+        json!({"method": PUSH, "endpoint_url": endpoint.url, "authorization_header": "Bearer of the receiver"});
+    let stream = receiver.stream(json!({"delivery": delivery})).await["stream_id"].clone();
+    server.client().user("anna").await;
+    received(&receiver, &endpoint, 1).await;
+    // Nothing of this is told over the stream.
+    server.run_json(&["token", "create", "--tenant", "test", "--name", "other", "--json"]);
+    let mut shown = Value::Null;
+    for _ in 0..400 {
+        let id = stream.as_str().expect("an id");
+        shown = server.run_json(&["stream", "show", "--tenant", "test", id, "--json"]);
+        if shown["lag"] == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{shown}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_are_sent_in_order_until_they_are_taken() {
     let mut server = TestServer::with(Options::args(&["--webhook-networks", "127.0.0.0/8"]));

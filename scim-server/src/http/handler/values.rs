@@ -1,17 +1,17 @@
 //! The values of a call, for the log of requests: kept beside the redacted line where the tenant asks for it, without
 //! what opens a door.
 
-use std::borrow::Cow;
+mod secrets;
+
+use std::{borrow::Cow, cell::Cell};
 
 use percent_encoding::percent_decode_str;
-use scim_protocol::{
-    Timestamp,
-    schema::{Attribute, Mutability, Returned, SchemaRegistry},
-};
+use scim_protocol::Timestamp;
 use serde_json::{Map, Value, json};
 
+use self::secrets::Secrets;
 use crate::{
-    audit::{EventName, HIDDEN},
+    audit::{EventName, HIDDEN, Vocabulary},
     http::body::ResponseBody,
     oauth::grant,
     tenant::Tenant,
@@ -21,9 +21,10 @@ use crate::{
 
 /// The longest body that is kept, in bytes. Of a longer one only that it was left out.
 const LONGEST: usize = 16 * 1024;
-/// What the names of secrets have in them, in the form that [`plain`] gives, beside what the schemas say.
-const WORDS: [&str; 9] =
-    ["apikey", "credential", "passphrase", "passwd", "password", "privatekey", "pwd", "secret", "token"];
+/// Members whose text is a path or a filter, or may quote one.
+const EXPRESSIONS: [&str; 6] = ["path", "filter", "detail", "sortBy", "attributes", "excludedAttributes"];
+/// Members that say whose the `value` beside them is.
+const TELLING: [&str; 3] = ["path", "filter", "detail"];
 /// What a text has in it that opens a door itself.
 const KEYS: [&str; 7] = [PREFIX, CLIENT_PREFIX, ADMIN_PREFIX, SETUP_PREFIX, grant::PREFIX, SECRET_PREFIX, "Bearer "];
 
@@ -40,10 +41,10 @@ pub(super) fn kept(
     if !matches!(event, EventName::Resource(..) | EventName::SearchResources | EventName::BulkRequest) {
         return None;
     }
-    let secrets = Secrets::of(&tenant.registry);
+    let call = Kept::new(Secrets::of(&tenant.registry), tenant.words());
     let (mut kept, mut left_out) = (Map::new(), Vec::new());
     if let Some(query) = query.filter(|query| !query.is_empty()) {
-        kept.insert("query".to_owned(), secrets.query(query).into());
+        kept.insert("query".to_owned(), call.query(query).into());
     }
     let answer = match response {
         ResponseBody::Empty => Some(&[][..]),
@@ -51,7 +52,7 @@ pub(super) fn kept(
         ResponseBody::Stream(..) => None,
     };
     for (name, body) in [("request", Some(body)), ("response", answer)] {
-        match body.map(|body| (body.is_empty(), secrets.document(body))) {
+        match body.map(|body| (body.is_empty(), call.document(body))) {
             Some((true, _)) => {}
             Some((false, Some(document))) => drop(kept.insert(name.to_owned(), document)),
             Some((false, None)) | None => left_out.push(name),
@@ -71,64 +72,85 @@ pub(super) fn behind(line: &[u8], kept: Option<String>) -> Cow<'_, [u8]> {
     }
 }
 
-/// The names of what is never kept.
-struct Secrets(Vec<String>);
+/// What decides which values of a tenant's call are kept.
+struct Kept<'a> {
+    secrets: Secrets,
+    /// The names that the tenant knows.
+    words: &'a Vocabulary,
+    /// Whether what was looked at so far names a secret beside its value, in a path or a filter, or may do so. Then an error
+    /// may quote the value without the name.
+    may_be_quoted: Cell<bool>,
+}
 
-impl Secrets {
-    /// Those that are usual, and those that the schemas of a tenant show to nobody.
-    fn of(registry: &SchemaRegistry) -> Self {
-        let mut names: Vec<_> = WORDS.map(str::to_owned).to_vec();
-        registry.schemas().iter().flat_map(|schema| &schema.attributes).for_each(|it| add(it, &mut names));
-        Self(names)
+impl<'a> Kept<'a> {
+    fn new(secrets: Secrets, words: &'a Vocabulary) -> Self {
+        Self { secrets, words, may_be_quoted: Cell::new(false) }
     }
 
-    /// Whether that is the name of a secret, or a path or filter with one.
-    fn are_in(&self, text: &str) -> bool {
-        let text = plain(text);
-        self.0.iter().any(|name| text.contains(name.as_str()))
-    }
-
-    /// A body without secrets; `None` for one that is too long or no JSON.
+    /// A body without secrets; `None` for one that is too long, no JSON, or cannot be understood.
     fn document(&self, body: &[u8]) -> Option<Value> {
+        let document = self.understood(body);
+        self.may_be_quoted.set(self.may_be_quoted.get() || document.is_none() && !body.is_empty());
+        document
+    }
+
+    fn understood(&self, body: &[u8]) -> Option<Value> {
         if body.len() > LONGEST {
             return None;
         }
         let mut document = serde_json::from_slice(body).ok()?;
-        self.hide(&mut document);
+        self.hide(&mut document, self.may_be_quoted.get());
         // What names a secret where no name belongs may have its value anywhere.
-        (!self.is_named_in(&document)).then_some(document)
+        (!self.is_named_in(&document, "")).then_some(document)
     }
 
-    /// Whether a text names a secret, apart from the names of members, whose values are hidden.
-    fn is_named_in(&self, value: &Value) -> bool {
+    /// Whether a text names a secret, apart from the names of members, whose values are hidden. `member` is the name of
+    /// the member that the value is of.
+    fn is_named_in(&self, value: &Value, member: &str) -> bool {
         match value {
-            Value::String(text) => self.are_in(text),
-            Value::Array(elements) => elements.iter().any(|element| self.is_named_in(element)),
-            Value::Object(members) => members.values().any(|value| self.is_named_in(value)),
+            Value::String(text) if self.words.has_schema(text) => false,
+            // A person may be called like a secret: in the value of a known attribute only what is itself a name counts.
+            Value::String(text) if self.words.has_attribute(member) && !is_one_of(&EXPRESSIONS, member) => {
+                self.secrets.are_meant_by(text)
+            }
+            Value::String(text) => self.secrets.are_named_by(text),
+            Value::Array(elements) => elements.iter().any(|element| self.is_named_in(element, member)),
+            Value::Object(members) => {
+                members.iter().any(|(name, value)| !self.may_show(name) || self.is_named_in(value, name))
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }
 
-    fn hide(&self, value: &mut Value) {
+    /// Hides the values of secrets, and with `details` what an error tells.
+    fn hide(&self, value: &mut Value, details: bool) {
         match value {
             Value::String(text) if is_key(text) => HIDDEN.clone_into(text),
-            Value::Array(elements) => elements.iter_mut().for_each(|element| self.hide(element)),
+            Value::Array(elements) => elements.iter_mut().for_each(|element| self.hide(element, details)),
             Value::Object(members) => {
                 // The path of an operation says whose its value is. A filter has values, and an error may quote one.
                 let is_told = |(name, value): (&String, &Value)| {
-                    is_one_of(&["path", "filter", "detail"], name) && value.as_str().is_some_and(|it| self.are_in(it))
+                    is_one_of(&TELLING, name) && value.as_str().is_some_and(|text| self.secrets.are_named_by(text))
                 };
                 let is_told = members.iter().any(is_told);
+                self.may_be_quoted.set(self.may_be_quoted.get() || is_told);
                 for (name, value) in members {
-                    if self.are_in(name) || is_told && is_one_of(&["path", "filter", "detail", "value"], name) {
+                    let hides = is_told && (is_one_of(&TELLING, name) || name.eq_ignore_ascii_case("value"));
+                    let hides = hides || details && name.eq_ignore_ascii_case("detail");
+                    if hides || self.secrets.are_named_by(name) {
                         *value = HIDDEN.into();
                     } else {
-                        self.hide(value);
+                        self.hide(value, details);
                     }
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
+    }
+
+    /// Whether the name of a member or parameter may be shown: one with the name of a secret has nothing else in it.
+    fn may_show(&self, name: &str) -> bool {
+        !is_key(name) && (secrets::is_attribute(name) || !self.secrets.are_named_by(name))
     }
 
     /// The parameters of a query.
@@ -140,25 +162,14 @@ impl Secrets {
         let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let shown = |(name, value): (&str, &str)| {
             let (name, value) = (decoded(name), decoded(value));
-            let is_secret = self.are_in(&name) || self.are_in(&value) || is_key(&value);
+            let is_secret = self.secrets.are_named_by(&name) || self.secrets.are_named_by(&value) || is_key(&value);
+            self.may_be_quoted.set(self.may_be_quoted.get() || is_secret);
             let value = if is_secret { HIDDEN.to_owned() } else { value };
+            let name = if self.may_show(&name) { name } else { HIDDEN.to_owned() };
             (name, Value::String(value))
         };
         pairs.map(shown).collect()
     }
-}
-
-/// Adds the names of an attribute and its parts that no answer shows.
-fn add(attribute: &Attribute, names: &mut Vec<String>) {
-    if attribute.returned == Returned::Never || attribute.mutability == Mutability::WriteOnly {
-        names.push(plain(&attribute.name));
-    }
-    attribute.sub_attributes.iter().for_each(|part| add(part, names));
-}
-
-/// A name without what people write differently: `private_key`, `privateKey`.
-fn plain(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn is_one_of(names: &[&str], name: &str) -> bool {
@@ -170,69 +181,4 @@ fn is_key(text: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hidden(document: &Value) -> Value {
-        Secrets::of(&SchemaRegistry::core()).document(document.to_string().as_bytes()).unwrap()
-    }
-
-    #[track_caller]
-    fn check(document: &Value, expect: &Value) {
-        assert_eq!(hidden(document), *expect);
-    }
-
-    #[test]
-    fn values_stay_and_secrets_do_not() {
-        check(
-            &json!({"userName": "anna", "password": "x", "name": {"givenName": "Anna"}, "X-Auth_Token": 5}),
-            &json!({"userName": "anna", "password": HIDDEN, "name": {"givenName": "Anna"}, "X-Auth_Token": HIDDEN}),
-        );
-        let user = "urn:ietf:params:scim:schemas:core:2.0:User";
-        let operations = |first: &str, second: &str, path: &str| {
-            json!({"Operations": [
-                {"op": "replace", "path": path, "value": first},
-                {"op": "add", "value": {format!("{user}:password"): second, "title": "Engineer"}},
-            ]})
-        };
-        check(&operations("x", "y", "Password"), &operations(HIDDEN, HIDDEN, HIDDEN));
-        check(&json!({"data": [{"client_secret": {"a": 1}}]}), &json!({"data": [{"client_secret": HIDDEN}]}));
-        for key in ["scim_abc", "scimat_abc", "whsec_abc"] {
-            check(&json!({"note": format!("with {key}")}), &json!({ "note": HIDDEN }));
-        }
-        check(&json!({"filter": "password eq \"x\""}), &json!({ "filter": HIDDEN }));
-        check(&json!({"detail": "\"x\" is no password"}), &json!({ "detail": HIDDEN }));
-        check(&json!({"detail": "\"anna\" is taken"}), &json!({"detail": "\"anna\" is taken"}));
-    }
-
-    #[test]
-    fn parameters_are_shown_as_they_were_meant() {
-        let secrets = Secrets::of(&SchemaRegistry::core());
-        let query = secrets.query("filter=userName+eq+%22a%26b%22&count=10&access_token=x");
-        let expect = json!({"filter": "userName eq \"a&b\"", "count": "10", "access_token": HIDDEN});
-        assert_eq!(Value::Object(query), expect);
-        assert_eq!(secrets.query("filter=password%20sw%20%22a%22").get("filter"), Some(&json!(HIDDEN)));
-    }
-
-    #[test]
-    fn a_body_that_names_a_secret_where_no_name_belongs_is_left_out() {
-        let secrets = Secrets::of(&SchemaRegistry::core());
-        for operation in [
-            json!({"op": "replace", "path": ["password"], "value": "x"}),
-            json!({"op": "replace", "path": {"attr": "password"}, "value": "x"}),
-            json!({"op": "replace", "attribute": "password", "value": "x"}),
-            json!(["replace", "password", "x"]),
-            json!({"op": "replace", "value": {"name": "password", "value": "x"}}),
-        ] {
-            let body = json!({"Operations": [operation]}).to_string();
-            assert_eq!(secrets.document(body.as_bytes()), None, "{body}");
-        }
-    }
-
-    #[test]
-    fn what_is_long_or_no_json_is_left_out() {
-        let secrets = Secrets::of(&SchemaRegistry::core());
-        assert_eq!(secrets.document(b"{"), None);
-        assert_eq!(secrets.document(json!({"title": "x".repeat(LONGEST)}).to_string().as_bytes()), None);
-    }
-}
+mod tests;

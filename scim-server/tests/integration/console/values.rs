@@ -5,7 +5,10 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{Visitor, complains, screens::look_at, signed_in, with_console};
-use crate::server::{Response, TestServer, USER};
+use crate::{
+    server::{Options, Response, TestServer, USER},
+    traces::collector::Collector,
+};
 
 const HERE: &str = "/console/t/test/requests";
 
@@ -18,6 +21,13 @@ fn anna() -> Value {
 
 fn call(response: &Response) -> String {
     response.header("x-request-id").to_owned()
+}
+
+/// All that the files of the log of requests have.
+fn bytes_of_the_log(server: &TestServer) -> String {
+    let files = fs::read_dir(server.data().join("requests")).expect("the log of requests");
+    let bytes: Vec<u8> = files.flat_map(|file| fs::read(file.expect("a file").path()).expect("its bytes")).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The visitor with a token of that role.
@@ -81,10 +91,84 @@ async fn values_are_kept_while_a_tenant_asks_and_shown_to_operators() {
     assert!(page.contains("not kept"), "{page}");
     let after = call(&client.find("/Users", "userName eq \"anna\"").await.expect(200));
     assert!(complains(&server.run(&["requests", "values", &after]), "call_values_until"), "it has ended");
-    let files = fs::read_dir(server.data().join("requests")).expect("the log of requests");
-    let bytes: Vec<u8> = files.flat_map(|file| fs::read(file.expect("a file").path()).expect("its bytes")).collect();
-    let text = String::from_utf8_lossy(&bytes);
+    let text = bytes_of_the_log(&server);
     assert!(text.contains("Engineer") && !text.contains(SECRET), "values are in the files, and no secret is");
+}
+
+/// A secret by the word of a schema, whose name is a part of many words, is in nothing that is kept of a call: not in the
+/// log of requests, the audit log, the events, the traces or the server's own log. The words that have it in them stay.
+#[tokio::test]
+async fn a_secret_of_a_schema_is_kept_nowhere() {
+    const BADGE: &str = "urn:example:params:scim:schemas:extension:badge:2.0:User";
+    let badge = json!({"extends": "User", "schema": {"id": BADGE, "name": "Badge", "attributes": [
+        {"name": "pin", "mutability": "writeOnly", "returned": "never"}, {"name": "colour"}
+    ]}});
+    let until = json!({"schemas": [badge], "call_values_until": "2999-01-01T00:00:00Z"});
+    let collector = Collector::start();
+    let args =
+        ["--console", "--audit-log", "audit.jsonl", "--otlp-endpoint", &collector.url].map(str::to_owned).to_vec();
+    let mut server = TestServer::with(Options { args, ..Options::settings(until) });
+    let client = server.client();
+    let mut calls = Vec::new();
+    for path in [
+        format!("/Users?pin={SECRET}"),
+        format!("/Users?PIN={SECRET}&count=1"),
+        format!("/Users?{BADGE}:pin={SECRET}"),
+        format!("/Users?p%69n%3D{SECRET}"),
+        format!("/Users?filter=pin%20eq%20%22{SECRET}%22"),
+        format!("/Users?filter=title%20eq%20%22a%22%20and%20{BADGE}:pin%20eq%20'{SECRET}'"),
+        format!("/Users?sortBy=pin%20{SECRET}"),
+        format!("/Users/pin={SECRET}"),
+        format!("/pin/{SECRET}"),
+    ] {
+        calls.push(call(&client.get(&path).await));
+    }
+    let spinner = json!({"schemas": [USER, BADGE], "userName": "spinner", "displayName": "Pin board of the spinning mill",
+        BADGE: {"pin": SECRET, "colour": "pink"}});
+    let made = client.post("/Users", &spinner).await.expect(201);
+    let kept = call(&made);
+    let path = format!("/Users/{}", made.id());
+    for operation in [
+        json!({"op": "replace", "path": "pin", "value": SECRET}),
+        json!({"op": "replace", "path": format!("{BADGE}:pin"), "value": [SECRET]}),
+        json!({"op": "replace", "value": {format!("{BADGE}:PIN"): SECRET}}),
+        json!({"op": "replace", "path": ["pin"], "value": SECRET}),
+        json!({"op": "replace", "attribute": "pin", "value": SECRET}),
+    ] {
+        let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]});
+        calls.push(call(&client.request("PATCH", &path, &[], Some(&body)).await));
+    }
+    let shown = server.run_json(&["requests", "values", &kept, "--tenant", "test", "--json"]);
+    assert_eq!(shown["request"]["displayName"], "Pin board of the spinning mill", "{shown}");
+    assert_eq!(
+        (&shown["request"][BADGE]["colour"], &shown["response"]["userName"]),
+        (&json!("pink"), &json!("spinner"))
+    );
+
+    let root = Visitor::root(&server).await;
+    let mut told = vec![root.get(HERE).await.expect(200).text];
+    let mut add = |args: &[&str]| told.push(String::from_utf8_lossy(&server.run(args).stdout).into_owned());
+    add(&["requests", "list", "--tenant", "test", "--json"]);
+    add(&["events", "--tenant", "test", "--json"]);
+    calls.push(kept);
+    for id in &calls {
+        add(&["requests", "show", id, "--tenant", "test", "--json"]);
+        add(&["requests", "values", id, "--tenant", "test", "--json"]);
+    }
+    for id in &calls {
+        told.push(root.get(&format!("{HERE}/{id}")).await.expect(200).text);
+        told.push(root.post(&format!("{HERE}/{id}/values"), &[]).await.text);
+    }
+    assert_eq!(told.iter().filter(|text| text.contains(SECRET)).collect::<Vec<_>>(), Vec::<&String>::new());
+    assert!(told.iter().any(|text| text.contains("HIDDEN_DUE_TO_SECURITY_REASONS")), "they are kept");
+    let text = bytes_of_the_log(&server);
+    assert!(text.contains("spinning mill") && !text.contains(SECRET), "values are in the files, and no secret is");
+    drop(root);
+    server.stop();
+    let audit = fs::read_to_string(server.data().join("audit.jsonl")).expect("the audit log");
+    assert!(audit.contains("ListUsers") && !audit.contains(SECRET), "{audit}");
+    let spans = format!("{:?}", collector.spans());
+    assert!(spans.contains("scim.request.id") && !spans.contains(SECRET), "{spans}");
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 //!
 //! RFC 7644 §3.12 tables 8 and 9; RFC 9865 §2.1 table 3 adds the cursor kinds.
 
+mod bound;
 mod explanation;
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
+pub use bound::{LONGEST, bounded};
 pub use explanation::Explanation;
 
 /// The schema URI of an error body (RFC 7644 §3.12).
@@ -154,9 +156,9 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with the sentence that the client reads.
+    /// An error with the sentence that the client reads. What it quotes of a request is [bounded].
     pub fn new(kind: ErrorKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), source: None }
+        Self { kind, detail: bounded(detail.into()), source: None }
     }
 
     /// The same error with its cause, which goes to the log and is never sent.
@@ -169,7 +171,7 @@ impl Error {
     /// The same error in other words.
     #[must_use]
     pub fn with_detail(self, detail: impl Into<String>) -> Self {
-        Self { detail: detail.into(), ..self }
+        Self { detail: bounded(detail.into()), ..self }
     }
 
     /// A fault of the server. The client does not see `source`.

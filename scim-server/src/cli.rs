@@ -29,6 +29,7 @@ mod typed;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser};
+use scim_protocol::error::bounded;
 
 use crate::{admin::AdminError, config::ConfigError};
 use command::Command;
@@ -108,7 +109,8 @@ pub fn main() -> ExitCode {
         }
         Err(error) => {
             let text = error.to_string();
-            let shown = command_page::terminal::lines(&text);
+            let told = if error.use_stderr() { bounded(text.clone()) } else { text.clone() };
+            let shown = command_page::terminal::lines(&told);
             let _ = if shown == text {
                 error.print()
             } else {

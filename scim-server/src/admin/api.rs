@@ -21,6 +21,7 @@ use hyper::{
     header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER},
     http::request::Parts,
 };
+use scim_protocol::error::bounded;
 use serde_json::{Map, Value};
 
 pub(super) use self::request::{ApiRequest, Content};
@@ -73,15 +74,15 @@ pub(super) async fn answer(
         Found::Route(route, parts) => (route, parts),
         Found::Methods(methods) => {
             let message = format!("This path takes {}.", methods.join(", "));
-            let mut response = problem(&Fault { status: 405, message });
+            let mut response = problem(&Fault::new(405, message));
             put(&mut response, ALLOW, &methods.join(", "));
             return response;
         }
         Found::Nothing => {
-            return problem(&Fault {
-                status: 404,
-                message: format!("There is no such path; {DESCRIPTION} describes those that there are."),
-            });
+            return problem(&Fault::new(
+                404,
+                format!("There is no such path; {DESCRIPTION} describes those that there are."),
+            ));
         }
     };
     let done = if route.lines {
@@ -102,7 +103,7 @@ fn taken(
     peer: SocketAddr,
 ) -> Result<AdminResponse, Fault> {
     if media_type(&head.headers) != JSON_LINES {
-        return Err(Fault { status: 415, message: format!("This path takes lines: send Content-Type: {JSON_LINES}.") });
+        return Err(Fault::new(415, format!("This path takes lines: send Content-Type: {JSON_LINES}.")));
     }
     let command = call::command(route, parts, head.uri.query(), Map::new()).map_err(invalid)?;
     tell(context, &command, peer);
@@ -129,7 +130,7 @@ async fn done(
     }
     if goes_on(&command) && !wants_lines {
         let message = format!("With `follow` the answer has no end: ask with Accept: {JSON_LINES}.");
-        return Err(Fault { status: 406, message });
+        return Err(Fault::new(406, message));
     }
     let output = start(context, command, super::line::nothing());
     if wants_lines { Ok(lines(output)) } else { answer::response(output, route.answer).await }
@@ -150,8 +151,7 @@ async fn once(
         Begun::New(claim) => {
             // Whoever asks may go: it is done to its end all the same, and they get the answer when they ask again.
             let work = tokio::spawn(work(context, command, calls, claim, answer));
-            let reply =
-                work.await.map_err(|_| Fault { status: 500, message: "The command was cut off.".to_owned() })?;
+            let reply = work.await.map_err(|_| Fault::new(500, "The command was cut off."))?;
             Ok(answer::replied(reply))
         }
         Begun::Done(reply) => {
@@ -163,13 +163,13 @@ async fn once(
             let message = format!(
                 "The request with this Idempotency-Key has begun at {since} and has no answer yet. Ask again in a moment."
             );
-            let mut response = problem(&Fault { status: 409, message });
+            let mut response = problem(&Fault::new(409, message));
             put(&mut response, RETRY_AFTER, "1");
             Ok(response)
         }
         Begun::Other => {
             let message = "Another request had this Idempotency-Key: use another key for each request.".to_owned();
-            Err(Fault { status: 422, message })
+            Err(Fault::new(422, message))
         }
     }
 }
@@ -203,8 +203,10 @@ async fn work(context: AdminContext, command: AdminRequest, calls: Calls, claim:
 
 /// Tells the log who gives which command. Who is created or shown is personal, and not in it.
 pub(super) fn tell(context: &AdminContext, command: &AdminRequest, peer: SocketAddr) {
-    let (by, tenant) = (context.by.actor(), command.tenant());
-    tracing::info!(%peer, %by, command = command.name(), tenant, resource_type = command.resource_type(), "administration");
+    let [tenant, resource_type] =
+        [command.tenant(), command.resource_type()].map(|name| name.map(str::to_owned).map(bounded));
+    let by = context.by.actor();
+    tracing::info!(%peer, %by, command = command.name(), tenant, resource_type, "administration");
 }
 
 /// The key that a request has, if it changes something.
@@ -227,10 +229,7 @@ async fn read(body: Incoming) -> Result<Bytes, Fault> {
     let read = Limited::new(body, MOST_BYTES).collect().await;
     read.map(http_body_util::Collected::to_bytes).map_err(|error| {
         if error.is::<http_body_util::LengthLimitError>() {
-            return Fault {
-                status: 413,
-                message: format!("The body has more than {MOST_BYTES} bytes, which is the most."),
-            };
+            return Fault::new(413, format!("The body has more than {MOST_BYTES} bytes, which is the most."));
         }
         invalid(format!("The body cannot be read: {error}."))
     })
@@ -244,7 +243,7 @@ fn members(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Fault
     let media_type = media_type(headers);
     if media_type != "application/json" && media_type != "application/merge-patch+json" {
         let message = "The body must be JSON: send Content-Type: application/json.".to_owned();
-        return Err(Fault { status: 415, message });
+        return Err(Fault::new(415, message));
     }
     serde_json::from_slice(body).map_err(|error| invalid(format!("The body must be a JSON object: {error}.")))
 }
@@ -268,5 +267,5 @@ fn goes_on(command: &AdminRequest) -> bool {
 }
 
 fn invalid(message: String) -> Fault {
-    Fault { status: 400, message }
+    Fault::new(400, message)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use scim_protocol::{Error, ErrorKind};
+use scim_protocol::{Error, ErrorKind, error::bounded};
 
 use crate::{
     administrator::TokenError, agent::AgentError, directory::DirectoryError, oauth::ClientsError,
@@ -78,7 +78,7 @@ impl AdminError {
 
     /// What is told of it.
     pub fn fault(&self) -> Fault {
-        Fault { status: self.status(), message: self.to_string() }
+        Fault::new(self.status(), self.to_string())
     }
 }
 
@@ -90,6 +90,13 @@ pub struct Fault {
     pub message: String,
 }
 
+impl Fault {
+    /// One with that status. What its sentence quotes of a request is [bounded].
+    pub fn new(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: bounded(message.into()) }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -98,7 +105,7 @@ impl fmt::Display for Fault {
 
 impl From<String> for Fault {
     fn from(message: String) -> Self {
-        Self { status: 500, message }
+        Self::new(500, message)
     }
 }
 

@@ -173,7 +173,7 @@ async fn administered(admin: &Admin, by: Administrator, request: Request<Incomin
     let context = AdminContext { base: (admin.base)(), ..admin.context.given_by(by) };
     match (request.method(), request.uri().path()) {
         (&Method::POST, OLD_COMMANDS) => command(context, request, peer).await,
-        (_, OLD_COMMANDS) => problem(&Fault { status: 405, message: "This path takes POST alone.".to_owned() }),
+        (_, OLD_COMMANDS) => problem(&Fault::new(405, "This path takes POST alone.")),
         _ => api::answer(context, &admin.process, request, peer).await,
     }
 }
@@ -183,7 +183,7 @@ async fn admitted(admin: &Admin, headers: &HeaderMap, peer: SocketAddr) -> Resul
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let header = given.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
     if given.next().is_some() {
-        return Err(Fault { status: 400, message: "There is more than one Authorization header.".to_owned() });
+        return Err(Fault::new(400, "There is more than one Authorization header."));
     }
     let known = admin.authenticate(header.strip_prefix("Bearer ").unwrap_or_default()).await;
     if let Some(by) = known.map_err(|error| AdminError::from(error).fault())? {
@@ -192,10 +192,10 @@ async fn admitted(admin: &Admin, headers: &HeaderMap, peer: SocketAddr) -> Resul
     if let Some(times) = admin.refused.tell() {
         tracing::warn!(%peer, times, "an administrator's command without the token of admin.token, or one of `admin-token create`, was refused");
     }
-    Err(Fault {
-        status: 401,
-        message: "The administrator's token is missing or not valid: it is the one in admin.token in the data directory, or one of `admin-token create` that has not ended.".to_owned(),
-    })
+    Err(Fault::new(
+        401,
+        "The administrator's token is missing or not valid: it is the one in admin.token in the data directory, or one of `admin-token create` that has not ended.",
+    ))
 }
 
 impl Admin {
@@ -223,7 +223,7 @@ async fn ready(admin: &Admin) -> Result<(), String> {
 
 /// Runs the command in the first line of the body; the other lines are its input.
 async fn command(context: AdminContext, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
-    let wrong = |message: String| problem(&Fault { status: 400, message });
+    let wrong = |message: String| problem(&Fault::new(400, message));
     let mut input = input::lines(request.into_body());
     let first = match input.recv().await {
         Some(Ok(first)) => first,

@@ -164,7 +164,7 @@ impl Ask<'_> {
 
 /// That a form says what cannot be done.
 pub fn refused(why: impl Into<String>) -> Fault {
-    Fault { status: StatusCode::BAD_REQUEST.as_u16(), message: why.into() }
+    Fault::new(StatusCode::BAD_REQUEST.as_u16(), why)
 }
 
 /// Begins with a capital and ends with a full stop, as on a page.

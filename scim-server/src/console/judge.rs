@@ -19,10 +19,7 @@ fn allowed(ask: &Ask<'_>, role: Role) -> Result<(), Fault> {
     if ask.may_see_the_judge() && ask.may(role) {
         return Ok(());
     }
-    Err(Fault {
-        status: 403,
-        message: format!("The judge needs the role {role}, and a token that is not for one tenant."),
-    })
+    Err(Fault::new(403, format!("The judge needs the role {role}, and a token that is not for one tenant.")))
 }
 
 /// Shows what runs, or how to begin, and what was found last.

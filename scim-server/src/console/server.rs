@@ -19,7 +19,7 @@ use crate::{
 /// Shows the server.
 pub async fn show(ask: &Ask<'_>) -> Shown {
     if ask.session.administrator.tenant.is_some() {
-        return Err(Fault { status: 403, message: "This page is about all tenants.".to_owned() });
+        return Err(Fault::new(403, "This page is about all tenants."));
     }
     let page = ask.page("Server").with(health(ask)).with(charts(ask));
     Ok(page.with(sessions(ask)).with(history::of_server(ask).await?).with(settings(ask)))
@@ -113,7 +113,7 @@ fn settings(ask: &Ask<'_>) -> Section {
 /// Ends a session of somebody.
 pub async fn end_session(ask: &Ask<'_>) -> Result<Done, Fault> {
     if !ask.may(Role::Administrator) || ask.session.administrator.tenant.is_some() {
-        return Err(Fault { status: 403, message: "Only administrators of all tenants end sessions.".to_owned() });
+        return Err(Fault::new(403, "Only administrators of all tenants end sessions."));
     }
     let number = ask.form.text("number").parse().map_err(|_| refused("There is no such session."))?;
     let ended = ask.console.sessions.end(number).ok_or_else(|| refused("The session has ended already."))?;

@@ -30,7 +30,7 @@ pub(super) async fn reasoned(context: &AdminContext, request: AdminRequest) -> R
         }
     }
     tracing::warn!(command = name, "a command of a setup page has ended too early");
-    Err(Fault { status: 500, message: "The command has ended too early.".to_owned() })
+    Err(Fault::new(500, "The command has ended too early."))
 }
 
 /// The same as [`rows`] for a command that prints one row.

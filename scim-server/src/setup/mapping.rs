@@ -94,7 +94,7 @@ impl Visitor {
     /// Replaces the rewrites by these, or tells what that would do.
     async fn map(&self, rewrites: &[Value], dry_run: bool) -> Result<Vec<Value>, Fault> {
         let rewrites = rewrites.iter().cloned().map(serde_json::from_value::<Rewrite>).collect::<Result<Vec<_>, _>>();
-        let unreadable = |error: serde_json::Error| Fault { status: 400, message: error.to_string() };
+        let unreadable = |error: serde_json::Error| Fault::new(400, error.to_string());
         let rewrites = rewrites.map_err(unreadable)?;
         let request = self.rules(MappingRequest::Set { rewrites, dry_run, limit: dry_run.then_some(LOOKED_AT) });
         reasoned(&self.as_administrator(), request).await

@@ -19,6 +19,7 @@ mod pages;
 mod patch;
 mod plans;
 mod query;
+mod quoted;
 mod replace;
 mod retrieve;
 mod sort;

@@ -49,7 +49,7 @@ impl Gathered {
             Some(Line::Error(fault)) => return State::Ended(Err(fault)),
             None => {
                 let message = "The command was cut off: the log of the server says why.".to_owned();
-                return State::Ended(Err(Fault { status: 500, message }));
+                return State::Ended(Err(Fault::new(500, message)));
             }
         }
         State::Going
@@ -120,7 +120,7 @@ pub(super) async fn whole(mut output: mpsc::Receiver<Line>, kind: Answer) -> Rep
 pub(super) fn replied(reply: Reply) -> AdminResponse {
     if reply.status >= 400 {
         let message = String::from_utf8_lossy(&reply.body).into_owned();
-        return problem(&Fault { status: reply.status, message });
+        return problem(&Fault::new(reply.status, message));
     }
     json(StatusCode::from_u16(reply.status).unwrap_or_default(), reply.body)
 }
@@ -189,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_fails_has_its_status() {
-        let fault = Fault { status: 409, message: "no".to_owned() };
+        let fault = Fault::new(409, "no");
         assert_eq!(answered(vec![row(&json!({})), Line::Error(fault)], Answer::List).await.0, 409);
         assert_eq!(answered(vec![row(&json!({}))], Answer::One).await.0, 500);
     }

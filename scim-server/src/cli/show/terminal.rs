@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use command_page::terminal::lines;
 use indicatif::{ProgressBar, ProgressStyle};
+use scim_protocol::error::bounded;
 
 use crate::cli::Failure;
 
@@ -31,8 +32,10 @@ pub(in crate::cli) fn counter(what: &str) -> ProgressBar {
     ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
 }
 
-/// Says why a command failed, on standard error; as a JSON object when a program reads it.
+/// Says why a command failed, on standard error; as a JSON object when a program reads it. What it quotes of a file or of
+/// what was typed is [bounded].
 pub(in crate::cli) fn complain(message: &str, code: u8, json: bool) {
+    let message = &*bounded(message.to_owned());
     let _ = if json {
         writeln!(io::stderr(), "{}", serde_json::json!({"error": message, "exit_code": code}))
     } else {

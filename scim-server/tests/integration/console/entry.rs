@@ -1,9 +1,14 @@
 //! Who gets in, and what forged requests come to.
 
-use serde_json::Value;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use super::{Visitor, complains, cookie, encode, form, link, root_token, with_console};
-use crate::server::TestServer;
+use crate::{
+    admin_api::Api,
+    server::{PATIENCE, TestServer},
+};
 
 #[tokio::test]
 async fn only_those_with_a_token_get_in() {
@@ -32,6 +37,50 @@ async fn a_link_of_the_command_line_is_good_once() {
     visitor.enter(&response).await;
     let again = Visitor::stranger(&server).get(&url).await.expect(403);
     assert!(again.text.contains("scim-server console"), "{}", again.text);
+}
+
+/// A link lets nobody in who could not come by the token that asked for it any more: because it was deleted, has ended, or
+/// because whoever has its name now may do less.
+#[tokio::test]
+async fn a_link_ends_with_the_token_that_asked_for_it() {
+    let server = with_console();
+    let root = Api::root(&server);
+    let make = |name: &'static str, role: &'static str| {
+        let made = server.run_json(&["admin-token", "create", "--name", name, "--role", role, "--json"]);
+        Api::with(&server, made["token"].as_str().expect("a token"))
+    };
+    let link_of = async |api: &Api| {
+        let made = api.post("/sign-in-links", json!({})).await.expect(201).json;
+        made["url"].as_str().expect("a url").to_owned()
+    };
+    let follow = async |url: &str| Visitor::stranger(&server).get(url).await;
+
+    let (deleted, ended) = (make("deleted", "operator"), make("ended", "operator"));
+    let (revoked, still) = (make("revoked", "administrator"), make("still", "operator"));
+    let links = [link_of(&deleted).await, link_of(&ended).await, link_of(&revoked).await];
+    let good = link_of(&still).await;
+    for name in ["deleted", "revoked"] {
+        root.delete(&format!("/admin-tokens/{name}")).await.expect(200);
+    }
+    make("revoked", "viewer");
+    root.post("/admin-tokens/ended/rotate", json!({"overlap_seconds": 1})).await.expect(201);
+    let patience = Instant::now() + PATIENCE;
+    while ended.get("/base").await.status != 401 {
+        assert!(Instant::now() < patience, "the token does not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for url in &links {
+        let refused = follow(url).await.expect(403);
+        assert!(refused.text.contains("has ended or was deleted"), "{}", refused.text);
+        assert_eq!(refused.header("set-cookie"), "", "no session has begun");
+    }
+    let let_in = follow(&good).await.expect(200);
+    let mut visitor = Visitor::stranger(&server);
+    visitor.enter(&let_in).await;
+    let told = server.run(&["events", "--server", "--json"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let signed_in: Vec<_> = told.lines().filter(|line| line.contains("administrator.signed-in")).collect();
+    assert!(signed_in.len() == 1 && signed_in[0].contains("admin:still"), "{signed_in:?}");
 }
 
 #[tokio::test]

@@ -145,6 +145,15 @@ pub struct Log {
     pub newest: u64,
 }
 
+/// What a look at some of a tenant's events found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EventsAbout {
+    /// In the order of the log.
+    pub events: Vec<Event>,
+    /// The last sequence that was looked at.
+    pub until: u64,
+}
+
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -326,6 +335,17 @@ pub trait Store: Send + Sync + 'static {
     /// Events of a tenant behind that sequence, as far as they are durable: at most `limit`, fewer where they have
     /// [`PAGE_BYTES`] before, and none only where there is none.
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError>;
+
+    /// Those behind `after` and up to `until` that have the id of a resource anywhere in them, and how far was looked: less
+    /// far where [`PAGE_BYTES`] were read before. The others are passed over without being understood, which costs a
+    /// fraction of reading them.
+    async fn events_about(
+        &self,
+        tenant: TenantId,
+        resource: ResourceId,
+        after: u64,
+        until: u64,
+    ) -> Result<EventsAbout, StoreError>;
 
     /// Applies a commit and answers when it is durable.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;

@@ -163,7 +163,7 @@ async fn history(
     let mut shown = 0;
     while end > least && shown < SHOWN {
         let begin = end.saturating_sub(EVENTS as u64).max(least);
-        for event in read(context, home, begin, end).await?.iter().rev() {
+        for event in read(context, home, resource, begin, end).await?.iter().rev() {
             end = event.sequence.saturating_sub(1);
             if resource.is_none_or(|resource| is_about(event, resource)) {
                 output.row(&view(event, built.as_deref())?).await?;
@@ -181,11 +181,23 @@ async fn history(
     output.row(&json!({"next": next, "oldest": log.oldest, "newest": log.newest})).await
 }
 
-/// The events behind a number, up to another.
-async fn read(context: &AdminContext, home: TenantId, begin: u64, end: u64) -> Result<Vec<Event>, AdminError> {
+/// The events behind a number, up to another; those with the id of a resource in them, if one is given.
+async fn read(
+    context: &AdminContext,
+    home: TenantId,
+    resource: Option<ResourceId>,
+    begin: u64,
+    end: u64,
+) -> Result<Vec<Event>, AdminError> {
     let mut events = Vec::new();
     let mut after = begin;
     while after < end {
+        if let Some(resource) = resource {
+            let look = context.store.events_about(home, resource, after, end).await?;
+            after = look.until;
+            events.extend(look.events);
+            continue;
+        }
         let limit = usize::try_from(end - after).unwrap_or(EVENTS);
         let page = context.store.events(home, after, limit).await?;
         let Some(last) = page.last() else { break };

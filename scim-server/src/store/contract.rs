@@ -63,6 +63,7 @@ macro_rules! contract {
             listing::pages_go_both_ways,
             listing::a_page_ends_by_its_bytes,
             listing::events_follow_each_other,
+            listing::events_about_a_resource_are_found,
             listing::places_are_kept_while_others_write,
             membership::edges_are_seen_from_both_sides,
             membership::a_membership_says_since_when_it_is_one,

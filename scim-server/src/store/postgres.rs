@@ -52,8 +52,8 @@ use self::{
     read::Reader,
 };
 use super::{
-    Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Memberships, Page, Position, Record,
-    Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, mark,
+    Commit, Committed, EntriesOf, EventsAbout, Finding, IndexKey, IndexRange, Item, Log, Memberships, Page, Position,
+    Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, mark,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
@@ -312,6 +312,16 @@ impl Store for PostgresStore {
 
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.reader.events(tenant, after, limit).await
+    }
+
+    async fn events_about(
+        &self,
+        tenant: TenantId,
+        resource: ResourceId,
+        after: u64,
+        until: u64,
+    ) -> Result<EventsAbout, StoreError> {
+        self.reader.events_about(tenant, resource, after, until).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

@@ -45,8 +45,8 @@ use self::{
 };
 pub use self::{tree::Damage, writer::Reopen};
 use super::{
-    Commit, Committed, EntriesOf, Finding, Freshness, IndexKey, IndexRange, Item, Log, Memberships, Page, Position,
-    Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, mark,
+    Commit, Committed, EntriesOf, EventsAbout, Finding, Freshness, IndexKey, IndexRange, Item, Log, Memberships, Page,
+    Position, Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, mark,
 };
 use crate::{clock::Clock, event::Event, metrics::StoreMetrics};
 
@@ -348,6 +348,17 @@ impl Store for SledStore {
 
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.read_durable(limit, move |tree| read::events(tree, tenant, after, limit)).await
+    }
+
+    async fn events_about(
+        &self,
+        tenant: TenantId,
+        resource: ResourceId,
+        after: u64,
+        until: u64,
+    ) -> Result<EventsAbout, StoreError> {
+        let limit = usize::try_from(until.saturating_sub(after)).unwrap_or(usize::MAX);
+        self.read_durable(limit, move |tree| read::events_about(tree, tenant, resource, after, until)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

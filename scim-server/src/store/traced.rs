@@ -10,8 +10,8 @@ use traces::{Kind, Span, child};
 use uuid::Uuid;
 
 use super::{
-    Commit, Committed, EntriesOf, Finding, Freshness, IndexKey, IndexRange, Item, Log, Memberships, Page, Position,
-    Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, postgres,
+    Commit, Committed, EntriesOf, EventsAbout, Finding, Freshness, IndexKey, IndexRange, Item, Log, Memberships, Page,
+    Position, Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, postgres,
 };
 use crate::{event::Event, metrics::StoreMetrics};
 
@@ -172,6 +172,16 @@ impl Store for Traced {
 
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.read("events", self.store.events(tenant, after, limit)).await
+    }
+
+    async fn events_about(
+        &self,
+        tenant: TenantId,
+        resource: ResourceId,
+        after: u64,
+        until: u64,
+    ) -> Result<EventsAbout, StoreError> {
+        self.read("events_about", self.store.events_about(tenant, resource, after, until)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError> {

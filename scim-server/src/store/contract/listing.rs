@@ -9,7 +9,8 @@ use super::{START, Stage, TENANT, body, commit, entry, event, group, id, join, k
 use crate::{
     event::Event,
     store::{
-        Body, IndexRange, LAST_MODIFIED, PAGE_BYTES, Page, Position, Record, ResourceId, Start, Store, Values, Write,
+        Body, Commit, IndexRange, LAST_MODIFIED, PAGE_BYTES, Page, Position, Record, ResourceId, Start, Store, Values,
+        Write,
     },
 };
 
@@ -127,6 +128,37 @@ pub(crate) async fn events_follow_each_other(stage: Stage) {
     assert_eq!(stage.store.events(TENANT, 0, usize::MAX).await.unwrap().len(), 4);
     assert!(stage.store.events(TENANT, 4, 9).await.unwrap().is_empty());
     assert!(stage.store.events(TENANT, u64::MAX, 9).await.unwrap().is_empty());
+}
+
+pub(crate) async fn events_about_a_resource_are_found(stage: Stage) {
+    for number in 1..=6 {
+        stage.write(&user(number % 3 + 1), [put(&user(number % 3 + 1))]).await.unwrap();
+    }
+    let look = async |id, after, until| {
+        let look = stage.store.events_about(TENANT, id, after, until).await.unwrap();
+        (look.events.iter().map(|event| event.sequence).collect::<Vec<_>>(), look.until)
+    };
+    let id = user(2).id;
+    assert_eq!(look(id, 0, 6).await, (vec![1, 4], 6));
+    assert_eq!(look(id, 1, 6).await, (vec![4], 6));
+    assert_eq!(look(id, 0, 3).await, (vec![1], 3));
+    assert_eq!(look(id, 4, 6).await, (vec![], 6));
+    assert_eq!(look(id, 0, 100).await, (vec![1, 4], 100));
+    assert_eq!(look(user(9).id, 0, 6).await, (vec![], 6));
+    // Where a look ends by its bytes, it says how far it came, and the next goes on there.
+    let long = |event: Event| Event { attributes: vec!["x".repeat(PAGE_BYTES / 2 + 1)], ..event };
+    for _ in 0..4 {
+        let told = commit(&user(2), [put(&user(2))]);
+        stage.store.commit(Commit { event: told.event.clone().map(long), ..told }).await.unwrap();
+    }
+    let (mut found, mut after) = (Vec::new(), 0);
+    while after < 10 {
+        let (some, until) = look(id, after, 10).await;
+        assert!(until > after && some.len() < 6, "{some:?} {until}");
+        found.extend(some);
+        after = until;
+    }
+    assert_eq!(found, [1, 4, 7, 8, 9, 10]);
 }
 
 pub(crate) async fn places_are_kept_while_others_write(stage: Stage) {

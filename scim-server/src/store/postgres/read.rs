@@ -19,8 +19,8 @@ use super::{
 use crate::{
     event::Event,
     store::{
-        IndexKey, IndexRange, LAST_MODIFIED, Log, Memberships, PAGE_BYTES, Page, Position, Record, Reference,
-        ResourceId, ResourceKey, Start, StoreError, TenantId, TypeName, Values,
+        EventsAbout, IndexKey, IndexRange, LAST_MODIFIED, Log, Memberships, PAGE_BYTES, Page, Position, Record,
+        Reference, ResourceId, ResourceKey, Start, StoreError, TenantId, TypeName, Values,
     },
 };
 
@@ -394,6 +394,23 @@ impl Reader {
     pub async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         let parameters: [&(dyn ToSql + Sync); 4] = [&tenant.0, &bounded(after), &bounded(limit as u64), &BYTES];
         self.read(tenant, statement::EVENTS, &parameters, |row| event(column(row, 1)?)).await
+    }
+
+    pub async fn events_about(
+        &self,
+        tenant: TenantId,
+        resource: ResourceId,
+        after: u64,
+        until: u64,
+    ) -> Result<EventsAbout, StoreError> {
+        let id = resource.to_string().into_bytes();
+        let parameters: [&(dyn ToSql + Sync); 5] = [&tenant.0, &bounded(after), &bounded(until), &id, &BYTES];
+        let sized = |row: &Row| column::<&[u8]>(row, 1).and_then(|document| Ok((document.len(), event(document)?)));
+        let found = self.read(tenant, statement::EVENTS_ABOUT, &parameters, sized).await?;
+        let is_whole = found.iter().map(|(bytes, _)| bytes).sum::<usize>() < PAGE_BYTES;
+        let events: Vec<_> = found.into_iter().map(|(_, event)| event).collect();
+        let last = events.last().map(|event| event.sequence).filter(|_| !is_whole);
+        Ok(EventsAbout { events, until: last.unwrap_or(until) })
     }
 }
 

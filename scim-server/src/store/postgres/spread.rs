@@ -38,8 +38,9 @@ use crate::{
     event::Event,
     metrics::StoreMetrics,
     store::{
-        Commit, Committed, EntriesOf, Finding, IndexKey, IndexRange, Item, Log, Memberships, Page, Position, Record,
-        Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName, Write,
+        Commit, Committed, EntriesOf, EventsAbout, Finding, IndexKey, IndexRange, Item, Log, Memberships, Page,
+        Position, Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
+        Write,
     },
 };
 
@@ -287,6 +288,16 @@ impl Store for Spread {
 
     async fn events(&self, tenant: TenantId, after: u64, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.of(tenant)?.events(tenant, after, limit).await
+    }
+
+    async fn events_about(
+        &self,
+        tenant: TenantId,
+        resource: ResourceId,
+        after: u64,
+        until: u64,
+    ) -> Result<EventsAbout, StoreError> {
+        self.of(tenant)?.events_about(tenant, resource, after, until).await
     }
 
     async fn commit(&self, mut commit: Commit) -> Result<Committed, StoreError> {

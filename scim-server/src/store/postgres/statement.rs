@@ -366,6 +366,16 @@ pub(super) const EVENTS: &str = within_bytes!(
     "SELECT sequence, document FROM event WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"
 );
 
+/// Those with an id in them: of a range that is bounded.
+pub(super) const EVENTS_ABOUT: &str = within_bytes!(
+    "$5",
+    "sequence, document",
+    "octet_length(document)",
+    "sequence",
+    "SELECT sequence, document FROM event WHERE tenant = $1 AND sequence > $2 AND sequence <= $3 \
+    AND position($4 IN document) > 0"
+);
+
 pub(super) const EVENT: &str = "SELECT document FROM event WHERE tenant = $1 AND sequence = $2";
 
 // What is removed in small steps.

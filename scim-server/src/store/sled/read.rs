@@ -11,8 +11,8 @@ use super::{
 use crate::{
     event::Event,
     store::{
-        IndexKey, IndexRange, Log, Memberships, Page, Position, Record, Reference, ResourceId, ResourceKey, Start,
-        StoreError, TenantId, TypeName,
+        EventsAbout, IndexKey, IndexRange, Log, Memberships, Page, Position, Record, Reference, ResourceId,
+        ResourceKey, Start, StoreError, TenantId, TypeName,
     },
 };
 
@@ -339,6 +339,25 @@ pub(super) fn events(tree: &Tree, tenant: TenantId, after: u64, limit: usize) ->
     let items = tree.scan(key::events(tenant).after(key::event(tenant, after)));
     let found = Page::take(items, limit, |(_, bytes)| bytes.len())?;
     found.into_iter().map(|(_, bytes)| event(&bytes)).collect()
+}
+
+pub(super) fn events_about(
+    tree: &Tree,
+    tenant: TenantId,
+    resource: ResourceId,
+    after: u64,
+    until: u64,
+) -> Result<EventsAbout, StoreError> {
+    let limit = usize::try_from(until.saturating_sub(after)).unwrap_or(usize::MAX);
+    let items = tree.scan(key::events(tenant).after(key::event(tenant, after)));
+    let is_within = |key: &[u8]| key::parse_event(key).is_some_and(|sequence| sequence <= until);
+    let items = items.take_while(|item| item.as_ref().map_or(true, |(key, _)| is_within(key)));
+    let looked = Page::take(items, limit, |(_, bytes)| bytes.len())?;
+    let last = looked.last().and_then(|(key, _)| key::parse_event(key));
+    let id = resource.to_string();
+    let names = |bytes: &[u8]| std::str::from_utf8(bytes).is_ok_and(|text| text.contains(&id));
+    let events = looked.iter().filter(|(_, bytes)| names(bytes)).map(|(_, bytes)| event(bytes));
+    Ok(EventsAbout { events: events.collect::<Result<_, _>>()?, until: last.filter(|_| !looked.done).unwrap_or(until) })
 }
 
 pub(super) fn log(tree: &Tree, tenant: TenantId) -> Result<Log, StoreError> {

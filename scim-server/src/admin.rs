@@ -33,6 +33,7 @@ mod names;
 pub(crate) mod private;
 mod protected;
 pub(crate) mod provision;
+mod rehearsal;
 mod request;
 mod requests;
 pub mod resources;
@@ -70,6 +71,7 @@ pub use self::{
     hand::{HandRequest, UpdateRequest},
     line::{Input, Line, Output},
     mapping::MappingRequest,
+    rehearsal::rehearse,
     request::AdminRequest,
     requests::{RequestsQuery, RequestsRequest, RequestsView},
     roles::RoleRequest,

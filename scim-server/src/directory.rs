@@ -291,15 +291,22 @@ impl Directory {
     /// of those who may come in is read again, nobody comes in. Refused while it has live tokens,
     /// unless `force`.
     pub async fn close(&self, tenant: TenantRecord, force: bool) -> Result<TenantRecord, DirectoryError> {
-        self.refuse_moving(&tenant)?;
-        if !force {
-            let now = self.clock.now();
-            let clients = self.clients.list(tenant.id).await?;
-            if clients.iter().any(|client| client.is_live(now)) || !self.ledger.live(tenant.id).await?.is_empty() {
-                return Err(DirectoryError::StillProvisioned(tenant.name));
-            }
-        }
+        self.refuse_closing(&tenant, force).await?;
         self.write(TenantRecord { disabled: true, deleting: true, ..tenant }, &["disabled"]).await
+    }
+
+    /// Refuses what [`Self::close`] refuses, and closes nothing.
+    pub async fn refuse_closing(&self, tenant: &TenantRecord, force: bool) -> Result<(), DirectoryError> {
+        self.refuse_moving(tenant)?;
+        if force {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let clients = self.clients.list(tenant.id).await?;
+        if clients.iter().any(|client| client.is_live(now)) || !self.ledger.live(tenant.id).await?.is_empty() {
+            return Err(DirectoryError::StillProvisioned(tenant.name.clone()));
+        }
+        Ok(())
     }
 
     /// Removes a closed tenant with everything in it; returns how many resources went. It is emptied

@@ -220,6 +220,17 @@ pub(super) async fn delete(
     operations.delete(&context(operations, caller), &rt, id, &Preconditions::default()).await.map(drop)
 }
 
+/// Refuses what [`delete`] would refuse, and deletes nothing.
+pub(super) async fn may_delete(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+) -> Result<(), Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    operations.may_delete(&context(operations, caller), &rt, id).await
+}
+
 /// Some of the deleted resources that are kept, behind `after`.
 pub(super) async fn deleted(
     operations: &Operations,

@@ -96,26 +96,38 @@ pub(super) async fn remove(
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let Some(at) = tenant.settings.schemas.iter().position(|known| Definition(known).is(schema)) else {
+    let (at, resources) = removed(context, &tenant, schema, force).await?;
+    let mut settings = tenant.settings.clone();
+    let removed = settings.schemas.remove(at);
+    let definition = Definition(&removed);
+    let author = context.telling(&tenant, Deed::SchemaRemoved).about(&[definition.urn()]);
+    let tenant = indexing::apply(context, &author, tenant, settings).await?;
+    let row = json!({"schema": definition.urn(), "tenant": tenant.name, "deleted": true, "used_by": resources});
+    output.row(&row).await
+}
+
+/// Which schema of a tenant goes, and how many resources use it. Refused while any do, unless `force`.
+pub(super) async fn removed(
+    context: &AdminContext,
+    tenant: &TenantRecord,
+    schema: &str,
+    force: bool,
+) -> Result<(usize, u64), AdminError> {
+    let mut known = tenant.settings.schemas.iter().map(Definition).enumerate();
+    let Some((at, definition)) = known.find(|(_, definition)| definition.is(schema)) else {
         return Err(AdminError::Missing(format!(
             "tenant {:?} has no schema {schema:?} that was added; `schema list` shows its schemas",
             tenant.name
         )));
     };
-    let mut settings = tenant.settings.clone();
-    let removed = settings.schemas.remove(at);
-    let definition = Definition(&removed);
-    let resources = uses(context, &tenant, &definition).await?;
+    let resources = uses(context, tenant, &definition).await?;
     if resources > 0 && !force {
         return Err(AdminError::Refused(format!(
             "this removes {}; use --force to remove it anyway",
             used(&definition, resources)
         )));
     }
-    let author = context.telling(&tenant, Deed::SchemaRemoved).about(&[definition.urn()]);
-    let tenant = indexing::apply(context, &author, tenant, settings).await?;
-    let row = json!({"schema": definition.urn(), "tenant": tenant.name, "deleted": true, "used_by": resources});
-    output.row(&row).await
+    Ok((at, resources))
 }
 
 /// Refuses settings that have not a schema that the tenant has.

@@ -400,15 +400,20 @@ pub(super) async fn rotate(
     output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(context, &tenant, &issued) }).await
 }
 
-/// Revokes a token.
-pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, output: &Output) -> Result<(), AdminError> {
-    let tenant = context.directory().find(tenant).await?;
+/// The token of a tenant that is named by its id or name.
+pub(super) async fn named_token(context: &AdminContext, tenant: &TenantRecord, id: &str) -> Result<Token, AdminError> {
     if id.starts_with(PREFIX) {
         return Err(AdminError::Invalid(
             "that is not a token's id or name; `token list` shows both (never pass a token itself)".to_owned(),
         ));
     }
-    let token = context.directory().ledger().find(tenant.id, id).await?;
+    Ok(context.directory().ledger().find(tenant.id, id).await?)
+}
+
+/// Revokes a token.
+pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, output: &Output) -> Result<(), AdminError> {
+    let tenant = context.directory().find(tenant).await?;
+    let token = named_token(context, &tenant, id).await?;
     context.ledger(&tenant, Deed::TokenDeleted).revoke(tenant.id, token.id).await?;
     context.access.reload().await?;
     let deleted = serde_json::json!({"token_id": token.id.to_string(), "tenant": tenant.name, "deleted": true});

@@ -95,6 +95,19 @@ impl Ask<'_> {
         self.rows(request).await
     }
 
+    /// Why a command would be refused, before anybody is asked whether they want it.
+    pub async fn rehearse(&self, request: &AdminRequest) -> Result<(), Fault> {
+        admin::rehearse(&self.context(), request).await.map_err(|error| error.fault())
+    }
+
+    /// The same of a command that can be forced. The piece says why it has to be; none where it need not.
+    pub async fn rehearse_both(&self, request: impl Fn(bool) -> AdminRequest) -> Result<Option<Piece>, Fault> {
+        let Err(unforced) = self.rehearse(&request(false)).await else { return Ok(None) };
+        self.rehearse(&request(true)).await?;
+        let why = format!("Only with the switch below, which stands for --force. {}", sentence(&unforced.message));
+        Ok(Some(Piece::Notice(Tone::Warn, why)))
+    }
+
     /// A page with the navigation of the console.
     pub fn page(&self, title: impl Into<String>) -> Page {
         let mut page = Page::new(&self.console.side, title);

@@ -80,6 +80,12 @@ fn steps() -> Section {
     Section::new("What to do").with(Piece::Steps(steps.map(str::to_owned).to_vec()))
 }
 
+/// Waits for the first call of a tenant that nobody has called; nothing of another.
+pub async fn first_call(ask: &Ask<'_>, tenant: &str) -> Option<Section> {
+    let status = ask.row(AdminRequest::Status { tenant: Some(tenant.to_owned()) }).await.ok()?;
+    status.text("/last_attempt").is_empty().then(|| calls(tenant, &status))
+}
+
 /// Whether somebody has called, and who is there.
 fn calls(tenant: &str, status: &Value) -> Section {
     let last = status.pointer("/last_attempt").and_then(Value::as_str);

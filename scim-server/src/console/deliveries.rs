@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, ConsumerRequest, Fault, Role, StreamRequest, WebhookRequest},
-    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
+    web::{Cell, Field, Kind, Piece, Section, Table, Tone},
 };
 
 /// From so many events that somebody has not got, it is said in colour.
@@ -211,7 +211,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     let (id, name) = (ask.form.text("id").to_owned(), tenant.to_owned());
     let webhook = |request| AdminRequest::Webhook { request };
     let (request, done) = match what {
-        "ask" => return Ok(Done::Once(Box::new(confirm(ask, tenant, &id)))),
+        "ask" => return Ok(Done::Once(Box::new(confirm(ask, tenant, &id).await?))),
         "create" => return create(ask, tenant).await,
         "rotate" => {
             let rotate = webhook(WebhookRequest::Rotate { webhook: id, overlap_seconds: OVERLAP });
@@ -281,8 +281,10 @@ fn secret(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Done {
     Done::Once(Box::new(ask.tenant_page(tenant, "Events and deliveries").with(section)))
 }
 
-/// Asks whether a webhook is to be removed.
-fn confirm(ask: &Ask<'_>, tenant: &str, id: &str) -> Page {
+/// Asks whether a webhook is to be removed that can be.
+async fn confirm(ask: &Ask<'_>, tenant: &str, id: &str) -> Shown {
+    let request = WebhookRequest::Delete { webhook: id.to_owned() };
+    ask.rehearse(&AdminRequest::Webhook { request }).await?;
     let mut form = ask.form(action(tenant, "delete"), "Remove", vec![Field::hidden("id", id)]);
     form.danger = true;
     let section = Section::new("Remove this webhook?")
@@ -290,5 +292,5 @@ fn confirm(ask: &Ask<'_>, tenant: &str, id: &str) -> Page {
         .with(form)
         .with(Piece::Links(vec![(of_tenant(tenant, "deliveries"), "Keep it".to_owned())]))
         .command(command::line(&["webhook", "delete", id]));
-    ask.tenant_page(tenant, "Events and deliveries").with(section)
+    Ok(ask.tenant_page(tenant, "Events and deliveries").with(section))
 }

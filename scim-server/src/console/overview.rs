@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     ask::{Ask, Done, Shown},
-    certificate, command,
+    certificate, command, connect,
     path::of_tenant,
     row::{Row, thousands},
     sync,
@@ -192,16 +192,18 @@ pub async fn create(ask: &Ask<'_>) -> Result<Done, Fault> {
     if token_seconds.is_none() {
         return Ok(Done::Told(of_tenant(&name, ""), format!("The tenant {name} is made.")));
     }
-    Ok(Done::Once(Box::new(made(ask, &name, &row))))
+    Ok(Done::Once(Box::new(made(ask, &name, &row).await)))
 }
 
-fn made(ask: &Ask<'_>, name: &str, row: &Value) -> Page {
-    ask.tenant_page(name, "Its first token")
+async fn made(ask: &Ask<'_>, name: &str, row: &Value) -> Page {
+    let page = ask
+        .tenant_page(name, "Its first token")
         .with(Piece::Notice(Tone::Good, format!("The tenant {name} is made.")))
         .with(
             Section::new("Give these to the identity provider")
                 .with(Piece::Secret("Endpoint".to_owned(), row.text("/endpoint").to_owned()))
                 .with(Piece::Secret("Token".to_owned(), row.text("/token").to_owned()))
                 .with(Piece::Links(vec![(of_tenant(name, ""), "How each provider calls these values".to_owned())])),
-        )
+        );
+    connect::first_call(ask, name).await.into_iter().fold(page, Page::with)
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    ask::{Ask, Done, Shown, refused},
+    ask::{Ask, Done, Shown, refused, sentence},
     command, history,
     kind::{GROUPS, People, USERS, active, display},
     path::of_tenant,
@@ -44,7 +44,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Sho
             .command(command::line(&[people.word, "show", "--tenant", tenant, id])),
     );
     if ask.may(Role::Operator) {
-        page = changes(ask, page, tenant, people, name, id, &row);
+        page = changes(ask, page, tenant, people, name, id, &row).await;
     }
     Ok(page)
 }
@@ -125,8 +125,16 @@ async fn members_of(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Section, Fa
     Ok(Section::new("Members").note(format!("{} direct members", thousands(end.number("/total")))).with(table))
 }
 
-/// What can be done with it.
-fn changes(ask: &Ask<'_>, mut page: Page, tenant: &str, people: &People, name: &str, id: &str, row: &Value) -> Page {
+/// What can be done with it. What would be refused has the reason in the place of its form.
+async fn changes(
+    ask: &Ask<'_>,
+    mut page: Page,
+    tenant: &str,
+    people: &People,
+    name: &str,
+    id: &str,
+    row: &Value,
+) -> Page {
     let here = people.path(tenant, id);
     if people.word == "user" {
         let (what, label, note) = if row.pointer("/active") == Some(&Value::Bool(false)) {
@@ -134,29 +142,49 @@ fn changes(ask: &Ask<'_>, mut page: Page, tenant: &str, people: &People, name: &
         } else {
             ("disable", "Disable", "Makes the user inactive, whatever the provider says, until it is enabled again.")
         };
-        let button = ask.button(format!("{here}/{what}"), label, Tone::Plain, &[]);
-        let section = Section::new(label).note(note).with(Facts::default().with("This user", Cell::Button(button)));
+        let section = Section::new(label).note(note);
+        let section = match ask.rehearse(&switch(tenant, id, what == "disable")).await {
+            Ok(()) => {
+                let button = ask.button(format!("{here}/{what}"), label, Tone::Plain, &[]);
+                section.with(Facts::default().with("This user", Cell::Button(button)))
+            }
+            Err(fault) => section.with(Piece::Notice(Tone::Warn, sentence(&fault.message))),
+        };
         page = page.with(section.command(command::line(&["user", what, "--tenant", tenant, id])));
     }
+    page.with(deletion_section(ask, tenant, people, name, id).await)
+}
+
+/// What disables a user, or ends that.
+fn switch(tenant: &str, id: &str, disabled: bool) -> AdminRequest {
+    AdminRequest::Hand { request: HandRequest::Disable { tenant: tenant.to_owned(), name: id.to_owned(), disabled } }
+}
+
+/// What deletes one.
+fn deletion(tenant: &str, people: &People, id: &str, force: bool) -> AdminRequest {
+    let (tenant, resource_type) = (tenant.to_owned(), people.resource_type.to_owned());
+    AdminRequest::Delete { tenant, resource_type, name: id.to_owned(), force }
+}
+
+async fn deletion_section(ask: &Ask<'_>, tenant: &str, people: &People, name: &str, id: &str) -> Section {
+    let section = Section::new("Delete");
+    let unforced = match ask.rehearse_both(|force| deletion(tenant, people, id, force)).await {
+        Ok(unforced) => unforced,
+        Err(fault) => return section.with(Piece::Notice(Tone::Warn, sentence(&fault.message))),
+    };
     let hint = format!("Type {name} to delete it. It can be restored for the time of the tenant's restore_window.");
     let fields = vec![
         Field::text("typed", "The name").hint(hint).required(),
         Field::of(Kind::Switch, "force", "Also while a provider has a live token: it may send it again"),
     ];
-    let mut form = ask.form(format!("{here}/delete"), "Delete", fields);
+    let mut form = ask.form(format!("{}/delete", people.path(tenant, id)), "Delete", fields);
     form.danger = true;
-    page.with(Section::new("Delete").with(form).command(command::line(&[
-        people.word,
-        "delete",
-        "--tenant",
-        tenant,
-        id,
-    ])))
+    let section = unforced.into_iter().fold(section, Section::with).with(form);
+    section.command(command::line(&[people.word, "delete", "--tenant", tenant, id]))
 }
 
 /// Disables, enables or deletes one.
 pub async fn change(ask: &Ask<'_>, tenant: &str, people: &People, id: &str, what: &str) -> Result<Done, Fault> {
-    let tenant_name = tenant.to_owned();
     let here = people.path(tenant, id);
     if what == "delete" {
         return delete(ask, tenant, people, id).await;
@@ -165,27 +193,21 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, people: &People, id: &str, what
     if people.word != "user" || !disabled && what != "enable" {
         return Err(refused("This form is not known. Load the page again."));
     }
-    let request = HandRequest::Disable { tenant: tenant_name, name: id.to_owned(), disabled };
-    ask.act(AdminRequest::Hand { request }).await?;
+    ask.act(switch(tenant, id, disabled)).await?;
     let done = if disabled { "The user is disabled." } else { "The provider's word counts again." };
     Ok(Done::Told(here, done.to_owned()))
 }
 
 async fn delete(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Result<Done, Fault> {
     let (tenant_name, resource_type) = (tenant.to_owned(), people.resource_type.to_owned());
-    let look = BrowseRequest::Resource {
-        tenant: tenant_name.clone(),
-        resource_type: resource_type.clone(),
-        id: id.to_owned(),
-    };
+    let look = BrowseRequest::Resource { tenant: tenant_name, resource_type, id: id.to_owned() };
     let row = ask.row(AdminRequest::Browse { request: look }).await?;
     let name = row.text(&format!("/{}", people.name));
     if ask.form.text("typed") != if name.is_empty() { id } else { name } {
         return Err(refused("Nothing was deleted: what was typed is not the name."));
     }
     let force = ask.form.get("force").is_some();
-    let request = AdminRequest::Delete { tenant: tenant_name, resource_type, name: id.to_owned(), force };
-    ask.act(request).await?;
+    ask.act(deletion(tenant, people, id, force)).await?;
     Ok(Done::Told(
         of_tenant(tenant, people.part),
         format!("The {} {name} is deleted. “Deleted” can restore it.", people.word),

@@ -104,7 +104,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
             ask.act(AdminRequest::SchemaAdd { tenant: tenant.to_owned(), definition, replace }).await?;
             Ok(Done::Told(here, "The schema is in force.".to_owned()))
         }
-        "schema-ask" => once(confirm(ask, tenant, ask.form.text("schema"))),
+        "schema-ask" => once(confirm(ask, tenant, ask.form.text("schema")).await?),
         "schema-remove" => {
             let schema = ask.form.text("schema").to_owned();
             if ask.form.text("typed") != schema {
@@ -136,6 +136,8 @@ async fn looked(ask: &Ask<'_>, tenant: &str) -> Shown {
             return Ok(page.with(Piece::Notice(Tone::Bad, why)).with(editor(ask, tenant, text)).with(back));
         }
     };
+    let (definition, replace) = (wanted.definition.clone(), wanted.is_known);
+    ask.rehearse(&AdminRequest::SchemaAdd { tenant: tenant.to_owned(), definition, replace }).await?;
     let mut table = Table::new(&["Attribute", "Type", "Values", "May be set"], "It has no attributes.");
     for attribute in wanted.definition.list("/schema/attributes") {
         let kind = if attribute.text("/type").is_empty() { "string" } else { attribute.text("/type") };
@@ -164,8 +166,10 @@ async fn looked(ask: &Ask<'_>, tenant: &str) -> Shown {
     Ok(page.with(section))
 }
 
-/// Asks whether a schema is to be removed.
-fn confirm(ask: &Ask<'_>, tenant: &str, schema: &str) -> Page {
+/// Asks whether a schema is to be removed that can be.
+async fn confirm(ask: &Ask<'_>, tenant: &str, schema: &str) -> Shown {
+    let removal = |force| AdminRequest::SchemaRemove { tenant: tenant.to_owned(), schema: schema.to_owned(), force };
+    let unforced = ask.rehearse_both(removal).await?;
     let fields = vec![
         Field::hidden("schema", schema),
         Field::text("typed", "The URN of the schema").hint(format!("Type {schema}.")).required(),
@@ -173,9 +177,10 @@ fn confirm(ask: &Ask<'_>, tenant: &str, schema: &str) -> Page {
     ];
     let mut form = ask.form(action(tenant, "schema-remove"), "Remove the schema", fields);
     form.danger = true;
-    let section = Section::new("Remove this schema?")
+    let section = unforced.into_iter().fold(Section::new("Remove this schema?"), Section::with);
+    let section = section
         .with(form)
         .with(Piece::Links(vec![(of_tenant(tenant, "settings"), "Keep it".to_owned())]))
         .command(command::line(&["schema", "remove", "--tenant", tenant, schema]));
-    ask.tenant_page(tenant, "Settings").with(section)
+    Ok(ask.tenant_page(tenant, "Settings").with(section))
 }

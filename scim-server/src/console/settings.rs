@@ -41,7 +41,10 @@ async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<&str>) -> Shown {
         return Ok(page.with(Section::new("Settings").with(Piece::Code(text))));
     }
     let page = page.with(settings_form::section(ask, tenant, &settings));
-    Ok(page.with(editor(ask, tenant, &text)).with(ends(ask, tenant, row.is("/disabled"))).with(deletion(ask, tenant)))
+    Ok(page
+        .with(editor(ask, tenant, &text))
+        .with(ends(ask, tenant, row.is("/disabled")))
+        .with(deletion(ask, tenant).await))
 }
 
 /// The settings as JSON, to be changed. What is wrong with them is said, and nothing is changed then.
@@ -66,7 +69,18 @@ fn ends(ask: &Ask<'_>, tenant: &str, disabled: bool) -> Section {
     Section::new(label).note(note).with(form).command(command::line(&["tenant", what, tenant]))
 }
 
-fn deletion(ask: &Ask<'_>, tenant: &str) -> Section {
+/// What deletes the tenant.
+fn request(tenant: &str, force: bool) -> AdminRequest {
+    AdminRequest::TenantDelete { tenant: tenant.to_owned(), force }
+}
+
+/// The form that deletes the tenant, or why it would be refused.
+async fn deletion(ask: &Ask<'_>, tenant: &str) -> Section {
+    let section = Section::new("Delete the tenant");
+    let unforced = match ask.rehearse_both(|force| request(tenant, force)).await {
+        Ok(unforced) => unforced,
+        Err(fault) => return section.with(Piece::Notice(Tone::Warn, sentence(&fault.message))),
+    };
     let hint = format!("Type {tenant}. Its users, groups, tokens and log go for good.");
     let fields = vec![
         Field::text("typed", "The name of the tenant").hint(hint).required(),
@@ -74,7 +88,8 @@ fn deletion(ask: &Ask<'_>, tenant: &str) -> Section {
     ];
     let mut form = ask.form(of_tenant(tenant, "settings/delete"), "Delete the tenant", fields);
     form.danger = true;
-    Section::new("Delete the tenant").with(form).command(command::line(&["tenant", "delete", tenant]))
+    let section = unforced.into_iter().fold(section, Section::with).with(form);
+    section.command(command::line(&["tenant", "delete", tenant]))
 }
 
 async fn set(ask: &Ask<'_>, tenant: String) -> Result<(), Fault> {
@@ -116,7 +131,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
                 return Err(refused("Nothing was deleted: what was typed is not the name of the tenant."));
             }
             let force = ask.form.get("force").is_some();
-            ask.act(AdminRequest::TenantDelete { tenant: name, force }).await?;
+            ask.act(request(tenant, force)).await?;
             Ok(Done::Told(BASE.to_owned(), format!("The tenant {tenant} is deleted.")))
         }
         _ => Err(refused("This form is not known. Load the page again.")),

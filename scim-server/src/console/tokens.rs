@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{
     ask::{Ask, Done, Shown, refused},
-    command,
+    command, connect,
     path::of_tenant,
     row::{Row, expiry},
 };
@@ -167,7 +167,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, part: &str, what: &str) -> Resu
     };
     let name = tenant.to_owned();
     let request = match (is_token, what) {
-        (_, "ask") => return Ok(Done::Once(Box::new(confirm(ask, tenant, part, &id)))),
+        (_, "ask") => return Ok(Done::Once(Box::new(confirm(ask, tenant, part, &id).await?))),
         (true, "create") => {
             let scopes = Scopes::parse(ask.form.text("scopes").split(',')).map_err(refused)?;
             let seconds = seconds("lifetime", LIFETIME)?;
@@ -179,7 +179,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, part: &str, what: &str) -> Resu
             seconds: seconds("lifetime", LIFETIME)?,
             overlap_seconds: Some(seconds("overlap", OVERLAP)?),
         },
-        (true, "delete") => AdminRequest::TokenDelete { tenant: name, id },
+        (_, "delete") => deletion(is_token, tenant, id),
         (false, "create") => {
             let seconds = Some(seconds("lifetime", LIFETIME)?);
             let client = ask.form.text("name").to_owned();
@@ -195,13 +195,12 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, part: &str, what: &str) -> Resu
         (false, "disable" | "enable") => {
             of_client(tenant, ClientRequest::Disable { client: id, disabled: what == "disable" })
         }
-        (false, "delete") => of_client(tenant, ClientRequest::Delete { client: id }),
         _ => return Err(refused("This form is not known. Load the page again.")),
     };
     let rows = ask.act(request).await?;
     let row = rows.into_iter().next().unwrap_or_default();
     if matches!(what, "create" | "rotate") {
-        return Ok(Done::Once(Box::new(once(ask, tenant, &row))));
+        return Ok(Done::Once(Box::new(once(ask, tenant, &row).await)));
     }
     let done = match what {
         "delete" => "It is deleted, and lets nobody in any more.",
@@ -212,7 +211,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, part: &str, what: &str) -> Resu
 }
 
 /// What was just issued. Its text is on this page, and nowhere else.
-fn once(ask: &Ask<'_>, tenant: &str, row: &Value) -> Page {
+async fn once(ask: &Ask<'_>, tenant: &str, row: &Value) -> Page {
     let mut section = Section::new("Give these to whoever will call");
     for (label, pointer) in [
         ("Endpoint", "/endpoint"),
@@ -229,11 +228,21 @@ fn once(ask: &Ask<'_>, tenant: &str, row: &Value) -> Page {
         section = section.with(Piece::Text(format!("The one before is good until {}.", row.text("/previous/expires"))));
     }
     let back = (of_tenant(tenant, "tokens"), "I have taken it: back to tokens and clients".to_owned());
-    ask.tenant_page(tenant, "Tokens and clients").with(section.with(Piece::Links(vec![back])))
+    let page = ask.tenant_page(tenant, "Tokens and clients").with(section.with(Piece::Links(vec![back])));
+    connect::first_call(ask, tenant).await.into_iter().fold(page, Page::with)
 }
 
-/// Asks whether something is to be deleted.
-fn confirm(ask: &Ask<'_>, tenant: &str, part: &str, id: &str) -> Page {
+/// What deletes a token or client.
+fn deletion(is_token: bool, tenant: &str, id: String) -> AdminRequest {
+    if is_token {
+        return AdminRequest::TokenDelete { tenant: tenant.to_owned(), id };
+    }
+    of_client(tenant, ClientRequest::Delete { client: id })
+}
+
+/// Asks whether something is to be deleted that can be.
+async fn confirm(ask: &Ask<'_>, tenant: &str, part: &str, id: &str) -> Shown {
+    ask.rehearse(&deletion(part == "tokens", tenant, id.to_owned())).await?;
     let word = if part == "tokens" { "token" } else { "client" };
     let what = format!("Whoever uses the {word} {id} is refused at once, and it cannot be taken back.");
     let mut form = ask.form(path(tenant, &format!("{part}/delete")), "Delete", vec![Field::hidden("id", id)]);
@@ -244,5 +253,5 @@ fn confirm(ask: &Ask<'_>, tenant: &str, part: &str, id: &str) -> Page {
         .with(form)
         .with(Piece::Links(vec![back]))
         .command(command::line(&[word, "delete", "--tenant", tenant, id]));
-    ask.tenant_page(tenant, "Tokens and clients").with(section)
+    Ok(ask.tenant_page(tenant, "Tokens and clients").with(section))
 }

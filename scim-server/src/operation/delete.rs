@@ -24,6 +24,12 @@ const MEMBERS_PAGE: usize = 1000;
 type ByType = BTreeMap<TypeName, Vec<ResourceId>>;
 
 impl Operations {
+    /// Refuses what [`Self::delete`] would refuse to an administrator, and removes nothing.
+    pub async fn may_delete(&self, context: &Context, rt: &Arc<ResourceType>, id: &str) -> Result<(), Error> {
+        let (key, _) = self.find(context, rt, id).await?;
+        self.keep_protecting(context, &key).await
+    }
+
     /// Removes a resource: its document, its index entries, and its place in every group. Unless the tenant's
     /// `restore_window` is 0, the same commit keeps it aside.
     pub async fn delete(

@@ -16,7 +16,7 @@ mod safety;
 pub mod screens;
 mod settings;
 mod sync;
-mod tokens;
+pub mod tokens;
 mod values;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

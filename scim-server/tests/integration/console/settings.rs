@@ -77,7 +77,7 @@ async fn a_schema_is_looked_at_added_replaced_and_removed() {
     assert_eq!(schemas()[0]["definition"]["schema"]["attributes"][1]["name"], "colour");
 
     let asked = visitor.post(&format!("{HERE}/schema-ask"), &[("schema", BADGE)]).await.expect(200).text;
-    assert!(asked.contains("Remove this schema?") && asked.contains("schema remove"), "{asked}");
+    assert!(asked.contains("Only with the switch below") && asked.contains("schema remove"), "{asked}");
     let remove = format!("{HERE}/schema-remove");
     for (typed, why) in [("badge", "what was typed is not the URN"), (BADGE, "use --force")] {
         let refused = visitor.done(&remove, &[("schema", BADGE), ("typed", typed)]).await.text;
@@ -90,6 +90,14 @@ async fn a_schema_is_looked_at_added_replaced_and_removed() {
     let viewer = Visitor::by_token(&server, viewer["token"].as_str().expect("a token")).await;
     let refused = viewer.done(&format!("{HERE}/schema-add"), &[("definition", &first)]).await.text;
     assert!(refused.contains("notice bad") && schemas() == json!([]), "{refused}");
+    // What would be refused is not asked about.
+    for (what, field, value) in [("schema-look", "definition", &*first), ("schema-ask", "schema", BADGE)] {
+        let refused = viewer.done(&format!("{HERE}/{what}"), &[(field, value)]).await.text;
+        assert!(
+            refused.contains("notice bad") && refused.contains("needs the role administrator"),
+            "{what}: {refused}"
+        );
+    }
     assert!(!viewer.get(HERE).await.expect(200).text.contains("schema-look"), "a viewer is offered nothing");
 }
 

@@ -23,14 +23,14 @@ use crate::{
 const HERE: &str = "/console/t/test/tokens";
 
 /// Somebody who calls without a pause, and what they were answered.
-struct Caller {
+pub struct Caller {
     statuses: Arc<Mutex<Vec<u16>>>,
     ends: Arc<AtomicBool>,
     calls: tokio::task::JoinHandle<()>,
 }
 
 impl Caller {
-    fn with(client: Client) -> Self {
+    pub fn with(client: Client) -> Self {
         let (statuses, ends) = (Arc::<Mutex<Vec<u16>>>::default(), Arc::<AtomicBool>::default());
         let (noted, ended) = (Arc::clone(&statuses), Arc::clone(&ends));
         let calls = tokio::spawn(async move {
@@ -47,7 +47,7 @@ impl Caller {
     }
 
     /// Waits until so many more calls were answered.
-    async fn goes_on(&self, more: usize) {
+    pub async fn goes_on(&self, more: usize) {
         let enough = self.count() + more;
         while self.count() < enough {
             assert!(!self.calls.is_finished(), "a call was not answered");
@@ -55,7 +55,7 @@ impl Caller {
         }
     }
 
-    async fn end(self) -> Vec<u16> {
+    pub async fn end(self) -> Vec<u16> {
         self.ends.store(true, Ordering::Relaxed);
         self.calls.await.expect("no call fails");
         Arc::try_unwrap(self.statuses).expect("the last").into_inner().expect("the statuses")
@@ -106,4 +106,92 @@ async fn the_page_says_why_a_client_was_refused() {
         let said = visitor.done(&format!("/console/t/test/clients/{what}"), &[("id", &client.id)]).await.text;
         assert!(said.contains(done), "{said}");
     }
+}
+
+/// The page that shows a token once sees the first call by itself, and the token stays on it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_with_a_new_token_sees_the_first_call() {
+    let server = with_console();
+    let mut browser = signed_in(&server);
+    browser.run("document.querySelector('[name=name]').focus()");
+    browser.write("acme");
+    browser.click("main button", "Make a tenant");
+    browser.sees("Give these to the identity provider");
+    browser.sees("Waiting for the first call of the provider");
+    let first = "[...document.querySelectorAll('[data-copy^=scim_]')].map(one => one.dataset.copy)[0]";
+    let token = browser.run(first).as_str().expect("a token").to_owned();
+    let base = browser.run("[...document.querySelectorAll('[data-copy^=http]')].map(one => one.dataset.copy)[0]");
+    // A second token of a tenant that nobody has called.
+    browser.open(&format!("{}/console/t/acme/tokens", server.admin()));
+    browser.click("main button", "Make a token");
+    browser.sees("Waiting for the first call of the provider");
+    let second = browser.run(first).as_str().expect("a token").to_owned();
+    assert_ne!(second, token);
+    Client::new(base.as_str().expect("the endpoint"), &second).get("/Users").await.expect(200);
+    let page = browser.sees("Seen: the provider has called.");
+    assert!(page.contains(&second), "{page}");
+    assert_eq!(browser.faults(), Vec::<String>::new());
+}
+
+/// What would be refused is not asked about: the refusal is told at once.
+#[tokio::test]
+async fn nobody_is_asked_about_what_would_be_refused() {
+    let server = with_console();
+    let token = server.run_json(&["token", "list", "--tenant", "test", "--json"])[0]["token_id"].clone();
+    let token = token.as_str().expect("an id");
+    let client = OAuth::create(&server, "entra", &[]);
+    let hook = ["webhook", "create", "--tenant", "test", "--url", "https://hooks.example/", "--json"];
+    let made = server.run_json(&["admin-token", "create", "--name", "look", "--role", "viewer", "--json"]);
+    let viewer = Visitor::by_token(&server, made["token"].as_str().expect("a token")).await;
+    let root = Visitor::root(&server).await;
+    let hook = server.run_json(&hook)["webhook_id"].as_str().expect("an id").to_owned();
+    for (path, field, id, missing) in [
+        ("tokens/ask", "id", token, "no token"),
+        ("clients/ask", "id", &*client.id, "no client"),
+        ("deliveries/ask", "id", &hook, "no webhook"),
+    ] {
+        let path = format!("/console/t/test/{path}");
+        let asked = root.post(&path, &[(field, id)]).await.expect(200).text;
+        assert!(asked.contains("Keep it"), "{asked}");
+        let told = viewer.done(&path, &[(field, id)]).await.text;
+        assert!(told.contains("notice bad") && told.contains("needs the role operator"), "{told}");
+        let told = root.done(&path, &[(field, "019a0b70-11ab-7000-8000-9f2b6c3d4e5f")]).await.text;
+        assert!(told.to_lowercase().contains(missing), "{path}: {told}");
+        let told = root.done(&path, &[(field, "nobody")]).await.text;
+        assert!(told.contains("notice bad") && !told.contains("Keep it"), "{path}: {told}");
+    }
+}
+
+/// A page does not offer to delete whom a deletion would refuse, and says why; where it has to be forced, it says so.
+#[tokio::test]
+async fn a_deletion_that_would_be_refused_is_not_offered() {
+    let server = with_console();
+    let client = server.client();
+    let (user, root) = (client.user("anna").await, Visitor::root(&server).await);
+    let [group, other] = [client.group("Break glass", &[user.clone()]).await, client.group("Others", &[]).await];
+    let set = |settings: serde_json::Value| {
+        let file = server.scratch("settings.json");
+        std::fs::write(&file, settings.to_string()).expect("a file");
+        server.run(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"])
+    };
+    assert!(set(json!({"protected": {"members_of": group}})).status.success());
+    let page = async |path: &str| root.get(&format!("/console/t/test/{path}")).await.expect(200).text;
+    let offers = |page: &str| page.contains("name=\"typed\"");
+    let theirs = page(&format!("groups/{group}")).await;
+    assert!(!offers(&theirs) && theirs.contains("leave &#34;members_of&#34; out"), "{theirs}");
+    for path in [format!("groups/{other}"), format!("users/{user}"), "settings".to_owned()] {
+        let page = page(&path).await;
+        assert!(offers(&page) && page.contains("Only with the switch below"), "{path}: {page}");
+    }
+    // Who may change nothing by hand is offered nothing.
+    let source = ["tenant", "source", "test", "--confirm", "test", "--to", "scim", "--json"];
+    assert!(server.run(&source).status.success(), "the provider alone may change users");
+    let anna = page(&format!("users/{user}")).await;
+    assert!(!offers(&anna) && anna.contains("may change users and groups"), "{anna}");
+    for token in server.run_json(&["token", "list", "--tenant", "test", "--json"]).as_array().expect("tokens") {
+        let id = token["token_id"].as_str().expect("an id");
+        assert!(server.run(&["token", "delete", "--tenant", "test", id]).status.success());
+    }
+    let settings = page("settings").await;
+    assert!(offers(&settings) && !settings.contains("Only with the switch below"), "{settings}");
 }

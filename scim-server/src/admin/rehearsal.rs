@@ -1,0 +1,66 @@
+//! Whether a command would be refused, found before anybody is asked whether they want it: by the rules that the command
+//! itself goes by.
+
+use super::{
+    AdminContext, AdminError, AdminRequest, HandRequest, WebhookRequest, authorize,
+    clients::ClientRequest,
+    provision,
+    resources::{self, ManualChange, administrator, refuse_local_edits, refuse_while_provisioned},
+    schemas, tenants,
+};
+use crate::store::ResourceId;
+
+/// Refuses what [`super::execute`] would refuse of a request that takes something away, as far as that is known before:
+/// its giver may not, what it names is not there, or something stands against it. Of other requests only the first.
+pub async fn rehearse(context: &AdminContext, request: &AdminRequest) -> Result<(), AdminError> {
+    authorize::authorize(context, request).await?;
+    match request {
+        AdminRequest::Client { tenant, request: ClientRequest::Delete { client } } => {
+            let (tenant, directory) = (context.directory().find(tenant).await?, context.directory());
+            directory.clients().find(tenant.id, client).await?;
+        }
+        AdminRequest::Delete { tenant, resource_type, name, force } => {
+            deletion(context, tenant, resource_type, name, *force).await?;
+        }
+        AdminRequest::Hand { request: HandRequest::Disable { tenant, .. } } => {
+            refuse_local_edits(&administrator(context, tenant).await?)?;
+        }
+        AdminRequest::SchemaRemove { tenant, schema, force } => {
+            let tenant = context.directory().find(tenant).await?;
+            schemas::removed(context, &tenant, schema, *force).await?;
+        }
+        AdminRequest::TenantDelete { tenant, force } => {
+            let directory = context.directory();
+            directory.refuse_closing(&directory.find(tenant).await?, *force).await?;
+        }
+        AdminRequest::TokenDelete { tenant, id } => {
+            let tenant = context.directory().find(tenant).await?;
+            tenants::named_token(context, &tenant, id).await?;
+        }
+        AdminRequest::Webhook { request: WebhookRequest::Delete { webhook } } => {
+            context.webhook(webhook).await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The same of a user or group. One that is named by its id is not read with its members.
+async fn deletion(
+    context: &AdminContext,
+    tenant: &str,
+    resource_type: &str,
+    name: &str,
+    force: bool,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    refuse_while_provisioned(context, &caller, ManualChange::Delete, resource_type, force).await?;
+    let id = match ResourceId::parse(name) {
+        Some(_) => name.to_owned(),
+        None => {
+            let found = resources::find(context, &caller, resource_type, name).await?;
+            found.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+        }
+    };
+    Ok(provision::may_delete(&context.operations, &caller, resource_type, &id).await?)
+}

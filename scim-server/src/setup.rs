@@ -11,6 +11,7 @@ mod command;
 mod connect;
 mod credentials;
 mod home;
+mod lasting;
 mod mapping;
 mod probe;
 mod reach;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     command::{NotDone, row, rows, text},
-    connect::LIFETIMES,
+    lasting,
     probe::Shown,
     visitor::Visitor,
 };
@@ -20,8 +20,6 @@ use crate::{
     token::Scopes,
     web::{Cell, Facts, Page, Piece, Section, Tone, WebResponse, response},
 };
-
-const DAY: u64 = 86_400;
 
 /// What was made.
 pub(super) struct Made {
@@ -50,8 +48,10 @@ impl Visitor {
     pub(super) async fn make(&self) -> Result<WebResponse, Error> {
         let Some(provider) = Provider::named(self.form.text("provider")) else { return Ok(self.old_form()) };
         let method = provider.method(self.form.text("method"));
-        let days = LIFETIMES.iter().find(|(days, _)| *days == self.form.text("days"));
-        let Some(days) = days.and_then(|(days, _)| days.parse::<u64>().ok()) else { return Ok(self.old_form()) };
+        let seconds = match lasting::LIFETIME.read(&self.form) {
+            Ok(seconds) => seconds,
+            Err(why) => return Ok(self.not_done(StatusCode::BAD_REQUEST, why)),
+        };
         match self.why_not(method).await {
             Ok(None) => {}
             Ok(Some(why)) => return Ok(self.not_done(StatusCode::CONFLICT, why)),
@@ -61,7 +61,7 @@ impl Visitor {
             return Ok(self.old_form());
         }
         let shown = async {
-            let made = self.made(provider, method, days * DAY).await?;
+            let made = self.made(provider, method, seconds).await?;
             self.made_page(provider, method, &made).await
         };
         Ok(shown.await.unwrap_or_else(|NotDone| self.failed()))
@@ -127,9 +127,15 @@ impl Visitor {
         let page = self.test_of(&shown).into_iter().fold(page, Page::with);
         let page = page.with(Self::guide(provider, method, &values));
         // Elsewhere than on this page: to look for the first call again must not be to send the form again.
-        let way = format!("{}?method={}", self.way(provider), method.word());
-        let next = Facts::default().with("Entered?", Cell::link(way, "See whether your provider calls"));
-        Ok(response::page(StatusCode::OK, &page.with(next)))
+        let way = format!("/to/{}?method={}", provider.name(), method.word());
+        let page = match self.seen(&way).await {
+            Ok(waits @ Piece::Live { every: Some(_), .. }) => page.with(waits),
+            _ => {
+                let way = format!("{}{way}", self.view.base());
+                page.with(Facts::default().with("Entered?", Cell::link(way, "See whether your provider calls")))
+            }
+        };
+        Ok(response::page(StatusCode::OK, &page))
     }
 
     /// What is said to a form that was sent already, or that no page of now has.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     command::{NotDone, row, rows},
+    lasting,
     visitor::Visitor,
 };
 use crate::{
@@ -14,11 +15,8 @@ use crate::{
         connection::{Field as Source, Guide, Method, Provider, Values},
     },
     profile,
-    web::{Cell, Facts, Field, Form, Kind, Page, Parameters, Piece, Section, Tone, WebResponse, response},
+    web::{Cell, Facts, Field, Form, Page, Parameters, Piece, Section, Tone, WebResponse, response},
 };
-
-/// How long a credential may live, as a form sends it (days) and shows it.
-pub(super) const LIFETIMES: [(&str, &str); 3] = [("365", "a year"), ("180", "180 days"), ("90", "90 days")];
 
 /// The steps in a provider, and between them the fields by its own names: each value with a button that copies it.
 /// `unknown` says what stands where a value is not known.
@@ -97,7 +95,6 @@ impl Visitor {
         if let Some(why) = self.why_not(method).await? {
             return Ok(section.with(Piece::Notice(Tone::Plain, why)));
         }
-        let lifetimes = LIFETIMES.map(|(days, label)| (days.to_owned(), label.to_owned())).to_vec();
         let form = Form {
             action: format!("{}/make", self.view.base()),
             csrf: self.word(),
@@ -105,8 +102,7 @@ impl Visitor {
                 self.version(),
                 Field::hidden("provider", provider.name()),
                 Field::hidden("method", method.word()),
-                Field::of(Kind::Choice(lifetimes), "days", "It ends after")
-                    .hint("Before that it is replaced, so that nothing stops."),
+                lasting::LIFETIME.field(),
             ],
             submit: format!("Make the {what}"),
             danger: false,

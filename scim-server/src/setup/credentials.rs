@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{
     command::{NotDone, rows, text, time},
+    lasting,
     visitor::Visitor,
 };
 use crate::{
@@ -86,8 +87,6 @@ impl Visitor {
         if choices.is_empty() {
             return section;
         }
-        let overlaps = [("86400", "a day"), ("3600", "an hour"), ("604800", "a week")];
-        let overlaps = overlaps.map(|(seconds, label)| (seconds.to_owned(), label.to_owned())).to_vec();
         let (label, submit) = match of {
             Credential::Token => ("Token", "Make its successor"),
             Credential::Client => ("Client", "Make another secret"),
@@ -95,12 +94,7 @@ impl Visitor {
         section.with(Form {
             action: format!("{}/rotate", self.view.base()),
             csrf: self.word(),
-            fields: vec![
-                self.version(),
-                Field::of(Kind::Choice(choices), of.field(), label),
-                Field::of(Kind::Choice(overlaps), "overlap", "The old one goes on for")
-                    .hint("Time enough to paste the new one."),
-            ],
+            fields: vec![self.version(), Field::of(Kind::Choice(choices), of.field(), label), lasting::OVERLAP.field()],
             submit: submit.to_owned(),
             danger: false,
             within: "",

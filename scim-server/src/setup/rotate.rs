@@ -8,6 +8,7 @@ use super::{
     action::Made,
     command::{NotDone, row, text},
     credentials::Credential,
+    lasting,
     probe::Shown,
     visitor::Visitor,
 };
@@ -16,9 +17,6 @@ use crate::{
     token::ledger::LIFETIME,
     web::{Cell, Facts, Page, Piece, Section, WebResponse, response},
 };
-
-/// How long the old of two may go on, in seconds: a week.
-const LONGEST_OVERLAP: u64 = 7 * 86_400;
 
 /// Words in which the two differ.
 struct Words {
@@ -60,8 +58,11 @@ impl Visitor {
     pub(super) async fn rotate(&self) -> Result<WebResponse, Error> {
         let both = [Credential::Token, Credential::Client];
         let named = both.into_iter().find_map(|of| Some((of, self.form.get(of.field())?.to_owned())));
-        let overlap = self.form.text("overlap").parse().ok().filter(|seconds| *seconds <= LONGEST_OVERLAP);
-        let (Some((of, which)), Some(overlap)) = (named, overlap) else { return Ok(self.old_form()) };
+        let Some((of, which)) = named else { return Ok(self.old_form()) };
+        let overlap = match lasting::OVERLAP.read(&self.form) {
+            Ok(seconds) => seconds,
+            Err(why) => return Ok(self.not_done(StatusCode::BAD_REQUEST, why)),
+        };
         let known = match of {
             Credential::Token => self.provider_tokens().await,
             Credential::Client => self.provider_clients().await,

@@ -120,6 +120,38 @@ async fn a_token_is_replaced_with_an_overlap_where_that_is_allowed() {
     assert!(browser.get("/setup/mapping").await.expect(200).text.contains("Nothing is rewritten"));
 }
 
+/// A form with a time that no page offers says what may be chosen, and makes nothing: with an overlap of nothing the
+/// provider would be refused before anybody has pasted the new token.
+#[tokio::test]
+async fn a_time_that_is_not_offered_is_refused_with_those_that_are() {
+    let server = fresh(Options::default());
+    let browser = Browser::opened(&server, &link(&server, &["--allow", "tokens"])).await;
+    let way = browser.get("/setup/to/okta").await.expect(200);
+    for method in ["token", "client"] {
+        let mut form = Browser::make_form(&way, "okta", method);
+        for days in ["", "0", "-1", "1", "366", "365d", "99999999999999999999"] {
+            days.clone_into(&mut form[4].1);
+            let pairs = form.each_ref().map(|(name, value)| (*name, &**value));
+            let refused = browser.post("/setup/make", &pairs).await.expect(400);
+            assert!(refused.text.contains("can be a year, 180 days or 90 days"), "{days}: {}", refused.text);
+        }
+    }
+    let old = shown_token(&browser.make("okta", "token").await);
+    let home = browser.get("/setup").await.expect(200);
+    let id = tokens(&server)[0]["token_id"].as_str().expect("an id").to_owned();
+    let (csrf, version) = (hidden(&home, "csrf"), hidden(&home, "version"));
+    for overlap in ["", "0", "-1", "1", "604801", "1h", "99999999999999999999"] {
+        let pairs = [("csrf", &*csrf), ("version", &version), ("token", &id), ("overlap", overlap)];
+        let refused = browser.post("/setup/rotate", &pairs).await.expect(400);
+        assert!(refused.text.contains("can be a day, an hour or a week"), "{overlap}: {}", refused.text);
+    }
+    assert_eq!(tokens(&server).len(), 1, "nothing was made");
+    server.client().with_token(&old).get("/Users").await.expect(200);
+    // The form is as good as before.
+    let pairs = [("csrf", &*csrf), ("version", &version), ("token", &id), ("overlap", "3600")];
+    browser.post("/setup/rotate", &pairs).await.expect(200);
+}
+
 #[tokio::test]
 async fn a_clients_secret_is_replaced_with_an_overlap() {
     let server = TestServer::start();

@@ -6,7 +6,10 @@ use serde_json::json;
 use super::{fresh, link};
 use crate::{
     chromium::Browser,
-    console::screens::{look_at, look_at_all},
+    console::{
+        screens::{look_at, look_at_all},
+        tokens::Caller,
+    },
     server::Options,
 };
 
@@ -36,11 +39,11 @@ async fn a_newcomer_sees_the_first_call_arrive() {
     // The findings take the place of the button, and what is shown once is still there.
     assert!(tested.contains("Secret Token") && tested.contains(&token), "{tested}");
     look_at(&mut browser, "setup-tested");
-    browser.click("a", "See whether your provider calls");
     browser.sees("Waiting for the first call");
     super::journey::entra_calls(&server, &token).await;
-    // Nobody presses anything: the page asks by itself.
-    browser.sees("Seen: your provider reaches this server");
+    // Nobody presses anything: the page asks by itself, and what is shown once stays.
+    let seen = browser.sees("Seen: your provider reaches this server");
+    assert!(seen.contains(&token), "{seen}");
     server.client().with_token(&token).user("newcomer@example.com").await;
     let users = server.run_json(&["tenant", "show", "test", "--json"])["users"].to_string();
     let count = "[...document.querySelectorAll('dt')].find(one => one.textContent === 'Users').nextElementSibling";
@@ -68,5 +71,40 @@ async fn a_newcomer_sees_the_first_call_arrive() {
     browser.click("button", "Make its successor");
     browser.sees("The successor");
     look_at(&mut browser, "setup-rotated");
+    assert_eq!(browser.faults(), Vec::<String>::new());
+}
+
+/// While a customer replaces a token in a browser, whoever shows the old one, and then the new one, is let in each time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_refused_while_a_customer_replaces_a_token() {
+    let server = fresh(Options::settings(json!({"rate_limit": 0})));
+    let made = link(&server, &["--allow", "tokens"]);
+    let mut browser = Browser::start(server.origin());
+    browser.open(made["url"].as_str().expect("a URL"));
+    browser.click("button", "Begin");
+    browser.sees("Waiting for the first call");
+    browser.click("a", "Okta");
+    browser.sees("Values to enter");
+    browser.click("button", "Make the token");
+    browser.sees("It is shown this once");
+    let shown = "document.querySelector('.secret code').textContent";
+    let token = browser.run(shown).as_str().expect("a token").to_owned();
+    let old = Caller::with(server.client().with_token(&token));
+    old.goes_on(20).await;
+    browser.sees("Seen: your provider reaches this server");
+    browser.open(&format!("{}/setup", server.origin()));
+    browser.click("button", "Make its successor");
+    browser.sees("The successor");
+    let successor = browser.run(shown).as_str().expect("a token").to_owned();
+    assert_ne!(successor, token);
+    let new = Caller::with(server.client().with_token(&successor));
+    old.goes_on(50).await;
+    new.goes_on(50).await;
+    browser.click("a", "See whether it is used");
+    browser.sees("Make its successor");
+    old.goes_on(20).await;
+    for statuses in [old.end().await, new.end().await] {
+        assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    }
     assert_eq!(browser.faults(), Vec::<String>::new());
 }

@@ -7,36 +7,76 @@
 
   const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
+  const read = (at) => at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+
   const times = (within) => {
     for (const time of within.querySelectorAll("time[datetime]:not([data-seen])")) {
       const at = new Date(time.dateTime);
       if (isNaN(at)) continue;
       time.dataset.seen = "";
       time.title = at.toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
-      time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+      time.textContent = read(at);
     }
+    // An option has nothing but text in it.
+    for (const option of within.querySelectorAll("option:not([data-seen])")) {
+      option.dataset.seen = "";
+      const text = option.text.replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC/g, (_, day, time) => read(new Date(`${day}T${time}Z`)));
+      if (text !== option.text) option.text = text;
+    }
+  };
+
+  const plots = [];
+  const redraw = () => { for (const plot of plots) plot.redraw(false); };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+
+  // The table below a chart is its legend: what it says of the last moment, it says of where the pointer is.
+  const legend = (figure, plot) => {
+    const heading = figure.querySelector(".numbers thead th:nth-child(2)");
+    const cells = [...figure.querySelectorAll(".numbers tbody td:nth-child(2)")];
+    const before = [heading, ...cells].map((one) => one.textContent);
+    const said = (number) => number === null || number === undefined ? "–" : number.toLocaleString(undefined, { maximumFractionDigits: 2 });
+    return () => {
+      const at = plot.cursor.idx;
+      const isAway = at === null || at === undefined;
+      heading.textContent = isAway ? before[0] : new Date(plot.data[0][at] * 1000).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
+      cells.forEach((cell, line) => { cell.textContent = isAway ? before[line + 1] : said(plot.data[line + 1][at]); });
+    };
   };
 
   const charts = (within) => {
     if (typeof uPlot === "undefined") return;
-    const colours = ["--accent", "--warn", "--bad", "--good"].map((name) => {
+    const colour = (name) => () => {
       const probe = document.body.appendChild(document.createElement("i"));
       probe.style.color = `var(${name})`;
-      const colour = getComputedStyle(probe).color;
+      const found = getComputedStyle(probe).color;
       probe.remove();
-      return colour;
+      return found;
+    };
+    const colours = ["--accent", "--warn", "--bad"].map(colour);
+    const dashes = [[], [7, 4], [2, 3]];
+    const grid = { stroke: colour("--line"), width: 1 };
+    const axis = { stroke: colour("--dim"), grid, ticks: grid, font: "12px system-ui" };
+    const short = { notation: "compact", maximumFractionDigits: 2 };
+    const [time, day] = [{ timeStyle: "short" }, { month: "short", day: "numeric" }].map((style) => new Intl.DateTimeFormat(undefined, style));
+    const moments = (_, values) => values.map((value) => {
+      const at = new Date(value * 1000);
+      return (at.getHours() + at.getMinutes() === 0 ? day : time).format(at);
     });
-    const dim = isDark() ? "#a7adb7" : "#585d65";
-    const grid = { stroke: isDark() ? "#333943" : "#dcdcd5", width: 1 };
-    for (const figure of within.querySelectorAll("[data-chart]:not([data-seen])")) {
-      figure.dataset.seen = "";
-      const data = JSON.parse(figure.dataset.chart);
-      const names = JSON.parse(figure.dataset.lines);
-      const series = [{}].concat(names.map((label, at) => ({ label, stroke: colours[at % colours.length], width: 1.5 })));
-      const axis = { stroke: dim, grid, ticks: grid, font: "12px system-ui" };
-      const width = () => Math.max(240, figure.clientWidth);
-      const plot = new uPlot({ width: width(), height: 170, series, axes: [axis, { ...axis, size: 56 }], scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } } }, data, figure);
-      addEventListener("resize", () => plot.setSize({ width: width(), height: 170 }));
+    const numbers = (_, values) => values.map((value) => value.toLocaleString(undefined, short));
+    for (const place of within.querySelectorAll("[data-chart]:not([data-seen])")) {
+      place.dataset.seen = "";
+      const data = JSON.parse(place.dataset.chart);
+      const series = data.map((_, at) => at === 0 ? {} : { stroke: colours[(at - 1) % colours.length], width: 1.5, dash: dashes[(at - 1) % dashes.length] });
+      const size = () => ({ width: Math.max(240, place.clientWidth), height: 170 });
+      let told = () => {};
+      const plot = new uPlot({
+        ...size(), series, axes: [{ ...axis, size: 32, space: 80, values: moments }, { ...axis, size: 56, values: numbers }], legend: { show: false },
+        scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
+        hooks: { setCursor: [() => told()] },
+      }, data, place);
+      told = legend(place.closest("figure"), plot);
+      plots.push(plot);
+      addEventListener("resize", () => plot.setSize(size()));
     }
   };
 
@@ -73,9 +113,17 @@
         root.dataset.theme = isDark() ? "light" : "dark";
         try { localStorage.setItem("theme", root.dataset.theme); } catch { /* private windows */ }
         label();
+        redraw();
       });
     }
     fresh(document);
+    // On a narrow screen the menu is a row: the part of it is seen where one is.
+    const here = document.querySelector(".tabs [aria-current]");
+    const show = () => { here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2; };
+    if (here) {
+      show();
+      addEventListener("resize", show);
+    }
   });
   document.addEventListener("htmx:afterSettle", () => fresh(document));
 })();

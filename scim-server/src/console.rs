@@ -9,7 +9,6 @@ mod ask;
 mod call;
 mod certificate;
 mod columns;
-mod command;
 mod connect;
 mod deleted;
 mod deliveries;
@@ -59,6 +58,7 @@ use crate::{
         listen::{Admin, Pages},
     },
     clock::Clock,
+    command_line as command,
     http::limit::AddressLimit,
     judge::Judge,
     metrics::Metrics,

@@ -15,6 +15,7 @@ mod budget;
 mod caller;
 mod cli;
 mod clock;
+mod command_line;
 mod completer;
 mod config;
 mod console;

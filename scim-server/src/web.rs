@@ -6,15 +6,20 @@
 
 pub mod assets;
 pub mod cell;
+pub mod chart;
 pub mod form;
+pub mod number;
 pub mod page;
 pub mod piece;
+pub mod prose;
 pub mod response;
 
 pub use self::{
     cell::{Bar, Bars, Button, Cell, Tone},
+    chart::{Chart, Line},
     form::{Field, Form, Kind, Parameters},
+    number::thousands,
     page::{Link, Page, Side},
-    piece::{Chart, Facts, Piece, Section, Table},
+    piece::{Facts, Piece, Section, Table},
     response::WebResponse,
 };

@@ -11,6 +11,7 @@ use serde::Serialize;
 use self::numbers::{Credential, Day, Quota};
 use super::{AdminContext, AdminError, Output};
 use crate::{
+    command_line::line,
     oauth::client::Client,
     silence,
     store::{StoreError, TypeName},
@@ -140,7 +141,7 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
     let mut problems = of_service(context, record).await?;
     problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
     problems.extend(of_source(record, &tokens, &clients, now));
-    problems.extend(clients.iter().filter_map(|client| of_secrets(client, now)));
+    problems.extend(clients.iter().filter_map(|client| of_secrets(record, client, now)));
     problems.extend(of_silence(context, record, used, now).await?);
     problems.extend(of_brake(context, record).await?);
     let count = async |kind: &str| context.store.count(record.home(), &TypeName::from(kind)).await;
@@ -184,16 +185,19 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
 async fn of_service(context: &AdminContext, record: &TenantRecord) -> Result<Vec<Problem>, StoreError> {
     let mut problems = Vec::new();
     if !readers::is_served(context).await? {
-        let detail =
-            "No server runs on this store: providers are not answered, and no events are sent. `serve` starts one.";
+        let detail = "No server runs on this store: providers are not answered, and no events are sent. `scim-server serve` starts one.";
         problems.push(Problem::new(State::Failing, "NoServer", detail.to_owned()));
     }
     if record.disabled {
-        let detail = format!("The tenant is disabled and answers 403. `tenant enable {}` opens it.", record.name);
+        let detail = format!(
+            "The tenant is disabled and answers 403. `{}` opens it.",
+            line(&["tenant", "enable", &record.name])
+        );
         problems.push(Problem::new(State::Failing, "TenantDisabled", detail));
     }
     if record.importing {
-        let detail = "An import into the tenant was cut off: it answers 503. Run the same `import` again.".to_owned();
+        let detail = "An import into the tenant was cut off: it answers 503. Run the same `scim-server import` again."
+            .to_owned();
         problems.push(Problem::new(State::Failing, "ImportUnfinished", detail));
     }
     Ok(problems)
@@ -217,9 +221,11 @@ async fn of_silence(
 async fn of_brake(context: &AdminContext, record: &TenantRecord) -> Result<Option<Problem>, AdminError> {
     let Some(trip) = context.operations.brake_state(record.home()).await?.value.trip else { return Ok(None) };
     let detail = format!(
-        "The brake on mass deprovisioning has tripped: {}. `brake show --tenant {name}` says more; then `brake approve`, or `brake undo` to put it back.",
+        "The brake on mass deprovisioning has tripped: {}. `{}` says more; then `{}`, or `{}` to put it back.",
         trip.reason,
-        name = record.name
+        line(&["brake", "show", "--tenant", &record.name]),
+        line(&["brake", "approve", "--tenant", &record.name]),
+        line(&["brake", "undo", "--tenant", &record.name])
     );
     Ok(Some(Problem::new(State::Failing, "BrakeTripped", detail)))
 }
@@ -234,26 +240,29 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
         let name = &record.name;
         let detail = if record.settings.live_tokens() == 0 {
             format!(
-                "The tenant has no OAuth client that may write: no provider can get in. `client create --tenant {name}` makes one."
+                "The tenant has no OAuth client that may write: no provider can get in. `{}` makes one.",
+                line(&["client", "create", "--tenant", name, "--name", "NAME"])
             )
         } else {
             format!(
-                "The tenant has no live token that may write, and no OAuth client: no provider can get in. `token create --tenant {name}` makes a token."
+                "The tenant has no live token that may write, and no OAuth client: no provider can get in. `{}` makes a token.",
+                line(&["token", "create", "--tenant", name])
             )
         };
         problems.push(Problem::new(State::Failing, "NoToken", detail));
     }
     for token in ended {
         let (name, id, at) = (name(token), token.id, token.expires());
-        let delete = format!("`token delete --tenant {} {id}`", record.name);
+        let delete = line(&["token", "delete", "--tenant", &record.name, &id.to_string()]);
         let is_replaced = token.name.is_some() && live.iter().any(|later| later.name == token.name);
         let detail = if is_replaced {
             format!(
-                "The token {name} ended at {at}; a later one of that name is live. {delete} removes the one that ended."
+                "The token {name} ended at {at}; a later one of that name is live. `{delete}` removes the one that ended."
             )
         } else {
             format!(
-                "The token {name} ended at {at}. Give the provider a new one (`token rotate`), then remove it: {delete}."
+                "The token {name} ended at {at}. Give the provider a new one (`{}`), then remove it: `{delete}`.",
+                line(&["token", "create", "--tenant", &record.name])
             )
         };
         let state = if live.is_empty() && !has_client { State::Failing } else { State::Warning };
@@ -263,7 +272,8 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
         let days = reminder::days_left(token.expires, now);
         if days <= SOON {
             let left = time_left(token.expires, now);
-            let detail = format!("The token {} ends in {left}. `token rotate` makes the next one.", name(token));
+            let rotate = line(&["token", "rotate", "--tenant", &record.name, &token.id.to_string()]);
+            let detail = format!("The token {} ends in {left}. `{rotate}` makes the next one.", name(token));
             problems.push(Problem::new(State::Warning, "TokenExpires", detail));
         }
     }
@@ -290,22 +300,25 @@ fn of_source(record: &TenantRecord, tokens: &[Token], clients: &[Client], now: T
     let has_client = clients.iter().any(|client| client.is_live(now) && source.lets(Some(&client.name)));
     let name = &record.name;
     let detail = format!(
-        "Only {writer:?} may change users and groups, and no live token or OAuth client of that name may write: everybody else is refused. `token create --tenant {name} --name {writer}` makes one; `tenant source {name} --to …` names another source."
+        "Only {writer:?} may change users and groups, and no live token or OAuth client of that name may write: everybody else is refused. `{}` makes one; `{}` names another source.",
+        line(&["token", "create", "--tenant", name, "--name", writer]),
+        line(&["tenant", "source", name, "--to", "SOURCE"])
     );
     (!has_token && !has_client).then(|| Problem::new(State::Failing, "NoWriter", detail))
 }
 
 /// Secrets of a client that end soon or have ended, unless it has a later one.
-fn of_secrets(client: &Client, now: Timestamp) -> Option<Problem> {
+fn of_secrets(record: &TenantRecord, client: &Client, now: Timestamp) -> Option<Problem> {
     let last = client.secrets.iter().map(|secret| secret.expires).max()?;
     let (name, days) = (&client.name, reminder::days_left(last, now));
+    let rotate = line(&["client", "rotate", "--tenant", &record.name, &client.id.to_string()]);
     if last <= now.as_millis() {
-        let detail = format!("The secret of the client {name} has ended. `client rotate` makes the next one.");
+        let detail = format!("The secret of the client {name} has ended. `{rotate}` makes the next one.");
         return Some(Problem::new(State::Failing, "SecretExpired", detail));
     }
     (days <= SOON).then(|| {
         let left = time_left(last, now);
-        let detail = format!("The secret of the client {name} ends in {left}. `client rotate` makes the next one.");
+        let detail = format!("The secret of the client {name} ends in {left}. `{rotate}` makes the next one.");
         Problem::new(State::Warning, "SecretExpires", detail)
     })
 }

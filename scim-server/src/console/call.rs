@@ -28,7 +28,7 @@ pub fn status(status: u64) -> Cell {
 pub fn meaning(row: &Value) -> Cell {
     let mut cells = vec![row.cell("/meaning")];
     if !row.text("/reason").is_empty() {
-        cells.push(Cell::Note(sentence(row.text("/reason"))));
+        cells.push(Cell::Said(sentence(row.text("/reason"))));
     }
     if row.number("/count") > 0 {
         cells.push(Cell::Note(format!("{} such calls in that minute", thousands(row.number("/count")))));

@@ -32,7 +32,10 @@ async fn of_kind(ask: &Ask<'_>, tenant: &str, people: &People) -> Result<Section
     };
     let mut rows = ask.rows(AdminRequest::Browse { request }).await?;
     let end = rows.pop().unwrap_or_default();
-    let empty = format!("No deleted {}s that can be restored.", people.word);
+    let empty = format!(
+        "No deleted {}s. One that is deleted can be restored here, for the time that the setting restore_window says.",
+        people.word
+    );
     let mut table = Table::new(&["Name", "Deleted", "By", "Kept until", ""], empty);
     let here = of_tenant(tenant, "deleted");
     for row in &rows {
@@ -51,7 +54,12 @@ async fn of_kind(ask: &Ask<'_>, tenant: &str, people: &People) -> Result<Section
     if let Some(next) = end.pointer("/next").and_then(Value::as_str).filter(|_| !rows.is_empty()) {
         table.more = Some((format!("{here}?{parameter}={next}"), "Next page".to_owned()));
     }
-    Ok(Section::new(people.title).with(table).command(command::line(&[people.word, "deleted", "--tenant", tenant])))
+    let mut section = Section::new(people.title).with(table);
+    section = section.command(command::line(&[people.word, "deleted", "--tenant", tenant]));
+    if !rows.is_empty() && ask.may(Role::Operator) {
+        section = section.command(command::line(&[people.word, "restore", "--tenant", tenant, "ID"]));
+    }
+    Ok(section)
 }
 
 /// Restores one.

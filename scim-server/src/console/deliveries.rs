@@ -67,10 +67,10 @@ async fn webhooks(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         ]);
         let waiting = delivery.list("/waiting");
         if !waiting.is_empty() {
-            given_up.push(tried(id, waiting));
+            given_up.push(tried(id, row.text("/url"), waiting));
         }
         if delivery.number("/dead_letters") > 0 {
-            given_up.push(dead_letters(ask, tenant, id).await?);
+            given_up.push(dead_letters(ask, tenant, id, row.text("/url")).await?);
         }
     }
     let mut section = Section::new("Webhooks").with(table);
@@ -107,12 +107,12 @@ fn webhook_buttons(ask: &Ask<'_>, tenant: &str, row: &Value) -> Vec<Cell> {
 }
 
 /// Messages of a webhook that were tried and are tried again.
-fn tried(id: &str, waiting: &[Value]) -> Piece {
+fn tried(id: &str, url: &str, waiting: &[Value]) -> Piece {
     let mut table = Table::new(&["Event", "Tries", "Next try"], "");
     for one in waiting {
         table.push(vec![one.cell("/sequence"), one.cell("/tries"), one.time("/next_try", "–")]);
     }
-    let note = "These messages were not taken yet: the first of them.";
+    let note = format!("These messages were not taken yet by {url}: the first of them.");
     Section::new("Tried again").note(note).with(table).command(command::line(&["webhook", "show", id])).into()
 }
 
@@ -130,14 +130,15 @@ fn replay(ask: &Ask<'_>, tenant: &str, webhooks: Vec<(String, String)>) -> Piece
 }
 
 /// Messages of a webhook that were given up.
-async fn dead_letters(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Piece, Fault> {
+async fn dead_letters(ask: &Ask<'_>, tenant: &str, id: &str, url: &str) -> Result<Piece, Fault> {
     let request = WebhookRequest::DeadLetters { webhook: id.to_owned(), send_again: false };
     let rows = ask.rows(AdminRequest::Webhook { request }).await?;
     let mut table = Table::new(&["Event", "Given up", "Tries", "Why"], "Nothing was given up.");
     for row in rows.iter().filter(|row| row.text("/tenant") == tenant) {
         table.push(vec![row.cell("/sequence"), row.time("/time", "–"), row.cell("/tries"), row.cell("/error")]);
     }
-    let mut section = Section::new("Given up").note("These messages were not taken for too long.").with(table);
+    let mut section =
+        Section::new("Given up").note(format!("These messages were not taken for too long by {url}.")).with(table);
     if ask.may(Role::Operator) {
         let form = ask.form(action(tenant, "send-again"), "Send all of them again", vec![Field::hidden("id", id)]);
         section = section.with(form);
@@ -149,7 +150,9 @@ async fn consumers(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let list = ConsumerRequest::List { tenant: tenant.to_owned() };
     let rows = ask.rows(AdminRequest::Consumer { request: list }).await?;
     let headings = ["Name", "Types", "State", "Progress", "A worker has it until", ""];
-    let mut table = Table::new(&headings, "No consumers. An application that reads the feed by name is one.");
+    let create = command::line(&["consumer", "create", "--tenant", tenant, "NAME"]);
+    let empty = format!("No consumers. An application that reads the feed by name is one: `{create}` makes it.");
+    let mut table = Table::new(&headings, empty);
     for row in &rows {
         let fields = [("id", row.text("/consumer_id"))];
         let release = ask.button(action(tenant, "release"), "Take it from the worker", Tone::Plain, &fields);

@@ -28,7 +28,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
     let section = Section::new("What was changed")
         .note("The newest first. Applications read the same events from the feed.")
         .with(
-            table(ask, Some(tenant), rows, &here, "Nothing was changed yet, or the events are no longer kept.").await?,
+            table(ask, Some(tenant), rows, &here, "Nothing was changed yet, or the events are no longer kept. Changes come with the calls of the identity provider: “Connect” says how.").await?,
         )
         .command(command::line(&["events", "--tenant", tenant]));
     Ok(ask.tenant_page(tenant, "History").with(section))
@@ -108,7 +108,9 @@ fn of_whom(tenant: Option<&str>, row: &Value) -> Cell {
     match (tenant, row.text("/resource/type")) {
         (Some(tenant), "User") => Cell::link(USERS.path(tenant, id), name),
         (Some(tenant), "Group") => Cell::link(GROUPS.path(tenant, id), name),
-        (_, kind) => Cell::text(kind),
+        // The server itself has no id.
+        (_, kind) if id.chars().all(|digit| matches!(digit, '0' | '-')) => Cell::text(kind),
+        (_, kind) => Cell::Several(vec![Cell::text(kind), Cell::Note(id.to_owned())]),
     }
 }
 
@@ -120,6 +122,12 @@ fn who(names: &BTreeMap<String, String>, row: &Value) -> Cell {
         (None, "" | "administrator" | "server") => Cell::text(actor),
         (None, kind) => Cell::Several(vec![Cell::text(kind), Cell::Note(actor.to_owned())]),
     }
+}
+
+/// Whoever has this id among the tokens and clients of a tenant, by the name.
+pub async fn actor(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Cell, Fault> {
+    let names = names(ask, tenant).await?;
+    Ok(Cell::from(names.get(id).map_or(id, String::as_str)))
 }
 
 /// The names of the tokens and clients of a tenant, by their ids.

@@ -133,15 +133,15 @@ fn wanted(standings: &[Standing], others: Vec<(Tone, Cell, String)>) -> Section 
     let mut table = Table::new(&["Where", "State", "What is wrong, and what to do"], "Nothing needs a person now.");
     for (tone, link, detail) in found {
         let word = if tone == Tone::Bad { "failing" } else { "soon" };
-        table.push(vec![link, Cell::Badge(tone, word.to_owned()), Cell::text(detail)]);
+        table.push(vec![link, Cell::Badge(tone, word.to_owned()), Cell::Said(detail)]);
     }
     Section::new("Needs a person").with(table)
 }
 
 fn table(standings: &[Standing], range: Range) -> Table {
     let calls = format!("Calls, {}", range.word());
-    let headings = ["Tenant", "State", "Users", "Groups", &calls, "Refused", "When", "Last call", "Last change"];
-    let mut table = Table::new(&headings, "No tenants yet.");
+    let headings = ["Tenant", "State", "Users", "Groups", &calls, "Refused", "Over time", "Last call", "Last change"];
+    let mut table = Table::new(&headings, "No tenants yet: `scim-server tenant create NAME` makes one.");
     for Standing { row, traffic, .. } in standings {
         let name = row.text("/tenant");
         let [calls, refused, bars] = counted(name, traffic.as_ref(), range);

@@ -35,12 +35,19 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People) -> Shown {
     };
     let here = of_tenant(tenant, people.part);
     let columns = Columns::of(ask, tenant, people).await;
-    let found = match ask.rows(AdminRequest::Browse { request }).await {
+    let mut found = match ask.rows(AdminRequest::Browse { request }).await {
         Ok(rows) => results(ask, tenant, people, rows, &columns),
         // Such as a filter that has a mistake: the page stays, so that it can be mended.
         Err(fault) if filter.is_some() => vec![Piece::Notice(Tone::Bad, super::ask::sentence(&fault.message))],
         Err(fault) => return Err(fault),
     };
+    // What is asked for as one types is asked for by these, too: they come with what was found.
+    let kept = [("q", typed), ("filter", written)].into_iter().filter(|(_, value)| !value.is_empty());
+    let kept = kept.map(|(name, value)| Field::hidden(name, value)).collect();
+    if let Some(form) = columns.form(&here, kept) {
+        found.insert(0, form);
+    }
+    found.push(Piece::Command(words(tenant, people, filter.as_deref())));
     let label = format!("{} that begins with …  ( / )", people.name);
     let search = |name, value: &str, label| Piece::Search {
         to: here.clone(),
@@ -53,14 +60,16 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People) -> Shown {
     let by_filter = search("filter", written, format!("A SCIM filter, such as {}", example(people)));
     let by_filter =
         if written.is_empty() { Piece::Folded("By a filter".to_owned(), vec![by_filter]) } else { by_filter };
-    let mut words = vec![people.word, "list", "--tenant", tenant];
-    words.extend(filter.as_deref().into_iter().flat_map(|filter| ["--filter", filter]));
     let section = Section::new(people.title).with(search("q", typed, label)).with(by_filter);
-    let kept = [("q", typed), ("filter", written)].into_iter().filter(|(_, value)| !value.is_empty());
-    let kept = kept.map(|(name, value)| Field::hidden(name, value)).collect();
-    let section = columns.form(&here, kept).into_iter().fold(section, Section::with);
-    let section = section.with(Piece::Live { id: RESULTS, every: None, pieces: found }).command(command::line(&words));
+    let section = section.with(Piece::Live { id: RESULTS, every: None, pieces: found });
     Ok(ask.tenant_page(tenant, people.title).with(section))
+}
+
+/// The command line that lists the same.
+fn words(tenant: &str, people: &People, filter: Option<&str>) -> String {
+    let mut words = vec![people.word, "list", "--tenant", tenant];
+    words.extend(filter.into_iter().flat_map(|filter| ["--filter", filter]));
+    command::line(&words)
 }
 
 fn example(people: &People) -> &'static str {

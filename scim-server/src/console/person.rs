@@ -30,9 +30,10 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Sho
     let mut page = ask.tenant_page(tenant, people.title);
     page.title = name.to_owned();
     page.subtitle = format!("{} of {tenant}", people.word);
-    page = page.with(facts(tenant, people, &row));
+    let sender = history::actor(ask, tenant, row.text("/meta/source/actor")).await?;
+    page = page.with(facts(tenant, people, &row, sender));
     page = if people.word == "user" {
-        page.with(groups_of(tenant, &row)).with(access_of(ask, tenant, id).await?)
+        page.with(groups_of(tenant, &row)).with(access_of(ask, tenant, id, row.list("/groups")).await?)
     } else {
         page.with(members_of(ask, tenant, id).await?)
     };
@@ -49,7 +50,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Sho
     Ok(page)
 }
 
-fn facts(tenant: &str, people: &People, row: &Value) -> Section {
+fn facts(tenant: &str, people: &People, row: &Value, sender: Cell) -> Section {
     let mut facts = Facts::default();
     if people.word == "user" {
         facts = facts.with("State", active(row)).with("Name", display(row));
@@ -64,7 +65,7 @@ fn facts(tenant: &str, people: &People, row: &Value) -> Section {
         .with("Version", row.cell("/meta/version"))
         .with("Requests", Cell::link(requests::about(tenant, row.text("/id")), "Calls about it"));
     if row.pointer("/meta/source").is_some() {
-        let source = vec![row.cell("/meta/source/actor"), row.time("/meta/source/last_sent", "–")];
+        let source = vec![sender, row.time("/meta/source/last_sent", "–")];
         facts = facts.with("Last sent by", Cell::Several(source));
     }
     let manager = "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value";
@@ -76,7 +77,10 @@ fn facts(tenant: &str, people: &People, row: &Value) -> Section {
 
 /// The groups that a user is in.
 fn groups_of(tenant: &str, row: &Value) -> Section {
-    let mut table = Table::new(&["Group", "How"], "In no group.");
+    let mut table = Table::new(
+        &["Group", "How"],
+        "In no group. The identity provider says who is in which, if it is set to push groups.",
+    );
     for group in row.list("/groups") {
         let id = group.text("/value");
         let name = group.text("/display");
@@ -87,20 +91,24 @@ fn groups_of(tenant: &str, row: &Value) -> Section {
 }
 
 /// What applications are told of a user: roles with the groups that give them, and keys.
-async fn access_of(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Section, Fault> {
+async fn access_of(ask: &Ask<'_>, tenant: &str, id: &str, groups: &[Value]) -> Result<Section, Fault> {
     let request = RulesRequest::Access(AccessRequest::Show { user: id.to_owned() });
     let row = ask.row(AdminRequest::Rules { tenant: tenant.to_owned(), request }).await?;
     let mut facts = Facts::default().with("Role that counts", row.cell("/role")).with("Roles", row.cell("/roles"));
     for (key, what) in row.pointer("/attributes").and_then(Value::as_object).into_iter().flatten() {
         facts = facts.with(key.clone(), super::row::value(what));
     }
-    let mut why = Table::new(&["Role", "Because of"], "No rule gives this user a role.");
+    let empty = "No rule gives this user a role. “Roles and mapping” makes rules.";
+    let mut why = Table::new(&["Role", "By the rule", "As a member of", "Since"], empty);
     for grant in row.list("/grants") {
-        let rest = grant.as_object().into_iter().flatten().filter(|(name, what)| *name != "role" && !what.is_null());
-        let words: Vec<_> = rest
-            .map(|(name, what)| format!("{name}: {}", what.as_str().map_or_else(|| what.to_string(), str::to_owned)))
-            .collect();
-        why.push(vec![grant.cell("/role"), Cell::from(words.join(", "))]);
+        let id = grant.text("/group");
+        let name = groups.iter().find(|group| group.text("/value") == id).map_or("", |group| group.text("/display"));
+        let group = match (id, name) {
+            ("", _) => Cell::Empty,
+            (id, "") => Cell::link(GROUPS.path(tenant, id), id),
+            (id, name) => Cell::link(GROUPS.path(tenant, id), name),
+        };
+        why.push(vec![grant.cell("/role"), grant.cell("/rule"), group, grant.time("/since", "–")]);
     }
     let section = Section::new("Roles and attributes").note("What applications are told of this user, and why.");
     Ok(section.with(facts).with(why).command(command::line(&["access", "show", "--tenant", tenant, id])))
@@ -112,7 +120,8 @@ async fn members_of(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Section, Fa
     let request = BrowseRequest::Members { tenant: tenant.to_owned(), group: id.to_owned(), after };
     let mut rows = ask.rows(AdminRequest::Browse { request }).await?;
     let end = rows.pop().unwrap_or_default();
-    let mut table = Table::new(&["Member", "Type"], "Nobody is in this group.");
+    let mut table =
+        Table::new(&["Member", "Type"], "Nobody is in this group. Members come when the identity provider sends them.");
     for member in &rows {
         let people = if member.text("/type") == "Group" { &GROUPS } else { &USERS };
         let (display, member_id) = (member.text("/display"), member.text("/id"));

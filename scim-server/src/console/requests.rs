@@ -167,7 +167,7 @@ fn results(ask: &Ask<'_>, tenant: &str, mut rows: Vec<Value>, here: &str) -> Vec
     let end = rows.pop().unwrap_or_default();
     let narrowed = FILTERS.iter().any(|name| ask.query.get(name).is_some());
     let empty = if narrowed {
-        "No call that is kept is like that."
+        "No call that is kept is like that. “Without filters” shows all."
     } else {
         "No call yet. What the identity provider sends is here at once: “Connect” says how it gets here."
     };

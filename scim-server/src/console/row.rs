@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+pub use crate::web::thousands;
 use crate::web::{Cell, Tone};
 
 /// What is read of a row.
@@ -59,20 +60,6 @@ pub fn value(value: &Value) -> Cell {
     }
 }
 
-/// A number with its thousands apart: `1 000 000`.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            // A narrow space that does not break.
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// What the days that something still lives mean.
 pub fn of_days(days: i64) -> Tone {
     match days {
@@ -98,13 +85,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn numbers_are_read_in_threes() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1 000"), (1_234_567, "1 234 567")] {
-            assert_eq!(thousands(number).replace('\u{202f}', " "), text);
-        }
-    }
 
     #[test]
     fn what_is_not_there_is_empty() {

@@ -35,11 +35,12 @@ async fn roles(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let empty = "No rules. A rule gives the members of a group a role in your application.";
     let mut table = Table::new(&["Position", "Rule", "Role", "Group", "External id", "State", "Since"], empty);
     for row in &rows {
-        let (name, id) = (row.text("/displayName"), row.text("/group"));
-        let group = match (name, id) {
-            ("", "") => Cell::Empty,
-            (name, "") => Cell::text(name),
-            (name, id) => Cell::link(GROUPS.path(tenant, id), if name.is_empty() { id } else { name }),
+        // An externalId may be that of several groups.
+        let names: Vec<_> = row.list("/displayName").iter().filter_map(Value::as_str).collect();
+        let group = match (names.join(", "), row.text("/group")) {
+            (name, "") => Cell::from(name),
+            (name, id) if name.is_empty() => Cell::link(GROUPS.path(tenant, id), id),
+            (name, id) => Cell::link(GROUPS.path(tenant, id), name),
         };
         table.push(vec![
             row.cell("/position"),
@@ -57,7 +58,11 @@ async fn roles(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
 
 async fn keys(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let rows = ask.rows(rules(tenant, RulesRequest::Access(AccessRequest::List))).await?;
-    let mut table = Table::new(&["Key", "Value"], "No keys. A key tells applications an attribute of a user.");
+    let empty = format!(
+        "No keys. A key tells applications an attribute of a user: `{}` makes one.",
+        command::line(&["access", "set", "--tenant", tenant, "KEY", "VALUE"])
+    );
+    let mut table = Table::new(&["Key", "Value"], empty);
     for row in &rows {
         table.push(vec![row.cell("/key"), row.cell("/value")]);
     }

@@ -58,6 +58,7 @@ async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         match row.pointer(pointer) {
             // No brake any more.
             Some(Value::Null) => facts = facts.with(name, "off"),
+            Some(Value::String(text)) => facts = facts.with(name, Cell::Said(text.clone())),
             Some(_) => facts = facts.with(name, row.cell(pointer)),
             None => {}
         }
@@ -79,6 +80,8 @@ async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
             )),
         ];
         section = section.with(Facts::default().with("Decide", Cell::Several(buttons)));
+        section = section.command(command::line(&["brake", "approve", "--tenant", tenant]));
+        section = section.command(command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"]));
     }
     Ok(section.command(command::line(&["brake", "show", "--tenant", tenant])))
 }

@@ -1,7 +1,5 @@
 //! The server itself: what it has done in the last day, who is signed in, what administrators did, what is set.
 
-use serde_json::{Value, json};
-
 use super::{
     BASE,
     ask::{Ask, Done, Shown, refused},
@@ -13,8 +11,14 @@ use super::{
 use crate::{
     admin::{Fault, Role},
     event::Deed,
-    web::{Cell, Chart, Facts, Piece, Section, Table, Tone},
+    web::{Cell, Chart, Facts, Line, Piece, Section, Table, Tone},
 };
+
+/// The unit of what is counted.
+const COUNTED: &str = "a minute";
+
+/// The number of a line in a minute; a gap where nothing was measured.
+type Measure = fn(&Sample) -> Option<f64>;
 
 /// Shows the server.
 pub async fn show(ask: &Ask<'_>) -> Shown {
@@ -50,33 +54,44 @@ fn charts(ask: &Ask<'_>) -> Section {
     if minutes.len() < 2 {
         return section.with(Piece::Text("Charts begin two minutes after the start of the server.".to_owned()));
     }
-    let chart = |title: &str, unit: &str, lines: &[&str], values: &[fn(&Sample) -> Value]| {
-        let mut data = vec![minutes.iter().map(|minute| json!(minute.at)).collect::<Vec<_>>()];
-        data.extend(values.iter().map(|value| minutes.iter().map(value).collect()));
-        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
-        Chart { title: title.to_owned(), unit: unit.to_owned(), lines, data: json!(data).to_string() }
+    let chart = |title: &str, unit: &str, lines: &[(&str, Measure)]| Chart {
+        title: title.to_owned(),
+        unit: unit.to_owned(),
+        at: minutes.iter().map(|minute| minute.at).collect(),
+        lines: lines
+            .iter()
+            .map(|(name, value)| Line { name: (*name).to_owned(), values: minutes.iter().map(value).collect() })
+            .collect(),
+        adds_up: unit == COUNTED,
     };
     section
         .with(chart(
             "Requests",
-            "a minute",
-            &["done", "refused (4xx)", "failed (5xx)"],
-            &[|m| json!(m.answered), |m| json!(m.refused), |m| json!(m.failed)],
+            COUNTED,
+            &[
+                ("done", |m| count(m.answered)),
+                ("refused (4xx)", |m| count(m.refused)),
+                ("failed (5xx)", |m| count(m.failed)),
+            ],
         ))
-        .with(chart("Without a valid token", "a minute", &["requests"], &[|m| json!(m.strangers)]))
+        .with(chart("Without a valid token", COUNTED, &[("requests", |m| count(m.strangers))]))
         .with(chart(
             "How long requests took",
             "ms, of each minute",
-            &["half of them at most (p50)", "99 of 100 at most (p99)"],
-            &[|m| took(m, 500), |m| took(m, 990)],
+            &[("half of them at most (p50)", |m| took(m, 500)), ("99 of 100 at most (p99)", |m| took(m, 990))],
         ))
-        .with(chart("Commits of the store", "a minute", &["commits"], &[|m| json!(m.commits)]))
-        .with(chart("Memory", "MiB resident", &["memory"], &[|m| json!(m.memory.map(|bytes| bytes >> 20))]))
+        .with(chart("Commits of the store", COUNTED, &[("commits", |m| count(m.commits))]))
+        .with(chart("Memory", "MiB resident", &[("memory", |m| m.memory.and_then(|bytes| count(bytes >> 20)))]))
+}
+
+#[expect(clippy::unnecessary_wraps, clippy::cast_precision_loss, reason = "a number of one minute, of a line")]
+fn count(number: u64) -> Option<f64> {
+    Some(number as f64)
 }
 
 /// What that many of a thousand requests of a minute took at most, in milliseconds; a gap where there was none.
-fn took(minute: &Sample, permille: u32) -> Value {
-    json!(minute.durations.quantile(permille).map(|took| took.as_secs_f64() * 1000.0))
+fn took(minute: &Sample, permille: u32) -> Option<f64> {
+    minute.durations.quantile(permille).map(|took| took.as_secs_f64() * 1000.0)
 }
 
 fn sessions(ask: &Ask<'_>) -> Section {

@@ -65,7 +65,8 @@ fn ends(ask: &Ask<'_>, tenant: &str, disabled: bool) -> Section {
             "Every request is answered with 403 until it is enabled again. Nothing is lost.",
         )
     };
-    let form = ask.form(of_tenant(tenant, &format!("settings/{what}")), label, Vec::new());
+    let mut form = ask.form(of_tenant(tenant, &format!("settings/{what}")), label, Vec::new());
+    form.danger = !disabled;
     Section::new(label).note(note).with(form).command(command::line(&["tenant", what, tenant]))
 }
 

@@ -1,5 +1,7 @@
 //! The agents that report to this server (`sync-agent`): how each stands, and what it holds back, with the decision.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::{
@@ -10,6 +12,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, AgentRequest, Fault, Role},
+    units,
     web::{Cell, Facts, Piece, Section, Table, Tone, form},
 };
 
@@ -56,7 +59,7 @@ pub async fn list(ask: &Ask<'_>) -> Shown {
         let name = row.text("/agent");
         table.push(vec![
             Cell::link(path(name), name),
-            Cell::Several(vec![state(&row), Cell::Note(sentence(row.text("/detail")))]),
+            Cell::Several(vec![state(&row), Cell::Said(sentence(row.text("/detail")))]),
             row.time("/last_cycle", "none yet"),
             row.time("/next_run", "–"),
             Cell::text(thousands(row.number("/held"))),
@@ -112,13 +115,16 @@ pub async fn show(ask: &Ask<'_>, name: &str) -> Shown {
 }
 
 fn standing(row: &Value) -> Section {
-    let state = Cell::Several(vec![state(row), Cell::text(sentence(row.text("/detail")))]);
+    let state = Cell::Several(vec![state(row), Cell::Said(sentence(row.text("/detail")))]);
     let mut facts = Facts::default()
         .with("State", state)
         .with("Heard", row.time("/heard", "–"))
         .with("Next run", row.time("/next_run", "–"))
         .with("Last full comparison", row.time("/report/last_full", "never"))
-        .with("Seconds from one cycle to the next", row.cell("/report/interval_seconds"));
+        .with(
+            "From one cycle to the next",
+            units::display(Duration::from_secs(row.number("/report/interval_seconds"))),
+        );
     if row.pointer("/report/running_since").is_some() {
         facts = facts.with("A cycle runs since", row.time("/report/running_since", "–"));
     }

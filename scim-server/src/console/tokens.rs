@@ -92,7 +92,7 @@ async fn clients(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         let mut secrets: Vec<_> = row.list("/secrets").iter().map(expiry).collect();
         let trusts = row.list("/trusts").len();
         if trusts > 0 {
-            secrets.push(Cell::Note(format!("assertions of {trusts} issuer(s)")));
+            secrets.push(Cell::Note(format!("assertions of {trusts} issuer{}", if trusts == 1 { "" } else { "s" })));
         }
         table.push(vec![
             Cell::Several(vec![Cell::text(row.text("/name")), Cell::Note(id.to_owned())]),

@@ -1,7 +1,7 @@
 //! How many calls came, and how many of them were refused or failed: as charts, for a day, a week or a month.
 
 use scim_protocol::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     ask::Ask,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, RequestsRequest},
-    web::{Bar, Bars, Cell, Chart, Piece, Section},
+    web::{Bar, Bars, Cell, Chart, Line, Piece, Section},
 };
 
 /// The time that a chart shows.
@@ -131,18 +131,21 @@ impl Traffic {
     }
 
     fn chart(&self, range: Range) -> Chart {
-        let line = |value: fn(&Step) -> Value| self.0.iter().map(value).collect::<Vec<_>>();
-        let data = [
-            line(|step| json!(step.at)),
-            line(|step| json!(step.calls.saturating_sub(step.refused + step.failed))),
-            line(|step| json!(step.refused)),
-            line(|step| json!(step.failed)),
-        ];
+        #[expect(clippy::cast_precision_loss, reason = "calls of a day")]
+        let line = |name: &str, value: fn(&Step) -> u64| Line {
+            name: name.to_owned(),
+            values: self.0.iter().map(|step| Some(value(step) as f64)).collect(),
+        };
         Chart {
             title: "Calls".to_owned(),
             unit: if range == Range::Month { "a day" } else { "an hour" }.to_owned(),
-            lines: ["done", "refused (4xx)", "failed (5xx)"].map(str::to_owned).to_vec(),
-            data: json!(data).to_string(),
+            at: self.0.iter().map(|step| step.at).collect(),
+            lines: vec![
+                line("done", |step| step.calls.saturating_sub(step.refused + step.failed)),
+                line("refused (4xx)", |step| step.refused),
+                line("failed (5xx)", |step| step.failed),
+            ],
+            adds_up: true,
         }
     }
 }

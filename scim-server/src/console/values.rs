@@ -40,18 +40,21 @@ pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         facts = facts.with("Change", Cell::Button(button));
     }
     let note = "To find out why a call is refused, its values can be kept for a while: for operators, without passwords and tokens. Who looks is told in the history.";
-    let set = command::line(&["tenant", "set", tenant, "--settings", "FILE"]);
+    let wanted = if is_kept { Value::Null } else { json!(later(ask)) };
+    let set = command::line(&["tenant", "set", tenant, "--settings", "-"]);
+    let set = format!("echo '{}' | {set}", json!({ UNTIL: wanted }));
     Ok(Section::new("Values").note(note).with(facts).command(set))
+}
+
+/// When what is asked for now would end.
+fn later(ask: &Ask<'_>) -> String {
+    Timestamp::from_millis(ask.context().clock.now().as_millis().saturating_add(WHILE.0)).to_string()
 }
 
 /// Has the values of the next calls kept, or no more.
 pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
     let (until, told) = match what {
-        "keep" => {
-            let until = ask.context().clock.now().as_millis().saturating_add(WHILE.0);
-            let until = Timestamp::from_millis(until).to_string();
-            (json!(until), format!("The values of calls are kept for {}.", WHILE.1))
-        }
+        "keep" => (json!(later(ask)), format!("The values of calls are kept for {}.", WHILE.1)),
         "forget" => (Value::Null, "The values of further calls are not kept.".to_owned()),
         _ => return Err(refused("This form is not known. Load the page again.")),
     };

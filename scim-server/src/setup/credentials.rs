@@ -54,8 +54,8 @@ impl Visitor {
         let mut choices = Vec::new();
         for token in &self.provider_tokens().await? {
             let (id, name) = (text(token, "token_id"), text(token, "name"));
-            let shown = if name.is_empty() { id } else { name };
-            table.push(cells(shown, token));
+            let shown = if name.is_empty() { "(no name)" } else { name };
+            table.push(cells(Cell::Several(vec![shown.into(), Cell::Note(id.to_owned())]), token));
             if text(token, "status") != "expired" {
                 choices.push((id.to_owned(), format!("{shown}, ends {}", text(token, "expires"))));
             }
@@ -72,7 +72,7 @@ impl Visitor {
         for client in &clients {
             let (id, name) = (text(client, "client_id"), text(client, "name"));
             for secret in list(client, "secrets") {
-                table.push(cells(name, secret));
+                table.push(cells(name.into(), secret));
             }
             if !client.get("disabled").and_then(Value::as_bool).unwrap_or_default() {
                 choices.push((id.to_owned(), name.to_owned()));
@@ -108,7 +108,7 @@ impl Visitor {
 }
 
 /// A token or secret as a row of a table.
-fn cells(name: &str, of: &Value) -> Vec<Cell> {
+fn cells(name: Cell, of: &Value) -> Vec<Cell> {
     let status = text(of, "status");
     let tone = match status {
         "valid" => Tone::Good,
@@ -116,7 +116,7 @@ fn cells(name: &str, of: &Value) -> Vec<Cell> {
         _ => Tone::Bad,
     };
     let at = |name: &str| Cell::time(time(of, name), "never");
-    vec![name.into(), Cell::Badge(tone, status.to_owned()), at("created"), at("expires"), at("last_used")]
+    vec![name, Cell::Badge(tone, status.to_owned()), at("created"), at("expires"), at("last_used")]
 }
 
 fn list<'r>(row: &'r Value, name: &str) -> &'r [Value] {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, connection::Provider},
-    web::{Cell, Facts, Piece, Section, Table, Tone, WebResponse, response},
+    web::{Cell, Facts, Piece, Section, Table, Tone, WebResponse, response, thousands},
 };
 
 /// The piece that says whether the provider calls.
@@ -23,7 +23,7 @@ const ASK_FOR_MILLIS: i64 = 60 * 60 * 1000;
 impl Visitor {
     pub(super) async fn home(&self) -> Result<WebResponse, Error> {
         let Ok(seen) = self.seen("").await else { return Ok(self.failed()) };
-        let mut table = Table::new(&["Provider", "Shows who it is by"], "");
+        let mut table = Table::new(&["Provider", "Signs in with"], "");
         for provider in Provider::ALL {
             let by = if provider.takes_clients() { "an OAuth client, or a token" } else { "a token" };
             table.push(vec![Cell::link(self.way(provider), provider.title()), by.into()]);
@@ -51,7 +51,7 @@ impl Visitor {
     /// Whether the provider calls; `path` is the page that it stands on, behind the first.
     pub(super) async fn seen(&self, path: &str) -> Result<Piece, NotDone> {
         let status = row(&self.context, AdminRequest::Status { tenant: Some(self.which()) }).await?;
-        let number = |name: &str| Cell::from(status.get(name).and_then(Value::as_u64).unwrap_or_default().to_string());
+        let number = |name: &str| Cell::from(thousands(status.get(name).and_then(Value::as_u64).unwrap_or_default()));
         let last = text(&status, "last_attempt");
         let mut section = Section::new("Calls of your provider");
         let mut every = None;

@@ -30,6 +30,8 @@ pub enum Cell {
     /// Nothing: a dash.
     Empty,
     Text(String),
+    /// A sentence of the server: what stands between backticks is code.
+    Said(String),
     /// Below the text of a place, and smaller.
     Note(String),
     /// A name of the program: an id, a path.

@@ -2,10 +2,7 @@
 
 use askama::Template;
 
-use super::{
-    assets,
-    piece::{Chart, Piece},
-};
+use super::{Piece, assets};
 
 /// To whom pages belong: the console, or the setup page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,6 +77,6 @@ impl Page {
     }
 
     fn has_chart(&self) -> bool {
-        Chart::is_among(&self.pieces)
+        Piece::has_chart(&self.pieces)
     }
 }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Cell, Field, Form, Tone, form::Kind};
+use super::{Cell, Chart, Field, Form, Tone, form::Kind};
 
 /// A piece of a page.
 #[derive(Debug, Clone, Template)]
@@ -54,6 +54,19 @@ pub enum Piece {
     },
     /// What is seen when it is opened: label and pieces.
     Folded(String, Vec<Piece>),
+}
+
+impl Piece {
+    /// Whether a chart is among them, so that their page needs the library that draws it.
+    pub(super) fn has_chart(pieces: &[Self]) -> bool {
+        pieces.iter().any(|piece| match piece {
+            Self::Chart(_) => true,
+            Self::Section(Section { pieces, .. }) | Self::Live { pieces, .. } | Self::Folded(_, pieces) => {
+                Self::has_chart(pieces)
+            }
+            _ => false,
+        })
+    }
 }
 
 /// A part of a page with a heading.
@@ -115,6 +128,12 @@ impl Table {
         self.rows.push(Row(cells));
     }
 
+    /// The cells of a row with their headings: on a narrow screen each says what it is.
+    fn named<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (&'r str, &'r Cell)> {
+        let headings = self.headings.iter().map(String::as_str).chain(std::iter::repeat(""));
+        headings.zip(&row.0)
+    }
+
     /// What it is called where it is not seen.
     fn label(&self) -> String {
         self.headings.iter().filter(|heading| !heading.is_empty()).cloned().collect::<Vec<_>>().join(", ")
@@ -131,37 +150,6 @@ impl Facts {
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Cell>) -> Self {
         self.0.push((name.into(), value.into()));
         self
-    }
-}
-
-/// Numbers over time.
-#[derive(Debug, Clone, Template)]
-#[template(path = "chart.html")]
-pub struct Chart {
-    pub title: String,
-    /// What the numbers are: `calls a minute`.
-    pub unit: String,
-    /// The names of the lines.
-    pub lines: Vec<String>,
-    /// JSON: an array of seconds since 1970, then one of numbers for each line, as uPlot takes them.
-    pub data: String,
-}
-
-impl Chart {
-    /// The names of the lines, as JSON.
-    fn names(&self) -> String {
-        serde_json::to_string(&self.lines).unwrap_or_default()
-    }
-
-    /// Whether a page has one, and so needs the library that draws it.
-    pub(super) fn is_among(pieces: &[Piece]) -> bool {
-        pieces.iter().any(|piece| match piece {
-            Piece::Chart(_) => true,
-            Piece::Section(Section { pieces, .. }) | Piece::Live { pieces, .. } | Piece::Folded(_, pieces) => {
-                Self::is_among(pieces)
-            }
-            _ => false,
-        })
     }
 }
 

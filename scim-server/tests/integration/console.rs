@@ -4,6 +4,7 @@ mod certificate;
 mod deliveries;
 mod entry;
 mod judge;
+mod looks;
 mod many;
 mod oidc;
 mod pages;

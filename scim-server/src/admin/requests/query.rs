@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{AT_ONCE, LOOK, RequestsQuery};
 use crate::{
     admin::{AdminContext, AdminError},
+    command_line::line,
     request_log::{Direction, Effort, Method, Place, Search},
     store::ResourceId,
     tenant::TenantRecord,
@@ -125,8 +126,11 @@ async fn tokens(
     let found: Vec<_> =
         tokens.chain(clients.iter().filter(|client| client.name == which).map(|client| client.id)).collect();
     if found.is_empty() {
+        let of = tenant.map_or("TENANT", |tenant| tenant.name.as_str());
         return Err(refused(format!(
-            "there is no token or client {which:?}; `token list` and `client list` show them. One that is deleted is named by its id"
+            "there is no token or client {which:?}; `{}` and `{}` show them. One that is deleted is named by its id",
+            line(&["token", "list", "--tenant", of]),
+            line(&["client", "list", "--tenant", of])
         )));
     }
     Ok(found)

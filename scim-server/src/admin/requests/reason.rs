@@ -3,7 +3,7 @@
 use scim_protocol::{ErrorKind, Timestamp, error::Explanation};
 use serde_json::Value;
 
-use crate::{audit::HIDDEN, request_log::Row};
+use crate::{audit::HIDDEN, command_line::line, request_log::Row};
 
 /// Why a call failed, as its answer or the refusal of its token says it.
 pub(super) fn reason(row: &Row, line: &Value) -> Option<String> {
@@ -43,21 +43,24 @@ pub(super) fn about_token(row: &Row, known: Known<'_>) -> Option<String> {
         (None, Some(id)) => format!("the token {id}"),
         (_, None) => "the token".to_owned(),
     };
+    let tenant = row.tenant.map_or_else(|| "TENANT".to_owned(), |tenant| tenant.to_string());
+    let of = |what: &str, command: &str, which: &[&str]| line(&[&[what, command, "--tenant", &tenant], which].concat());
+    let client = id.as_deref().unwrap_or("CLIENT");
     Some(match row.refusal.as_str() {
         "" => return None,
         "expired" => {
             let at = known.expires.map(|at| format!(" on {at}")).unwrap_or_default();
-            format!("It is put down to {which}, which expired{at}. Issue another with `token rotate`, and give it to the identity provider; an access token of an OAuth client is got again by the client.")
+            format!("It is put down to {which}, which expired{at}. Issue another with `{}`, and give it to the identity provider; an access token of an OAuth client is got again by the client.", of("token", "create", &[]))
         }
-        "revoked" => format!("It is put down to {which}, which was deleted. Give the identity provider the newer one; if there is none, issue one with `token create`."),
-        "ended" => format!("It is put down to the OAuth client {}: {}. `client show` tells its state.", id.unwrap_or_default(), row.reason),
-        "other tenant" => format!("It is put down to {which}, which belongs to another tenant. Compare the tenant's id in the base URL with `token list`."),
-        "no assertion" => "The profile of the tenant takes only tokens that a client got by an assertion. Give the identity provider an OAuth client with a trust: `client trust-add`.".to_owned(),
+        "revoked" => format!("It is put down to {which}, which was deleted. Give the identity provider the newer one; if there is none, issue one with `{}`.", of("token", "create", &[])),
+        "ended" => format!("It is put down to the OAuth client {client}: {}. `{}` tells its state.", row.reason, of("client", "show", &[client])),
+        "other tenant" => format!("It is put down to {which}, which belongs to another tenant. Compare the tenant's id in the base URL with `{}`.", line(&["token", "list"])),
+        "no assertion" => "The profile of the tenant takes only tokens that a client got by an assertion. Give the identity provider an OAuth client with a trust: `client trust add`.".to_owned(),
         "missing" => "The request has no `Authorization: Bearer` header. The identity provider does not send it, or a proxy removes it.".to_owned(),
-        "unknown" => "The token was deleted before the last start of the server, or belongs to another server. Compare it with the one that was issued; if in doubt, issue another with `token rotate`.".to_owned(),
+        "unknown" => format!("The token was deleted before the last start of the server, or belongs to another server. Compare it with the one that was issued; if in doubt, issue another with `{}`.", of("token", "create", &[])),
         "prefix" => "What was sent is no token of this server: it does not begin with scim_. Perhaps it is the token's id, or a key of another system.".to_owned(),
         "short" | "long" | "characters" | "checksum" => "The token was not copied as a whole, or was changed. Paste it again.".to_owned(),
-        _ => "An OAuth client was not authenticated. `client trace` shows each check that failed, with what was expected and what came.".to_owned(),
+        _ => format!("An OAuth client was not authenticated. `{}` shows each check that failed, with what was expected and what came.", of("client", "trace", &[client])),
     })
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{Problem, State};
 use crate::{
     admin::{AdminContext, RequestsView},
+    command_line::line,
     metrics::Refused,
     oauth::Client,
     request_log::{Counted, Refusals},
@@ -61,7 +62,7 @@ impl Quota {
         let (name, used, limit) = (&rt.name, self.used, self.limit?);
         if used >= limit {
             let detail = format!(
-                "All {limit} of the quota for {name} are used: creations are refused with 403. Raise quotas.{name} with `tenant set`."
+                "All {limit} of the quota for {name} are used: creations are refused with 403. Raise quotas.{name} in the settings of the tenant."
             );
             return Some(Problem::new(State::Failing, "QuotaUsedUp", detail));
         }
@@ -134,7 +135,8 @@ impl Day {
         let strangers = self.number(Refused::Unauthenticated);
         if strangers >= MANY && !is_let_in {
             let detail = format!(
-                "{strangers} calls of the last 24 hours had no valid token, and nobody was let in. `requests list --tenant {tenant} --status 401` says why; give the provider a token that is valid."
+                "{strangers} calls of the last 24 hours had no valid token, and nobody was let in. `{}` says why; give the provider a token that is valid.",
+                line(&["requests", "list", "--tenant", tenant, "--status", "401"])
             );
             problems.push(Problem::new(State::Warning, "NobodyLetIn", detail));
         }
@@ -144,16 +146,18 @@ impl Day {
         if number >= MANY && number > self.calls.calls / ONE_IN {
             let kinds: Vec<_> = kinds.iter().map(|why| format!("{} {}", self.number(*why), why.as_str())).collect();
             let detail = format!(
-                "{number} of the {} calls of the last 24 hours were refused or failed ({}). `requests list --tenant {tenant} --status 4xx,5xx` says why, and what to do.",
+                "{number} of the {} calls of the last 24 hours were refused or failed ({}). `{}` says why, and what to do.",
                 self.calls.calls,
-                kinds.join(", ")
+                kinds.join(", "),
+                line(&["requests", "list", "--tenant", tenant, "--status", "4xx,5xx"])
             );
             problems.push(Problem::new(State::Warning, "CallsRefused", detail));
         }
         let limited = self.rate_limited();
         if limited >= MANY_OVER_RATE {
             let detail = format!(
-                "{limited} calls of the last 24 hours were refused for their rate (429). Have the provider send fewer at a time, or raise rate_limit with `tenant set`."
+                "{limited} calls of the last 24 hours were refused for their rate (429). Have the provider send fewer at a time, or raise rate_limit: `{}`.",
+                line(&["tenant", "set", tenant, "--settings", "FILE"])
             );
             problems.push(Problem::new(State::Warning, "RateLimited", detail));
         }

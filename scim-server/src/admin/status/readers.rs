@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{Problem, State};
 use crate::{
     admin::{AdminContext, UPKEEP},
+    command_line::line,
     deferred::Deferrals,
     event::Event,
     sink,
@@ -55,14 +56,16 @@ async fn of_webhooks(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Prob
         if let (Some(since), None) = (delivery.failing_since, webhook.disabled) {
             let (since, why) = (Timestamp::from_millis(since), delivery.last_error.unwrap_or_default());
             let detail = format!(
-                "The webhook to {url} has taken nothing since {since} ({why}). It is tried again; `webhook show {id}` says how much waits."
+                "The webhook to {url} has taken nothing since {since} ({why}). It is tried again; `{}` says how much waits.",
+                line(&["webhook", "show", &id.to_string()])
             );
             problems.push(Problem::new(State::Warning, "WebhookFailing", detail));
         }
         let dead = shelf.dead_letters(id).await?.iter().filter(|letter| letter.tenant == tenant.id).count();
         if dead > 0 {
             let detail = format!(
-                "{dead} message(s) to the webhook {url} were given up. `webhook dead-letters {id} --send-again` sends them again."
+                "Messages to the webhook {url} were given up: {dead}. `{}` sends them again.",
+                line(&["webhook", "dead-letters", &id.to_string(), "--send-again"])
             );
             problems.push(Problem::new(State::Warning, "WebhookDeadLetters", detail));
         }
@@ -76,8 +79,9 @@ fn disabled(webhook: &Webhook) -> Option<Problem> {
         Reason::Failing => "its endpoint has taken nothing for five days",
     };
     let detail = format!(
-        "The webhook to {} gets no events: {why}. `webhook enable {}` sends them again.",
-        webhook.url, webhook.id
+        "The webhook to {} gets no events: {why}. `{}` sends them again.",
+        webhook.url,
+        line(&["webhook", "enable", &webhook.id.to_string()])
     );
     Some(Problem::new(State::Warning, "WebhookDisabled", detail))
 }
@@ -87,22 +91,18 @@ async fn of_streams(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Probl
     let mut problems = Vec::new();
     for stream in Streams::new(Arc::clone(&context.store)).list(tenant.id).await? {
         let (id, name) = (stream.id, stream.description.as_deref().unwrap_or("security event tokens"));
+        let enable = line(&["stream", "enable", "--tenant", &tenant.name, &id.to_string()]);
         let failing = stream.push.as_ref().and_then(|push| Some((push.failing_since?, push)));
         if stream.status == stream::Status::Paused {
             let why = stream.reason.unwrap_or_else(|| "its receiver has paused it".to_owned());
-            let detail = format!(
-                "The stream {id} ({name}) gives nothing: {} `stream enable --tenant {} {id}` goes on.",
-                sentence(&why),
-                tenant.name
-            );
+            let detail = format!("The stream {id} ({name}) gives nothing: {} `{enable}` goes on.", sentence(&why));
             problems.push(Problem::new(State::Warning, "StreamPaused", detail));
         } else if let Some((since, push)) = failing {
             let since = Timestamp::from_millis(since);
             let detail = format!(
-                "The receiver of the stream {id} ({name}) at {} has taken nothing since {since} ({}). It is tried again; `stream enable --tenant {} {id}` tries at once.",
+                "The receiver of the stream {id} ({name}) at {} has taken nothing since {since} ({}). It is tried again; `{enable}` tries at once.",
                 push.url,
-                push.last_error.as_deref().unwrap_or_default(),
-                tenant.name
+                push.last_error.as_deref().unwrap_or_default()
             );
             problems.push(Problem::new(State::Warning, "StreamFailing", detail));
         } else if stream.status == stream::Status::Enabled

@@ -59,7 +59,7 @@ async fn what_was_given_up_is_shown_sent_again_and_arrives() {
 
     let mut browser = signed_in(&server);
     browser.open(&format!("{}{HERE}", server.admin()));
-    let page = browser.sees("These messages were not taken for too long");
+    let page = browser.sees("These messages were not taken for too long by http");
     assert!(page.contains("the status 500") && page.contains(&format!("dead-letters {id} --send-again")), "{page}");
     browser.click("button", "Send all of them again");
     browser.sees("What was given up is sent again.");

@@ -134,21 +134,62 @@ async fn what_is_stored_is_shown_as_text() {
     assert!(shown.text.contains("&#60;script&#62;document"), "{}", shown.text);
 }
 
-/// Whoever sees a page learns the command that shows or does the same.
+/// The words of a command line, as a shell takes it apart: quotes keep what is between them. What the reader is to fill in
+/// as a number is one.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut is_quoted) = (vec![String::new()], false);
+    for character in line.chars() {
+        match character {
+            '\'' => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            other => words.last_mut().expect("a word").push(other),
+        }
+    }
+    words.iter().map(|word| if word == "NUMBER" { "1".to_owned() } else { word.clone() }).collect()
+}
+
+/// The texts that a page has between these.
+fn between<'p>(page: &'p str, begin: &'p str, end: &'static str) -> impl Iterator<Item = String> + use<'p> {
+    let text = move |rest: &str| rest.split(end).next().unwrap_or_default().to_owned();
+    let plain = |text: String| {
+        [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")]
+            .iter()
+            .fold(text, |text, (code, sign)| text.replace(code, sign))
+    };
+    page.split(begin).skip(1).map(text).map(plain)
+}
+
+/// Whoever sees a page learns the command that shows or does the same, and can copy it: it is whole.
 #[tokio::test]
 async fn every_page_says_its_command() {
     let server = with_console();
     let client = server.client();
     let anna = client.user("anna").await;
     let staff = client.group("Staff", std::slice::from_ref(&anna)).await;
+    let gone = client.user("gone").await;
+    client.delete(&format!("/Users/{gone}")).await.expect(204);
+    let refused = client.get(&format!("/Users/{gone}")).await.expect(404);
+    server.run_json(&["tenant", "create", "empty", "--json"]);
     let visitor = Visitor::root(&server).await;
-    let more = [format!("/console/t/test/users/{anna}"), format!("/console/t/test/groups/{staff}")];
-    for path in PAGES.iter().map(|path| (*path).to_owned()).chain(more) {
+    let of = |part: String| format!("/console/t/test/{part}");
+    let more =
+        [format!("users/{anna}"), format!("groups/{staff}"), format!("requests/{}", refused.header("x-request-id"))];
+    for path in PAGES.iter().map(|path| (*path).to_owned()).chain(more.map(of)) {
         let page = visitor.get(&path).await.expect(200).text;
-        let commands: Vec<_> = page.split("<p class=\"command copy\"><code>").skip(1).collect();
+        let commands: Vec<_> = between(&page, "<p class=\"command copy\"><code>", "</code>").collect();
         assert!(!commands.is_empty(), "{path} says no command: {page}");
-        for command in commands {
-            assert!(command.starts_with("scim-"), "{path}: {command}");
+        for command in &commands {
+            let is_known = ["scim-", "curl ", "echo '"].iter().any(|begin| command.starts_with(begin));
+            assert!(is_known, "{path}: {command}");
         }
+        for command in between(&page, "<code>", "</code>") {
+            let Some(at) = command.find("scim-server ") else { continue };
+            let parsed = scim_server::internals::cli::definition().try_get_matches_from(words(&command[at..]));
+            assert!(parsed.is_ok(), "{path}: {command}: {:?}", parsed.err().map(|error| error.to_string()));
+        }
+        let typed = between(&page, "<textarea", "</textarea>").collect::<String>();
+        assert_eq!(page.matches('`').count(), typed.matches('`').count(), "{path}: {page}");
     }
+    let overview = visitor.get("/console").await.expect(200).text;
+    assert!(overview.contains("<code>scim-server token create --tenant empty</code> makes a token"), "{overview}");
 }

@@ -41,22 +41,21 @@ async fn columns_are_chosen_and_stay() {
     }
     let visitor = Visitor::root(&server).await;
     let usual = visitor.get("/console/t/test/users").await.expect(200).text;
-    assert!(usual.contains("<th scope=\"col\">External id</th>") && !usual.contains("Engineer"), "{usual}");
+    assert!(usual.contains(">External id</th>") && !usual.contains("Engineer"), "{usual}");
     // As a browser sends boxes that are ticked, and as a link has them.
     let department = format!("{ENTERPRISE}:department");
     let ticked = format!("?columns=title&columns={}&columns=name.familyName", encode(&department));
     let listed = format!("?columns={}", encode(&format!("TITLE,{department},name.familyName,nothing")));
     for query in [ticked, listed] {
         let page = visitor.get(&format!("/console/t/test/users{query}")).await.expect(200).text;
-        for told in ["<th scope=\"col\">title</th>", "department</th>", "<td>Engineer</td>", "<td>R&#38;D</td>", "Ahl"]
-        {
+        for told in [">title</th>", "department</th>", ">Engineer</td>", ">R&#38;D</td>", "Ahl"] {
             assert!(page.contains(told), "{told}: {page}");
         }
         assert!(!page.contains("anna@example.com</td>") && !page.contains("External id</th>"), "{page}");
         let next = page.split("class=\"more\"><a href=\"").nth(1).and_then(|rest| rest.split('"').next());
         let next = next.expect("a next page").replace("&#38;", "&");
         let second = visitor.get(&next).await.expect(200).text;
-        assert!(second.contains("<th scope=\"col\">title</th>"), "{second}");
+        assert!(second.contains(">title</th>"), "{second}");
     }
     // What is searched keeps the columns, and the choice keeps what is searched.
     let page = visitor.get("/console/t/test/users?q=an&columns=title").await.expect(200).text;
@@ -164,7 +163,7 @@ async fn whoever_was_deleted_comes_back_by_a_button() {
         client.get(&path).await.expect(200);
     }
     browser.open(&format!("{}/console/t/test/deleted", server.admin()));
-    browser.sees("No deleted users that can be restored.");
+    browser.sees("No deleted users.");
     assert_eq!(browser.faults(), Vec::<String>::new());
 }
 

@@ -65,12 +65,12 @@ async fn a_list_goes_on_with_earlier_calls() {
     }
     let visitor = Visitor::root(&server).await;
     let first = page(&visitor, &format!("{HERE}?operation=GET")).await;
-    assert_eq!(first.matches("<td><a href").count(), 50, "{first}");
+    assert_eq!(first.matches("<td role=\"cell\" data-name=\"Call\"><a href").count(), 50, "{first}");
     let next = first.split("class=\"more\"><a href=\"").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
     let next = next.replace("&#38;", "&");
     assert!(next.starts_with(&format!("{HERE}?operation=GET&before=")), "{next}");
     let rest = page(&visitor, &next).await;
-    assert_eq!(rest.matches("<td><a href").count(), 10, "{rest}");
+    assert_eq!(rest.matches("<td role=\"cell\" data-name=\"Call\"><a href").count(), 10, "{rest}");
     assert!(rest.contains("The newest"), "{rest}");
 }
 

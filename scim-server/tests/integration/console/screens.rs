@@ -69,6 +69,10 @@ fn take(browser: &mut Browser, name: &str) {
     browser.resize(1280, 900, false);
 }
 
+/// What a phone would have to be moved for, once the page has the size of one: tables that are wider than their place, and
+/// the menu's entry of this page.
+const OUT_OF_SIGHT: &str = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done([...document.querySelectorAll('.scroll')].filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel).concat([...document.querySelectorAll('.tabs [aria-current]')].filter(one => { const [part, all] = [one.getBoundingClientRect(), one.parentElement.getBoundingClientRect()]; return part.left < all.left || part.right > all.right; }).map(one => one.textContent))))))";
+
 /// Looks at the page that is open: what a browser complains about, what somebody cannot read, and what is wider than the
 /// window. `name` is what pictures are called.
 pub fn look_at(browser: &mut Browser, name: &str) {
@@ -81,6 +85,8 @@ pub fn look_at(browser: &mut Browser, name: &str) {
         let fits = browser.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth");
         assert_eq!(fits, true, "{name} at {width}");
     }
+    browser.resize(WIDTHS[0], 900, false);
+    assert_eq!(browser.run(OUT_OF_SIGHT), json!([]), "{name} on a phone");
     browser.resize(1280, 900, true);
     assert_eq!(findings(browser, &axe), Vec::<String>::new(), "{name}, dark");
     browser.resize(1280, 900, false);

@@ -68,7 +68,7 @@ async fn a_schema_is_looked_at_added_replaced_and_removed() {
     server.client().post("/Users", &body).await.expect(201);
     // However many there are, the page does not read them all.
     let page = visitor.get(HERE).await.expect(200).text;
-    assert!(page.contains(BADGE) && page.contains("<td>User</td>") && !page.contains("Used by"), "{page}");
+    assert!(page.contains(BADGE) && page.contains(">User</td>") && !page.contains("Used by"), "{page}");
 
     let second = badge(&json!([{"name": "number", "type": "integer"}, {"name": "colour"}]));
     let page = visitor.post(&look, &[("definition", &second)]).await.expect(200).text;

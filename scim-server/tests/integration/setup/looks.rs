@@ -3,8 +3,11 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::json;
 
-use super::{Browser, link, path};
-use crate::server::{Options, TestServer};
+use super::{Browser, link, path, tokens};
+use crate::{
+    chromium,
+    server::{Options, TestServer},
+};
 
 /// The smallest picture there is.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -78,4 +81,23 @@ async fn pages_are_where_browsers_find_them() {
         seen += 1;
     }
     assert!(seen >= 3, "{}", landing.text);
+}
+
+/// A list of choices has times in the reader's zone, as everything around it.
+#[tokio::test]
+async fn a_choice_of_tokens_says_when_each_ends_to_its_reader() {
+    let server = TestServer::start();
+    let mut browser = chromium::Browser::start(server.origin());
+    browser.call("Emulation.setTimezoneOverride", &json!({"timezoneId": "Asia/Tokyo"}));
+    browser.open(link(&server, &["--allow", "tokens"])["url"].as_str().expect("a URL"));
+    browser.click("button", "Begin");
+    browser.sees("Make its successor");
+    let ends = tokens(&server)[0]["expires"].as_str().expect("a time").to_owned();
+    let in_tokyo = format!(
+        "new Date('{ends}').toLocaleString(undefined, {{dateStyle: 'medium', timeStyle: 'short', timeZone: 'Asia/Tokyo'}})"
+    );
+    let shown = browser.run("document.querySelector('select[name=token] option').text");
+    let ends = browser.run(&in_tokyo);
+    assert!(shown.as_str().is_some_and(|text| text.ends_with(ends.as_str().expect("a text"))), "{shown} {ends}");
+    assert_eq!(browser.faults(), Vec::<String>::new());
 }

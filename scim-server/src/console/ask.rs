@@ -180,10 +180,33 @@ pub fn refused(why: impl Into<String>) -> Fault {
     Fault::new(StatusCode::BAD_REQUEST.as_u16(), why)
 }
 
-/// Begins with a capital and ends with a full stop, as on a page.
+/// Begins with a capital and ends with a full stop, as on a page. The name of an attribute stays as it is written.
 pub fn sentence(text: &str) -> String {
+    let is_name = text.split(' ').next().is_some_and(|word| word.chars().any(|c| c.is_uppercase() || "._".contains(c)));
     let mut characters = text.chars();
-    let first: String = characters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let first: String = match characters.next() {
+        Some(first) if is_name => first.to_string(),
+        Some(first) => first.to_uppercase().collect(),
+        None => String::new(),
+    };
     let end = if text.ends_with(['.', '!', '?', ':']) || text.is_empty() { "" } else { "." };
     format!("{first}{}{end}", characters.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_keeps_the_names_of_attributes() {
+        for (text, expect) in [
+            ("the store is full", "The store is full."),
+            ("userName is required.", "userName is required."),
+            ("name.givenName is too long", "name.givenName is too long."),
+            ("12 users would go!", "12 users would go!"),
+            ("", ""),
+        ] {
+            assert_eq!(sentence(text), expect);
+        }
+    }
 }

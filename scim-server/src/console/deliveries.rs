@@ -46,7 +46,8 @@ async fn webhooks(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let list = WebhookRequest::List { tenant: Some(tenant.to_owned()) };
     let rows = ask.rows(AdminRequest::Webhook { request: list }).await?;
     let headings = ["Address", "Types", "State", "Progress", "Given up", ""];
-    let empty = "No webhooks. One sends each event to an application; make it below.";
+    let who = if ask.may(Role::Operator) { "make it below" } else { "an operator makes it" };
+    let empty = format!("No webhooks. One sends each event to an application: {who}.");
     let mut table = Table::new(&headings, empty);
     let (mut given_up, mut names) = (Vec::new(), Vec::new());
     for row in &rows {

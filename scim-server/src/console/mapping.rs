@@ -40,8 +40,9 @@ async fn known(ask: &Ask<'_>, tenant: &str) -> Result<Vec<Value>, Fault> {
 /// The rewrites of a tenant.
 pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let headings = ["Name", "Rewrite", "Of", "Attribute", "To", "Value", "Only of", ""];
-    let mut table = Table::new(&headings, "What the provider sends is kept as it is.");
     let is_administrator = ask.may(Role::Administrator);
+    let how = if is_administrator { "“Another rewrite” changes that" } else { "an administrator can change that" };
+    let mut table = Table::new(&headings, format!("What the provider sends is kept as it is: {how}."));
     for row in &known(ask, tenant).await? {
         let mut cells: Vec<_> = PARTS.iter().map(|part| row.cell(&format!("/{part}"))).collect();
         let fields = [("remove", row.text("/name"))];

@@ -39,7 +39,7 @@ fn path(tenant: &str, what: &str) -> String {
 async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let rows = ask.rows(AdminRequest::TokenList { tenant: Some(tenant.to_owned()) }).await?;
     let headings = ["Name", "Allows", "Status", "Ends", "Last used", ""];
-    let mut table = Table::new(&headings, "No tokens. Make one for the identity provider, below.");
+    let mut table = Table::new(&headings, format!("No tokens. The identity provider needs one: {}.", who_makes(ask)));
     for row in &rows {
         let id = row.text("/token_id");
         let name = if row.text("/name").is_empty() { "(no name)" } else { row.text("/name") };
@@ -64,6 +64,11 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     Ok(Section::new("Tokens").note(note).with(table).command(command::line(&["token", "list", "--tenant", tenant])))
 }
 
+/// Where one is made, or by whom.
+fn who_makes(ask: &Ask<'_>) -> &'static str {
+    if ask.may(Role::Operator) { "make it below" } else { "an operator makes it" }
+}
+
 fn status(status: &str) -> Cell {
     let tone = match status {
         "valid" => Tone::Good,
@@ -77,7 +82,8 @@ fn status(status: &str) -> Cell {
 async fn clients(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let rows = ask.rows(of_client(tenant, ClientRequest::List)).await?;
     let headings = ["Name", "Scope", "State", "Secrets", "Last used", ""];
-    let mut table = Table::new(&headings, "No OAuth clients. Entra ID and Ping can use one; make it below.");
+    let empty = format!("No OAuth clients. Entra ID and Ping can use one: {}.", who_makes(ask));
+    let mut table = Table::new(&headings, empty);
     for row in &rows {
         let id = row.text("/client_id");
         let mut buttons = Vec::new();

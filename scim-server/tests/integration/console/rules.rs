@@ -74,7 +74,7 @@ async fn a_rewrite_is_looked_at_and_set() {
     browser.click("main button", "Remove");
     browser.sees("What would change");
     browser.click("button", "Change it");
-    browser.sees("What the provider sends is kept as it is.");
+    browser.sees("What the provider sends is kept as it is:");
     assert_eq!(stored(), json!([]));
     assert_eq!(browser.faults(), Vec::<String>::new());
 

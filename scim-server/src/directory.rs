@@ -423,6 +423,11 @@ mod tests {
         assert_eq!(directory.finish_removals().await.unwrap(), [""; 0]);
         // Two who do it at once are no trouble to each other.
         assert_eq!(directory.remove(&closed).await.unwrap(), 0);
+        // A write that was under way all the time comes too late.
+        let mut late = Commit::new(user.clone(), event(doomed.id, &[]));
+        late.writes.push(Write::Put(user.clone(), Body::default()));
+        assert!(matches!(store.commit(late).await, Err(StoreError::Erased(_))));
+        assert_eq!(store.get(&user).await.unwrap(), None);
         directory.create("doomed", Settings::default(), None).await.unwrap();
     }
 }

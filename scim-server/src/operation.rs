@@ -397,6 +397,7 @@ impl From<StoreError> for Error {
                 "The resource is being changed by many requests at once. Repeat the request.",
             ),
             StoreError::Corrupt(cause) => Self::internal(cause),
+            StoreError::Erased(_) => Self::new(ErrorKind::NotFound, "The tenant was deleted."),
             StoreError::Full { resource_type, limit } => full(resource_type.as_str(), limit),
             StoreError::Missing(key) => {
                 let kind = key.resource_type.as_str();

@@ -166,6 +166,9 @@ pub enum StoreError {
     /// What is stored cannot be read.
     #[error("the store is damaged: {0}")]
     Corrupt(String),
+    /// The tenant was [erased](Store::erase): nothing is written for it again.
+    #[error("tenant {0} was deleted")]
+    Erased(TenantId),
     /// There are as many resources of the type as there may be.
     #[error("there are {limit} resources of type {} already", .resource_type.as_str())]
     Full {
@@ -196,6 +199,14 @@ pub enum Item {
 }
 
 impl Item {
+    /// Whose it is.
+    pub(crate) fn tenant(&self) -> TenantId {
+        match self {
+            Self::Resource(key, ..) | Self::Members(key, _) => key.tenant,
+            Self::Event(tenant, _) => *tenant,
+        }
+    }
+
     /// The same thing in the tenant that `to` gives for its own.
     #[must_use]
     pub fn moved(mut self, to: impl Fn(TenantId) -> TenantId) -> Self {
@@ -350,8 +361,12 @@ pub trait Store: Send + Sync + 'static {
     /// Applies a commit and answers when it is durable.
     async fn commit(&self, commit: Commit) -> Result<Committed, StoreError>;
 
-    /// Removes everything of a tenant, in small steps; returns how many resources went.
+    /// Removes everything of a tenant, in small steps; returns how many resources went. From its first step on nothing is
+    /// written for the tenant any more (`Erased`), however long it was under way: what is gone stays gone.
     async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError>;
+
+    /// Whether a tenant was erased: who returns under its id is kept under another.
+    async fn is_erased(&self, tenant: TenantId) -> Result<bool, StoreError>;
 
     /// Gives every item of a tenant (all tenants and the system's records when `None`), resources
     /// before members, members before events. What comes out is one state, of all tenants together:

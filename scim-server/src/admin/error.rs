@@ -167,7 +167,7 @@ fn of_store(error: &StoreError) -> u16 {
     match error {
         StoreError::Closed(_) | StoreError::Unavailable(_) => 503,
         StoreError::Corrupt(_) => 500,
-        StoreError::Missing(_) => 404,
+        StoreError::Erased(_) | StoreError::Missing(_) => 404,
         StoreError::Conflict(_) | StoreError::Full { .. } | StoreError::Taken(_) => 409,
     }
 }

@@ -345,18 +345,23 @@ impl<'a> RunningImport<'a> {
         match directory.find(&tenant.id.to_string()).await {
             // The portion in which it came is behind the mark.
             Ok(there) if there.importing => {}
-            Ok(there) if there.deleting => remove(self.context, there).await?,
-            Ok(there) if self.mark.replace => {
-                let random = || Replacement::at(TenantId::random(rand::random()));
-                self.replacements.entry(there.id).or_insert_with(random);
+            Ok(there) if there.deleting => {
+                remove(self.context, there).await?;
+                self.keep_elsewhere(tenant.id);
             }
+            Ok(there) if self.mark.replace => self.keep_elsewhere(there.id),
             Ok(there) => {
                 return Err(AdminError::Refused(format!(
                     "tenant {:?} ({}) exists already; use --replace to replace it with the one in the file, with everything in it",
                     there.name, there.id
                 )));
             }
-            Err(DirectoryError::Unknown(_)) => {}
+            Err(DirectoryError::Unknown(_)) => {
+                // Nothing is written any more where it was.
+                if self.context.store.is_erased(tenant.id).await? {
+                    self.keep_elsewhere(tenant.id);
+                }
+            }
             Err(error) => return Err(error.into()),
         }
         if let Ok(other) = directory.find(&tenant.name).await
@@ -369,6 +374,12 @@ impl<'a> RunningImport<'a> {
         }
         self.mark.tenants.insert(self.home(tenant.id));
         Ok(())
+    }
+
+    /// Has a tenant of the file kept under another id than its own.
+    fn keep_elsewhere(&mut self, tenant: TenantId) {
+        let random = || Replacement::at(TenantId::random(rand::random()));
+        self.replacements.entry(tenant).or_insert_with(random);
     }
 
     fn require(&self, tenant: TenantId) -> Result<(), AdminError> {

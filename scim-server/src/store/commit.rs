@@ -46,6 +46,17 @@ pub enum Write {
     Unindex(IndexEntry),
 }
 
+impl Write {
+    /// For which tenant it is.
+    pub(super) fn tenant(&self) -> TenantId {
+        match self {
+            Self::Delete(key) | Self::Put(key, _) | Self::Return(key, ..) => key.tenant,
+            Self::Index(entry) | Self::Unindex(entry) => entry.key.tenant,
+            Self::Join(edge) | Self::Leave(edge) => edge.group.tenant,
+        }
+    }
+}
+
 /// A change and its event: the only way to write. All of it happens or nothing does.
 ///
 /// The store gives each resource that is `Put`, and each group with a `Join` or `Leave` that changes

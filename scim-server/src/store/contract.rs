@@ -82,6 +82,7 @@ macro_rules! contract {
             upkeep::loading_replaces,
             upkeep::loading_respects_uniqueness,
             upkeep::erasing_leaves_nothing,
+            upkeep::nothing_is_written_for_who_was_erased,
             upkeep::events_are_forgotten,
             upkeep::nothing_is_found_in_a_sound_store,
             upkeep::entries_that_are_wanted_are_added,

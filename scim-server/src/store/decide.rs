@@ -16,7 +16,7 @@ use scim_protocol::Timestamp;
 use self::decision::Decision;
 use super::{
     Body, Commit, Committed, Edge, Header, IndexEntry, IndexKey, IndexValue, Item, Joined, ResourceId, ResourceKey,
-    StoreError, TenantId, TypeName,
+    StoreError, TenantId, TypeName, Write,
 };
 use crate::event::Event;
 
@@ -76,6 +76,12 @@ pub(super) trait Facts {
     fn count(&self, tenant: TenantId, resource_type: &TypeName) -> Result<u64, StoreError>;
 
     fn last_event(&self, tenant: TenantId) -> Result<Option<LastEvent>, StoreError>;
+
+    /// Whether a tenant was erased. An engine that has looked before it decides says no.
+    fn is_erased(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        let _ = tenant;
+        Ok(false)
+    }
 }
 
 /// A resource that a commit looks at: how it was, and how it is to be.
@@ -155,6 +161,8 @@ impl Changes {
 
 /// Decides on a commit. `clock` is the time; what is given never goes back behind the tenant's last event.
 pub(super) fn commit(facts: &dyn Facts, commit: &Commit, clock: Timestamp) -> Result<(Changes, Committed), StoreError> {
+    let told = commit.told.iter().map(|(log, _)| *log);
+    require(facts, commit.writes.iter().map(Write::tenant).chain(told).chain([commit.target.tenant]))?;
     let mut decision = Decision { facts, changes: Changes::default() };
     for expect in &commit.expect {
         decision.expect(expect)?;
@@ -199,6 +207,7 @@ pub(super) fn commit(facts: &dyn Facts, commit: &Commit, clock: Timestamp) -> Re
 
 /// Decides on items as they were exported, all or none: versions, times and sequences stay theirs.
 pub(super) fn load(facts: &dyn Facts, items: &[Item]) -> Result<Changes, StoreError> {
+    require(facts, items.iter().map(Item::tenant))?;
     let mut decision = Decision { facts, changes: Changes::default() };
     for item in items {
         match item {
@@ -215,6 +224,16 @@ pub(super) fn load(facts: &dyn Facts, items: &[Item]) -> Result<Changes, StoreEr
     }
     decision.count_growth();
     Ok(decision.changes)
+}
+
+/// Refuses to write for tenants that were erased.
+fn require(facts: &dyn Facts, tenants: impl Iterator<Item = TenantId>) -> Result<(), StoreError> {
+    for tenant in tenants.collect::<BTreeSet<_>>() {
+        if facts.is_erased(tenant)? {
+            return Err(StoreError::Erased(tenant));
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn owner(entry: &IndexEntry) -> ResourceKey {

@@ -338,6 +338,10 @@ impl Store for PostgresStore {
         sweep::erase(&self.reader, tenant).await
     }
 
+    async fn is_erased(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        Ok(!self.reader.query(tenant, statement::IS_ERASED, &[&tenant.0]).await?.is_empty())
+    }
+
     async fn export(&self, tenant: Option<TenantId>, sink: Sink<Item>) -> Result<(), StoreError> {
         transfer::export(&self.connections, tenant, sink).await
     }

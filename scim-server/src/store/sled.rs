@@ -372,6 +372,10 @@ impl Store for SledStore {
         self.remove(move |tree, sweeps| sweep::tenant(tree, sweeps, tenant)).await
     }
 
+    async fn is_erased(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        self.handle.read(|tree| tree.contains(&key::erased(tenant))).await
+    }
+
     async fn export(&self, tenant: Option<TenantId>, sink: Sink<Item>) -> Result<(), StoreError> {
         self.task(move |writer| transfer::export(writer.tree(), tenant, sink)).await
     }

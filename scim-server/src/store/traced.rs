@@ -60,6 +60,7 @@ fn kind_of(error: &StoreError) -> &'static str {
         StoreError::Closed(_) => "closed",
         StoreError::Conflict(_) => "conflict",
         StoreError::Corrupt(_) => "corrupt",
+        StoreError::Erased(_) => "erased",
         StoreError::Full { .. } => "full",
         StoreError::Missing(_) => "missing",
         StoreError::Taken(_) => "taken",
@@ -194,6 +195,10 @@ impl Store for Traced {
 
     async fn erase(&self, tenant: TenantId) -> Result<u64, StoreError> {
         self.store.erase(tenant).await
+    }
+
+    async fn is_erased(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        self.store.is_erased(tenant).await
     }
 
     async fn export(&self, tenant: Option<TenantId>, sink: Sink<Item>) -> Result<(), StoreError> {

@@ -153,11 +153,14 @@ async fn put(
         commit.expect.push(Expect::Version(old.key(), old.version));
         left.extend(old.left.iter().copied().chain([old.home()]));
     }
-    // Whoever reads the log is told where the new one begins. It is in the log before the log is the tenant's, so that
-    // nobody can pass it over; an import that is cut off here tells it twice.
-    let begun = context.store.log(home).await?.newest;
-    let event = Event::new(Action::Administer, &context.by.actor(), tenant::record::KIND, ResourceId(id.0));
-    directory.tell(home, Event { deed: Some(Deed::TenantReplaced), ..event }).await?;
+    let mut begun = 0;
+    if old.is_some() {
+        // Whoever reads the log is told where the new one begins. It is in the log before the log is the tenant's, so that
+        // nobody can pass it over; an import that is cut off here tells it twice.
+        begun = context.store.log(home).await?.newest;
+        let event = Event::new(Action::Administer, &context.by.actor(), tenant::record::KIND, ResourceId(id.0));
+        directory.tell(home, Event { deed: Some(Deed::TenantReplaced), ..event }).await?;
+    }
     let tenant = TenantRecord { home: Some(home), left, importing: false, begun, ..tenant };
 
     let entries = |tokens: &[Token], clients: &[Client]| -> Vec<_> {

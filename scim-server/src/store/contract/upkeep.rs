@@ -1,6 +1,6 @@
 //! Export and load, check, erase and forget.
 
-use super::{START, Stage, TENANT, body, entries_of, entry, group, id, join, put, user};
+use super::{START, Stage, TENANT, body, commit, entries_of, entry, event, group, id, join, put, user};
 use crate::store::{Item, Log, ResourceKey, Start, StoreError, TenantId, Write};
 
 /// Some users with entries, some groups with members, in two tenants; something deleted, too.
@@ -111,6 +111,38 @@ pub(crate) async fn erasing_leaves_nothing(stage: Stage) {
     assert_eq!(stage.members(&group(1)).await, []);
     assert_eq!(stage.store.erase(TENANT).await.unwrap(), 0);
     assert_eq!(stage.check(false).await, Vec::<String>::new());
+}
+
+/// Whatever was under way when a tenant was erased comes too late, after a restart as well.
+pub(crate) async fn nothing_is_written_for_who_was_erased(stage: Stage) {
+    stage.put(&user(1)).await;
+    assert!(!stage.store.is_erased(TENANT).await.unwrap());
+    // One of which there is nothing yet.
+    let nobody = TenantId(uuid::Uuid::from_u128(0x80));
+    for tenant in [TENANT, nobody] {
+        stage.store.erase(tenant).await.unwrap();
+    }
+    let mut stage = stage;
+    for _ in 0..2 {
+        for tenant in [TENANT, nobody] {
+            let is_erased =
+                |outcome: Result<(), StoreError>| matches!(outcome, Err(StoreError::Erased(of)) if of == tenant);
+            assert!(stage.store.is_erased(tenant).await.unwrap());
+            let late = ResourceKey { tenant, ..user(2) };
+            assert!(is_erased(stage.write(&late, [put(&late)]).await.map(drop)));
+            // What is told of something else goes with what it is told of.
+            let system = ResourceKey { tenant: TenantId::SYSTEM, ..user(78) };
+            let mut telling = commit(&system, [put(&system)]);
+            telling.told.push((tenant, event(&late)));
+            assert!(is_erased(stage.store.commit(telling).await.map(drop)));
+            assert_eq!(stage.store.get(&system).await.unwrap(), None);
+            assert!(is_erased(stage.store.load(vec![Item::Event(tenant, event(&late))]).await));
+        }
+        assert_eq!(stage.export(None).await, []);
+        assert_eq!(stage.check(false).await, Vec::<String>::new());
+        stage = stage.reopen().await;
+    }
+    stage.put(&ResourceKey { tenant: TenantId::SYSTEM, ..user(77) }).await;
 }
 
 pub(crate) async fn events_are_forgotten(stage: Stage) {

@@ -26,8 +26,8 @@ use super::{
     overlay::Overlay,
     pipeline::{self, Step, columns},
     prefetch::column,
-    scan::{FOR_GOOD, PAGE, TenantScan},
-    statement::{self, spread},
+    scan::{PAGE, TenantScan},
+    statement::{self, FOR_GOOD, spread},
     touched::Touched,
     write,
 };

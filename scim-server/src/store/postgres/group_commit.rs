@@ -255,7 +255,11 @@ impl Writer {
         let logs = prefetch::take_logs(&mut overlay, locked, tenants.len(), self.clock.now());
         if let Err(StoreError::Closed(tenant)) = logs {
             connection.batch_execute("ROLLBACK").await?;
-            return Ok(Some(work.refused(tenant)));
+            return Ok(Some(work.refused(|| StoreError::Closed(tenant))));
+        }
+        if let Err(StoreError::Erased(tenant)) = logs {
+            connection.batch_execute("ROLLBACK").await?;
+            return Ok(Some(work.refused(|| StoreError::Erased(tenant))));
         }
         if !logs? {
             let rollback = Step::Plain("ROLLBACK");
@@ -299,13 +303,13 @@ impl Work<'_> {
         wanted
     }
 
-    /// The outcome of each while the tenant is closed.
-    fn refused(&self, tenant: TenantId) -> Outcomes {
+    /// The outcome of each while a tenant is closed.
+    fn refused(&self, why: impl Fn() -> StoreError) -> Outcomes {
         let many = match self {
             Self::Commits(commits) => commits.len(),
             Self::Load(_) => 1,
         };
-        std::iter::repeat_with(|| Err(StoreError::Closed(tenant))).take(many).collect()
+        std::iter::repeat_with(|| Err(why())).take(many).collect()
     }
 
     /// Decides on one after the other, each on what those before it have left.
@@ -332,7 +336,7 @@ impl Work<'_> {
 
 /// Whether a commit of a tenant was refused because another tenant is closed.
 fn is_of_another(tenant: TenantId) -> impl Fn(&Result<Committed, StoreError>) -> bool {
-    move |outcome| matches!(outcome, Err(StoreError::Closed(closed)) if *closed != tenant)
+    move |outcome| matches!(outcome, Err(StoreError::Closed(closed) | StoreError::Erased(closed)) if *closed != tenant)
 }
 
 fn found(rows: &[Row], document: &[u8]) -> bool {

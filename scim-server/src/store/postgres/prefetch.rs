@@ -10,7 +10,7 @@ use super::{
     error::damaged,
     overlay::Overlay,
     pipeline::{Step, columns},
-    statement,
+    statement::{self, FOR_GOOD},
 };
 use crate::store::{
     Commit, Expect, Header, IndexKey, IndexValue, Item, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write,
@@ -262,7 +262,7 @@ fn edge(overlay: &mut Overlay, row: &Row) -> Result<ResourceKey, StoreError> {
 }
 
 /// Puts the last events of the locked tenants into the overlay; false when one tenant has no log. `Closed` when one of
-/// them is kept elsewhere, or about to be.
+/// them is kept elsewhere, or about to be, and `Erased` when it is gone.
 pub(super) fn take_logs(
     overlay: &mut Overlay,
     rows: &[Row],
@@ -274,6 +274,9 @@ pub(super) fn take_logs(
         let tenant = TenantId(column(row, 0)?);
         overlay.last_events.read(tenant).insert_entry(last);
         overlay.changes.insert(tenant, column(row, 3)?);
+        if column::<i64>(row, 6)? == FOR_GOOD {
+            return Err(StoreError::Erased(tenant));
+        }
         if column::<Option<i64>>(row, 4)?.is_some_and(|until| until > now.as_millis()) {
             return Err(StoreError::Closed(tenant));
         }

@@ -12,15 +12,12 @@ use super::{
     pipeline::{self, Step, columns},
     prefetch::{self, column},
     row::{BYTES, record, rows},
-    statement,
+    statement::{self, FOR_GOOD},
 };
 use crate::store::{IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, decide::Entries};
 
 /// How many rows are read at a time.
 pub(super) const PAGE: i64 = 500;
-
-/// Until when a tenant is closed that is kept elsewhere, or about to be.
-pub(super) const FOR_GOOD: i64 = i64::MAX;
 
 /// A transaction that reads everything.
 pub(super) struct TenantScan {

@@ -40,7 +40,6 @@ use crate::{
     store::{
         Commit, Committed, EntriesOf, EventsAbout, Finding, IndexKey, IndexRange, Item, Log, Memberships, Page,
         Position, Record, Reference, ResourceId, ResourceKey, Sink, Start, Store, StoreError, TenantId, TypeName,
-        Write,
     },
 };
 
@@ -302,10 +301,10 @@ impl Store for Spread {
 
     async fn commit(&self, mut commit: Commit) -> Result<Committed, StoreError> {
         let place = self.written_in(commit.target.tenant)?;
-        if commit.writes.iter().any(|write| self.place(write_to(write)) != place) {
+        if commit.writes.iter().any(|write| self.place(write.tenant()) != place) {
             return Err(unavailable("a commit cannot change tenants of two databases"));
         }
-        let untold = self.keep_untold(&mut commit)?;
+        let untold = self.keep_untold(&mut commit).await?;
         let committed = self.of(commit.target.tenant)?.commit(commit).await?;
         self.tell(untold).await;
         Ok(committed)
@@ -319,6 +318,11 @@ impl Store for Spread {
             gone += if number == place { here } else { 0 };
         }
         Ok(gone)
+    }
+
+    /// As the first database says: an erasure is one of all that there are.
+    async fn is_erased(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        self.at(0)?.is_erased(tenant).await
     }
 
     /// A state of each database, of about the same moment: of the directory first. What a tenant has left in another
@@ -344,9 +348,9 @@ impl Store for Spread {
     async fn load(&self, items: Vec<Item>) -> Result<(), StoreError> {
         let mut rest = items.into_iter().peekable();
         while let Some(first) = rest.next() {
-            let place = self.written_in(of_item(&first))?;
+            let place = self.written_in(first.tenant())?;
             let mut part = vec![first];
-            while let Some(next) = rest.next_if(|item| self.place(of_item(item)) == place) {
+            while let Some(next) = rest.next_if(|item| self.place(item.tenant()) == place) {
                 part.push(next);
             }
             self.at(place)?.load(part).await?;
@@ -410,21 +414,6 @@ impl Store for Spread {
             closed = closed.and(database.close().await);
         }
         closed
-    }
-}
-
-fn write_to(write: &Write) -> TenantId {
-    match write {
-        Write::Delete(key) | Write::Put(key, _) | Write::Return(key, ..) => key.tenant,
-        Write::Index(entry) | Write::Unindex(entry) => entry.key.tenant,
-        Write::Join(edge) | Write::Leave(edge) => edge.group.tenant,
-    }
-}
-
-fn of_item(item: &Item) -> TenantId {
-    match item {
-        Item::Resource(key, ..) | Item::Members(key, _) => key.tenant,
-        Item::Event(tenant, _) => *tenant,
     }
 }
 

@@ -5,6 +5,10 @@
 
 pub(super) mod spread;
 
+/// Until when a tenant is closed that is kept elsewhere, or about to be (`closed`); and the number of a move that no move
+/// comes behind: the tenant was erased (`moved`).
+pub(super) const FOR_GOOD: i64 = i64::MAX;
+
 /// The version of the database's own program.
 pub(super) const SERVER_VERSION: &str = "SHOW server_version";
 
@@ -44,7 +48,7 @@ macro_rules! records_within {
 }
 
 /// Locks the logs of these tenants, in one order for everybody.
-pub const LOCK: &str = "SELECT tenant, sequence, at, changes, closed, watched FROM tenant_log \
+pub const LOCK: &str = "SELECT tenant, sequence, at, changes, closed, watched, moved FROM tenant_log \
     WHERE tenant = ANY($1) ORDER BY tenant FOR UPDATE";
 
 pub(super) const OPEN_LOGS: &str = "INSERT INTO tenant_log (tenant, sequence, at, changes) \
@@ -63,7 +67,14 @@ pub(super) const TENANTS: &str =
     "SELECT tenant FROM tenant_log WHERE coalesce(closed, 0) < 9223372036854775807 ORDER BY tenant";
 
 /// The same with copies of others.
-pub(super) const ALL_TENANTS: &str = "SELECT tenant FROM tenant_log ORDER BY tenant";
+pub(super) const ALL_TENANTS: &str = "SELECT tenant FROM tenant_log WHERE moved < 9223372036854775807 ORDER BY tenant";
+
+/// The tenant is closed for good, here and for every move. Who writes to it now is waited for.
+pub(super) const CLOSE_ERASED: &str = "INSERT INTO tenant_log AS l (tenant, sequence, at, changes, closed, moved) \
+    VALUES ($1, 0, $2, $3, 9223372036854775807, 9223372036854775807) ON CONFLICT (tenant) DO UPDATE \
+    SET closed = excluded.closed, moved = excluded.moved, watched = NULL, changes = l.changes + 1";
+
+pub(super) const IS_ERASED: &str = "SELECT tenant FROM tenant_log WHERE tenant = $1 AND moved = 9223372036854775807";
 
 pub(super) const SEQUENCE: &str = "SELECT sequence, at FROM tenant_log WHERE tenant = $1";
 
@@ -392,8 +403,7 @@ pub(super) const SWEEP: &str = "DELETE FROM member WHERE tenant = $1 AND group_i
 
 pub(super) const SWEPT: &str = "DELETE FROM dissolved_group WHERE tenant = $1 AND group_id = $2";
 
-/// What an erasure removes of each table, a little at a time; the log ([`ERASE_LOG`]) comes last, so that a tenant
-/// is known as long as anything of it is there.
+/// What an erasure removes of each table, a little at a time. The row of the tenant's log stays, closed.
 pub(super) const ERASE: &[&str] = &[
     "DELETE FROM index_entry WHERE tenant = $1 AND (resource_type, attribute, value, id) IN \
     (SELECT resource_type, attribute, value, id FROM index_entry WHERE tenant = $1 LIMIT $2)",
@@ -408,8 +418,6 @@ pub(super) const ERASE: &[&str] = &[
     (SELECT resource_type FROM resource_count WHERE tenant = $1 LIMIT $2)",
     "DELETE FROM allowance WHERE tenant = $1 AND $2::bigint > 0",
 ];
-
-pub(super) const ERASE_LOG: &str = "DELETE FROM tenant_log WHERE tenant = $1 AND $2::bigint > 0";
 
 pub(super) const ERASE_RESOURCES: &str = "DELETE FROM resource WHERE tenant = $1 AND (resource_type, id) IN \
     (SELECT resource_type, id FROM resource WHERE tenant = $1 LIMIT $2)";

@@ -39,10 +39,12 @@ pub(super) async fn sweep_all(reader: &Reader) -> Result<(), StoreError> {
     }
 }
 
-/// Removes everything of a tenant; gives how many resources went.
+/// Closes a tenant for good, and removes everything of it; gives how many resources went.
 pub(super) async fn erase(reader: &Reader, tenant: TenantId) -> Result<u64, StoreError> {
     let mut gone = 0;
-    for sql in statement::ERASE.iter().chain([&statement::ERASE_LOG]) {
+    let changes: i64 = rand::random_range(0..i64::MAX / 4);
+    run(reader, statement::CLOSE_ERASED, &[&tenant.0, &i64::MIN, &changes]).await?;
+    for sql in statement::ERASE {
         loop {
             let rows = run(reader, sql, &[&tenant.0, &STEP]).await?;
             run(reader, statement::CHANGE_UNTOLD, &[&tenant.0]).await?;

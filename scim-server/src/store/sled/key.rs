@@ -16,7 +16,7 @@
 //! | `s` | | the last sequence given, and when |
 //!
 //! And of the store itself: `f`, its format, `n`, the number of the last batch, and `w` · tenant · group, a deleted group whose edges
-//! are still to be swept away.
+//! are still to be swept away, and `x` · tenant, a tenant that was erased.
 
 mod range;
 
@@ -44,6 +44,7 @@ const STORE: [u8; 16] = [0xFF; 16];
 const FORMAT: u8 = b'f';
 const COMMIT: u8 = b'n';
 const SWEEP: u8 = b'w';
+const ERASED: u8 = b'x';
 
 /// Ends an index value. Within a value a zero byte is written as `ESCAPED`, so that a value ends
 /// where it ends, and a shorter value sorts before each longer one that begins with it.
@@ -375,6 +376,13 @@ pub(super) fn sweeps() -> Range {
     let mut key = STORE.to_vec();
     key.push(SWEEP);
     Range::of(key)
+}
+
+/// Says that a tenant was erased.
+pub(super) fn erased(tenant: TenantId) -> Vec<u8> {
+    let mut key = own(ERASED);
+    key.extend_from_slice(tenant.0.as_bytes());
+    key
 }
 
 /// Which group is to be swept.

@@ -128,4 +128,8 @@ impl Facts for Overlay {
         let (sequence, at) = read_last_event(&bytes)?;
         Ok(Some(LastEvent { sequence, at }))
     }
+
+    fn is_erased(&self, tenant: TenantId) -> Result<bool, StoreError> {
+        Ok(self.value(&key::erased(tenant))?.is_some())
+    }
 }

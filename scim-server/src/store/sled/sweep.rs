@@ -93,9 +93,10 @@ pub(super) fn edges(tree: &Tree, tenant: TenantId, group: ResourceId) -> Result<
     Ok(Removal { batch, gone: 0, done })
 }
 
-/// Removes some keys of a tenant; counts resources.
+/// Removes some keys of a tenant, for which nothing is written from the first step on; counts resources.
 pub(super) fn tenant(tree: &Tree, sweeps: &mut Sweeps, tenant: TenantId) -> Result<Removal, StoreError> {
     let mut batch = Batch::default();
+    batch.put(key::erased(tenant), Vec::new());
     for group in sweeps.take(tenant) {
         batch.remove(key::sweep(tenant, group));
     }

@@ -14,8 +14,9 @@ pub(super) const ITS_OWN: i64 = 60 * 1000;
 const PAGE: usize = 100;
 
 impl Spread {
-    /// Has a commit keep what it cannot tell itself; gives under which ids.
-    pub(super) fn keep_untold(&self, commit: &mut Commit) -> Result<Vec<ResourceId>, StoreError> {
+    /// Has a commit keep what it cannot tell itself; gives under which ids. `Erased` if it would tell something of a tenant
+    /// that is gone.
+    pub(super) async fn keep_untold(&self, commit: &mut Commit) -> Result<Vec<ResourceId>, StoreError> {
         let place = self.place(commit.target.tenant);
         let told = std::mem::take(&mut commit.told);
         let is_here = |(log, _): &(TenantId, _)| self.known(*log) == Some(place);
@@ -23,6 +24,9 @@ impl Spread {
         commit.told = here;
         let mut ids = Vec::new();
         for (log, event) in elsewhere {
+            if self.is_erased(log).await? {
+                return Err(StoreError::Erased(log));
+            }
             let (id, write) = Untold::kept(log, event)?;
             commit.writes.push(write);
             ids.push(id);
@@ -61,7 +65,10 @@ impl Spread {
         let Untold { log, event } = Untold::from_record(id, &record)?;
         // A tenant that is gone has no log any more.
         if self.known(log).is_some() {
-            self.of(log)?.commit(Commit::note(log, event)).await?;
+            match self.of(log)?.commit(Commit::note(log, event)).await {
+                Ok(_) | Err(StoreError::Erased(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         match first.commit(Commit::removal(untold::key(id), Vec::new())).await {
             Ok(_) | Err(StoreError::Missing(_)) => Ok(()),

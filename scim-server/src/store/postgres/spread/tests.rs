@@ -14,7 +14,7 @@ use crate::{
     event::{ADMIN, Action, Deed},
     ids::ResourceId,
     store::{
-        Body,
+        Body, Write,
         contract::{Open, TENANT, contract, user},
         untold::{self, Untold},
     },
@@ -229,7 +229,7 @@ async fn nothing_is_written_for_a_tenant_that_is_gone() {
     let mut commit = Commit::new(key.clone(), event());
     commit.writes.push(Write::Put(key, Body::default()));
     commit.told.push((TENANT, event()));
-    store.commit(commit).await.unwrap();
+    assert!(matches!(store.commit(commit).await, Err(StoreError::Erased(TENANT))));
     store.tell(vec![id]).await;
     for place in [0, 1] {
         assert!(!store.at(place).unwrap().tenants().await.unwrap().contains(&TENANT), "database {}", place + 1);

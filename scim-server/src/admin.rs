@@ -46,6 +46,7 @@ mod signing_keys;
 mod source;
 mod stale;
 mod status;
+mod stray;
 mod streams;
 mod table;
 pub mod tenants;

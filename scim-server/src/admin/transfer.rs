@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{AdminContext, AdminError, Line, Output, archive, import, indexing};
+use super::{AdminContext, AdminError, Line, Output, archive, import, indexing, stray};
 use crate::{
     event::Deed,
     oauth::Client,
@@ -31,6 +31,7 @@ pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output)
         Err(AdminError::Refused(_)) | Ok(_) => {}
         Err(error) => return Err(error),
     }
+    stray::look(context, repair, output).await?;
     context.store.check(context.entries_of(), repair, Box::new(sink)).await?;
     for note in context.store.notes().await? {
         output.line(Line::Row(serde_json::json!({ "note": note }).to_string())).await?;

@@ -57,6 +57,36 @@ impl Directory {
         moved
     }
 
+    /// Closes a log of the tenant that is open in a database in which the tenant is not kept, and removes what is there.
+    /// False if the tenant is being moved, or is kept there by now.
+    pub async fn close_stray(&self, tenant: &TenantRecord, place: usize) -> Result<bool, DirectoryError> {
+        let holder = Uuid::new_v4();
+        let Some(spread) = self.store.spread() else { return Ok(false) };
+        if !self.takes_move(tenant, holder, LEASE_MILLIS).await? {
+            return Ok(false);
+        }
+        let closed = tokio::select! {
+            closed = self.close_unless_kept(spread, tenant, place) => closed,
+            lost = self.hold(tenant, holder) => Err(lost),
+        };
+        self.takes_move(tenant, holder, 0).await?;
+        closed
+    }
+
+    async fn close_unless_kept(
+        &self,
+        spread: &Spread,
+        tenant: &TenantRecord,
+        place: usize,
+    ) -> Result<bool, DirectoryError> {
+        let now = self.find(&tenant.id.to_string()).await?;
+        if now.database == place || now.moving.is_some() {
+            return Ok(false);
+        }
+        spread.close_stray(now.home(), place, Spread::number(now.version)?).await?;
+        Ok(true)
+    }
+
     async fn carry(
         &self,
         spread: &Spread,

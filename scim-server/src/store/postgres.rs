@@ -48,7 +48,7 @@ use self::{
     connections::{Connections, Turn},
     error::unavailable,
     group_commit::Writer,
-    prefetch::column,
+    prefetch::{column, unsigned},
     read::Reader,
 };
 use super::{
@@ -174,6 +174,11 @@ impl PostgresStore {
             sink = check::run(&self.connections, tenant, Arc::clone(&entries), repair, taken).await?;
         }
         Ok(sink)
+    }
+
+    async fn all_resources(&self, tenant: TenantId) -> Result<u64, StoreError> {
+        let rows = self.reader.query(tenant, statement::ALL_COUNTS, &[&tenant.0]).await?;
+        rows.iter().map(|row| unsigned(column(row, 1)?)).sum()
     }
 
     async fn tenants(&self) -> Result<Vec<TenantId>, StoreError> {

@@ -111,6 +111,39 @@ async fn tenants_of_two_databases_are_apart() {
     two.get("/Users").await.expect(401);
 }
 
+/// Logs that faults of earlier versions have opened where the tenant is not kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_in_the_wrong_database_is_found_and_closed() {
+    let (store, urls) = two();
+    let server = TestServer::with(Options { store: Some(store), ..Options::default() });
+    server.run_json(&["tenant", "create", "other", "--database", "2", "--json"]);
+    let (other, client) = client_of(&server, "other");
+    let anna = client.user("anna").await;
+    sound(&server);
+    let nobody = "00000000-0000-4000-8000-000000000001";
+    let first = schema(&urls[0]);
+    for tenant in [other.as_str(), nobody] {
+        shared().sql(&format!(
+            "INSERT INTO {first}.tenant_log (tenant, sequence, at) VALUES ('{tenant}', 1, 0); \
+             INSERT INTO {first}.event SELECT '{tenant}', 1, document FROM {first}.event LIMIT 1"
+        ));
+    }
+    refused(&server.run(&["tenant", "move", "other", "--to", "1"]), "");
+    let found = |args: &[&str]| -> Vec<(String, Value)> {
+        let rows = rows(&server, &[&["check", "--json"], args].concat());
+        rows.iter().map(|one| (one["kind"].to_string(), one["repaired"].clone())).collect()
+    };
+    let stray = |repaired: bool| vec![("\"log-stray\"".to_owned(), Value::from(repaired)); 2];
+    assert_eq!(found(&[]), stray(false));
+    assert_eq!(found(&["--repair"]), stray(true));
+    assert_eq!(found(&[]), []);
+    // What is where it belongs was left alone, and the tenant can move.
+    client.get(&format!("/Users/{anna}")).await.expect(200);
+    good(&server.run(&["tenant", "move", "other", "--to", "1"]));
+    assert_eq!(users_in(&urls[0], &other), "1");
+    sound(&server);
+}
+
 /// The rows of a command, also of one that fails.
 fn rows(server: &TestServer, args: &[&str]) -> Vec<Value> {
     let output = server.run(args);

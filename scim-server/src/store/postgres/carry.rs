@@ -272,6 +272,19 @@ pub(in crate::store) async fn give_up(
     forget(to, tenant, number + 1).await
 }
 
+/// Closes a tenant for good where it is not kept, and removes what is there. The number is that of the newest move.
+pub(in crate::store) async fn close_stray(
+    store: &PostgresStore,
+    tenant: TenantId,
+    number: i64,
+) -> Result<(), StoreError> {
+    let closed = store.reader.query(tenant, spread::CLOSE_STRAY, &[&tenant.0, &FOR_GOOD, &number]).await?;
+    match closed.first() {
+        Some(row) => forget(store, tenant, column(row, 0)?).await,
+        None => Ok(()),
+    }
+}
+
 /// What a statement says that an older move is refused.
 fn granted(tenant: TenantId, rows: &[Row]) -> Result<(), StoreError> {
     if rows.is_empty() { Err(StoreError::Closed(tenant)) } else { Ok(()) }

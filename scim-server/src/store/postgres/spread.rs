@@ -142,6 +142,26 @@ impl Spread {
         carry::forget(self.at(place)?, tenant, number).await
     }
 
+    /// Which tenants are open in which database, by their homes and the numbers of the databases, from 0.
+    pub async fn open_logs(&self) -> Result<Vec<(usize, TenantId)>, StoreError> {
+        let mut open = Vec::new();
+        for (place, database) in self.all().enumerate() {
+            open.extend(database?.tenants().await?.into_iter().map(|tenant| (place, tenant)));
+        }
+        Ok(open)
+    }
+
+    /// How many resources of a tenant a database has, wherever the tenant is kept.
+    pub async fn resources_in(&self, place: usize, tenant: TenantId) -> Result<u64, StoreError> {
+        self.at(place)?.all_resources(tenant).await
+    }
+
+    /// Closes a tenant in a database in which it is not kept, and removes what is there. The number is that of its newest
+    /// move: while this is done, nobody may move it.
+    pub async fn close_stray(&self, tenant: TenantId, place: usize, number: i64) -> Result<(), StoreError> {
+        carry::close_stray(self.at(place)?, tenant, number).await
+    }
+
     /// One of the databases. A process that was started before one was added does not know that one.
     fn at(&self, place: usize) -> Result<&PostgresStore, StoreError> {
         let database = self.databases.get(place).ok_or_else(|| {

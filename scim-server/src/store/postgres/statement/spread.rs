@@ -33,6 +33,11 @@ pub(in super::super) const REOPEN: &str = "UPDATE tenant_log \
 pub(in super::super) const DISOWN: &str =
     "UPDATE tenant_log SET closed = $2, moved = $3 + 1 WHERE tenant = $1 AND moved = $3";
 
+/// A log that is open where the tenant is not kept is closed for good; older moves do nothing more here.
+pub(in super::super) const CLOSE_STRAY: &str = "UPDATE tenant_log \
+    SET closed = $2, watched = NULL, moved = greatest(moved, $3), changes = changes + 1 \
+    WHERE tenant = $1 AND coalesce(closed, 0) < $2 RETURNING moved";
+
 pub(in super::super) const TOUCH: &str = "INSERT INTO touched (tenant, turn, resource_type, id, member) \
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::uuid[], $5::uuid[]) \
     ON CONFLICT (tenant, turn, resource_type, id, member) DO NOTHING";

@@ -53,7 +53,7 @@ impl Chart {
         let known = || line.values.iter().flatten().copied();
         let mut numbers = vec![known().next_back(), known().reduce(f64::min), known().reduce(f64::max)];
         if self.adds_up {
-            numbers.push(Some(known().sum()));
+            numbers.push(Some(known().fold(0.0, |sum, number| sum + number)));
         }
         numbers.into_iter().map(|number| number.map_or_else(|| "–".to_owned(), measured)).collect()
     }

@@ -134,6 +134,6 @@ fn signed_in(server: &TestServer) -> Browser {
     let mut browser = Browser::start(&server.admin());
     browser.open(&link(server));
     // The page of the link goes on by itself.
-    browser.wait_for("document.title.startsWith('Overview')");
+    browser.wait_for("document.title.startsWith('Overview') && document.readyState === 'complete'");
     browser
 }

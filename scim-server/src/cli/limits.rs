@@ -189,7 +189,11 @@ fn rates() -> Vec<Row> {
             setting: of_tenant.to_owned(),
             ..number("requests a second of a tenant, under `identity-center`", http::IDENTITY_CENTER_RATE, "429")
         },
-        setting("failed authentications a minute for each address (IPv6: each /64)", "address_rate_limit", "429"),
+        setting(
+            "failed authentications a minute for each address (IPv6: each /64)",
+            "address_rate_limit",
+            "429 for what shows nothing valid; whoever shows a valid token or secret goes on",
+        ),
         setting(
             "requests for discovery without a token, a minute for each address",
             "address_rate_limit",
@@ -201,8 +205,11 @@ fn rates() -> Vec<Row> {
 /// What applies to all rates.
 const RATES: &str = "The requests of one second may arrive in one burst. The `rate_limit` of the server does not apply to a tenant under\n\
     `identity-center`: its tokens share one rate, as in AWS IAM Identity Center. A 429 has `Retry-After` in whole\n\
-    seconds, at least 1; Okta and Entra ID obey it. Failed authentications slow down only the address that they come\n\
-    from.\n";
+    seconds, at least 1; Okta and Entra ID obey it. Failed authentications slow down only what comes from the same address\n\
+    without anything valid: providers send for many tenants from one address, so a valid token, client secret, setup link or\n\
+    administrator's token is let in whatever others behind its address do. To look at a client assertion costs more, a\n\
+    signature and perhaps a call of the issuer: those of an address over the limit get 429 unseen, good ones too. The access\n\
+    tokens that a client has already are let in.\n";
 
 fn stored() -> Vec<Row> {
     vec![

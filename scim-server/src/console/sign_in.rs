@@ -105,24 +105,16 @@ pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incomin
         Err(refused) => return refused,
     };
     let to = form.text("to").to_owned();
-    if let Err(wait) = console.attempts.check(peer.ip()) {
-        let why = format!("Too many attempts. Try again in {} seconds.", wait.seconds());
-        return shown(console, StatusCode::TOO_MANY_REQUESTS, &to, Some(&why));
-    }
     match admin.authenticate(form.text("token")).await {
         Ok(Some(agent)) if !agent.role.is_of_people() => {
-            console.attempts.count(peer.ip());
-            let why = "This is the token of an agent. It reports, and shows nothing.";
-            shown(console, StatusCode::FORBIDDEN, &to, Some(why))
+            failed(console, peer, &to, "This is the token of an agent. It reports, and shows nothing.")
         }
         Ok(Some(administrator)) => begin(console, admin, administrator, peer, &to).await,
         Ok(None) => {
-            console.attempts.count(peer.ip());
             if let Some(times) = admin.refused.tell() {
                 tracing::warn!(%peer, times, "an attempt to sign in to the console without a valid token was refused");
             }
-            let why = "This token is not known, was deleted, or has ended.";
-            shown(console, StatusCode::FORBIDDEN, &to, Some(why))
+            failed(console, peer, &to, "This token is not known, was deleted, or has ended.")
         }
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "signing in failed");
@@ -132,20 +124,31 @@ pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incomin
     }
 }
 
+/// The page for whoever showed nothing valid: why, or, to an address that tried too often, only that. Who shows something
+/// valid gets in whatever others behind the same address, a proxy perhaps, have tried.
+fn failed(console: &Console, peer: SocketAddr, to: &str, why: &str) -> WebResponse {
+    if let Some(refused) = slowed_down(console, peer, to) {
+        return refused;
+    }
+    console.attempts.count(peer.ip());
+    shown(console, StatusCode::FORBIDDEN, to, Some(why))
+}
+
+fn slowed_down(console: &Console, peer: SocketAddr, to: &str) -> Option<WebResponse> {
+    let wait = console.attempts.check(peer.ip()).err()?;
+    let why = format!("Too many attempts. Try again in {} seconds.", wait.seconds());
+    Some(shown(console, StatusCode::TOO_MANY_REQUESTS, to, Some(&why)))
+}
+
 /// Lets in whoever has a link of `scim-server console`.
 pub async fn by_link(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) -> WebResponse {
-    if let Err(wait) = console.attempts.check(peer.ip()) {
-        let why = format!("Too many attempts. Try again in {} seconds.", wait.seconds());
-        return shown(console, StatusCode::TOO_MANY_REQUESTS, "", Some(&why));
-    }
     let query = Parameters::parse(query);
     let whom = console.links.redeem(query.text("code"), admin.context.clock.now());
     if let Some(administrator) = whom {
         return begin(console, admin, administrator, peer, "").await;
     }
-    console.attempts.count(peer.ip());
     let why = "This link was used, or is older than five minutes. `scim-server console` prints another.";
-    shown(console, StatusCode::FORBIDDEN, "", Some(why))
+    failed(console, peer, "", why)
 }
 
 /// Sends somebody to the provider, with a cookie to come back with.
@@ -171,9 +174,9 @@ pub async fn by_provider(
     peer: SocketAddr,
 ) -> WebResponse {
     let Some(oidc) = &console.oidc else { return response::redirect(PATH) };
-    if let Err(wait) = console.attempts.check(peer.ip()) {
-        let why = format!("Too many attempts. Try again in {} seconds.", wait.seconds());
-        return shown(console, StatusCode::TOO_MANY_REQUESTS, "", Some(&why));
+    // What comes back is shown to the provider: that is a call of another server.
+    if let Some(refused) = slowed_down(console, peer, "") {
+        return refused;
     }
     let response = match named(oidc, query, cookies, admin.context.clock.now()).await {
         Ok((administrator, to)) => begin(console, admin, administrator, peer, &to).await,

@@ -22,9 +22,9 @@ use std::{
 
 use futures_util::FutureExt as _;
 use hyper::{
-    Method, Request, Response, Version,
+    Method, Request, Response, StatusCode, Version,
     body::{Body as _, Incoming},
-    header::{AUTHORIZATION, DATE, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, CONNECTION, DATE, HeaderName, HeaderValue},
     http::request::Parts,
 };
 use scim_protocol::{
@@ -152,6 +152,11 @@ fn date(response: &mut Response<ResponseBody>, at: Timestamp) {
     }
 }
 
+/// Whether the request came by a version whose connections a header closes.
+fn is_http1(parts: &Parts) -> bool {
+    matches!(parts.version, Version::HTTP_10 | Version::HTTP_11)
+}
+
 /// Gives the answer the request's id.
 fn name(response: &mut Response<ResponseBody>, id: Uuid) {
     let mut text = Uuid::encode_buffer();
@@ -194,6 +199,10 @@ impl Service {
             }
         };
         name(&mut response, arrival.id);
+        if response.status() == StatusCode::TOO_MANY_REQUESTS && arrival.peer.is_stranger() && is_http1(&parts) {
+            // An address whose requests are refused does not fill the connections that others behind it need.
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         self.record(&parts, &arrival, &notes, &response, error.as_ref()).await;
         if let Some(span) = span {
             self.end(span, &parts, &arrival, &notes, &response);
@@ -204,7 +213,7 @@ impl Service {
         response
     }
 
-    /// From the address to the answer: limit, route, authenticate, authorise, limit, perform.
+    /// From the address to the answer: route, authenticate (or limit the address), authorise, limit, perform.
     async fn perform<'a>(
         &self,
         parts: &'a Parts,
@@ -213,7 +222,6 @@ impl Service {
         notes: &mut Notes<'a>,
     ) -> Result<Response<ResponseBody>, Error> {
         let Arrival { id, at, address, ref peer } = *arrival;
-        self.addresses.check(address).map_err(|retry| self.slow_down(retry))?;
         request::require_unambiguous(parts)?;
         let Route { tenant, target } = route(parts.uri.path())?;
         notes.segment = Some(tenant.into());
@@ -243,13 +251,10 @@ impl Service {
         }
         let authorization = request::text(&parts.headers, &AUTHORIZATION);
         let mark = request::text(&parts.headers, &PROBE);
-        let (caller, is_used) = self.access.enter(tenant, authorization, mark, at).inspect_err(|error| {
+        let entered = self.access.enter(tenant, authorization, mark, at).inspect_err(|_| {
             notes.aim(&target, &parts.method, self.access.tenant(tenant).as_deref());
-            self.metrics.authentication_failures.inc();
-            if error.kind() == ErrorKind::Unauthorized {
-                self.addresses.count(address);
-            }
-        })?;
+        });
+        let (caller, is_used) = entered.map_err(|error| self.stranger(error, address))?;
         peer.introduce();
         notes.aim(&target, &parts.method, Some(caller.tenant()));
         notes.caller = Some((caller.actor().clone(), Arc::clone(caller.tenant())));
@@ -296,6 +301,20 @@ impl Service {
     /// The base URL of a tenant, as the client reaches it.
     fn base(&self, parts: &Parts, peer: &Peer, tenant: &str) -> Result<String, Error> {
         self.settings.load().public.base(parts, peer, tenant)
+    }
+
+    /// What a request without a valid token gets: its own error, which counts, or 429 if its address had too many. This is
+    /// asked only when the token was looked at: that costs a digest, and others behind the same address have good ones.
+    fn stranger(&self, error: Error, address: IpAddr) -> Error {
+        let is_guess = matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::NotFound);
+        if is_guess && let Err(retry) = self.addresses.check(address) {
+            return self.slow_down(retry);
+        }
+        self.metrics.authentication_failures.inc();
+        if is_guess {
+            self.addresses.count(address);
+        }
+        error
     }
 
     /// 429 for an address with too many requests without a valid token.

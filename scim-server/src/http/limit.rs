@@ -1,4 +1,4 @@
-//! Rate limits: per address before authentication, per token after it.
+//! Rate limits: per address for what shows no valid token, per token for what does.
 //!
 //! Both are governor's cell-rate algorithm: no window boundaries to game, a few words of memory for
 //! a key, and an exact answer to "when may I try again". Time is governor's clock, so that tests

@@ -4,5 +4,5 @@ mod answer;
 mod form;
 
 pub use answer::{error, introspected, issued, metadata, revoked};
-pub use form::Form;
 pub(in crate::http) use form::MOST;
+pub use form::{Form, Shown};

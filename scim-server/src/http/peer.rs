@@ -28,6 +28,11 @@ impl Peer {
         Self { stranger: Some(Arc::new(stranger)), ..self }
     }
 
+    /// Whether its connection is counted, and has not shown a valid token yet.
+    pub(super) fn is_stranger(&self) -> bool {
+        self.stranger.as_ref().is_some_and(|stranger| stranger.is_counted())
+    }
+
     /// Notes that it has shown a valid token: its connection no longer counts towards the limit of its address.
     pub fn introduce(&self) {
         if let Some(stranger) = &self.stranger {

@@ -315,7 +315,7 @@ pub const SETTINGS: &[Setting] = &[
         "address_rate_limit",
         "N",
         "60",
-        "Failed authentications a minute from one address, and as many discovery requests without a token; further ones get 429. 0 is no limit.",
+        "Failed authentications a minute from one address, and as many discovery requests without a token; further ones get 429, and whoever shows a valid token goes on. 0 is no limit.",
     ),
     fixed(LIMITS, "max_connections", "N", "4096", "The most connections at a time; further ones wait."),
     fixed(

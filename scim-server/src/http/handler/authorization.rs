@@ -9,7 +9,7 @@ use crate::{
     http::{
         Service,
         body::ResponseBody,
-        oauth::{self, Form},
+        oauth::{self, Form, Shown},
         request,
         route::Authorization,
     },
@@ -77,7 +77,9 @@ impl Service {
         }
     }
 
-    /// Authenticates the client. A failure counts against its address.
+    /// Authenticates the client. A failure counts against its address. A secret is checked like a token, by one digest, so
+    /// that it is let in whatever others behind its address did. An assertion costs a signature, and perhaps a call for the
+    /// issuer's keys: of an address over its limit none is looked at.
     async fn client(
         &self,
         segment: &str,
@@ -87,15 +89,17 @@ impl Service {
     ) -> Result<Authenticated, Error> {
         let shown = form.shown(&parts.headers)?;
         let authenticated = match &shown {
-            Some(shown) => self.access.authenticate_client(segment, shown.credentials(), arrival.at).await,
+            Some(shown) => {
+                if matches!(shown, Shown::Assertion(..)) {
+                    self.addresses.check(arrival.address).map_err(|retry| self.slow_down(retry))?;
+                }
+                self.access.authenticate_client(segment, shown.credentials(), arrival.at).await
+            }
             None => Err(Refused::client(Vec::new()).into()),
         };
-        authenticated.inspect_err(|error| {
+        authenticated.map_err(|error| {
             self.metrics.oauth.refused.inc();
-            self.metrics.authentication_failures.inc();
-            if error.kind() == ErrorKind::Unauthorized {
-                self.addresses.count(arrival.address);
-            }
+            self.stranger(error, arrival.address)
         })
     }
 

@@ -15,7 +15,9 @@ impl Service {
         if notes.operation == Operation::Setup {
             return;
         }
-        let named = || notes.segment.as_deref().and_then(TenantId::parse);
+        // Who is slowed down for its address says nothing of the tenant that it names.
+        let is_of_address = status == 429;
+        let named = || notes.segment.as_deref().filter(|_| !is_of_address).and_then(TenantId::parse);
         let Some(tenant) = notes.caller.as_ref().map_or_else(named, |(_, tenant)| Some(tenant.id)) else { return };
         let Some(health) = self.access.health(tenant) else { return };
         let refused = Refused::of(status);

@@ -44,15 +44,17 @@ impl Service {
         let query = parts.uri.query().unwrap_or_default();
         let (method, headers, at) = (&parts.method, &parts.headers, arrival.at);
         let asked = Asked { method, headers, path, query, form, base, is_set, at };
-        let Served { response, call, visitor } = self.pages.serve(asked).await;
+        let Served { mut response, call, visitor } = self.pages.serve(asked).await;
         notes.event = CallName::Other(EventName::Setup(call));
         if let Some((actor, tenant)) = visitor {
             arrival.peer.introduce();
             notes.segment = Some(tenant.id.to_string().into());
             notes.caller = Some((actor, tenant));
-        } else if response.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            self.metrics.authentication_failures.inc();
-            self.addresses.count(arrival.address);
+        } else {
+            response = response.map_err(|error| match error.kind() {
+                ErrorKind::NotFound => self.stranger(error, arrival.address),
+                _ => error,
+            });
         }
         Ok(whole(response?).await)
     }

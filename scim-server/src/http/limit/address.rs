@@ -19,8 +19,8 @@ use governor::{
 
 use super::RetryAfter;
 
-/// Slows down clients that guess tokens, or send many requests without one. Only requests that [`Self::count`] has
-/// counted are limited, so it does not affect a provider that sends thousands of valid requests from one address. As
+/// Slows down clients that guess tokens, or send many requests without one. It is asked only of requests that show nothing
+/// valid, so it does not affect a provider that sends thousands of valid requests from the same address. As
 /// long as no address is over the limit, a check costs one atomic read.
 ///
 /// IPv6 addresses are counted by their /64, because one subscriber has a whole /64.
@@ -79,7 +79,8 @@ impl<C: Clock + Clone> AddressLimit<C> {
         }
     }
 
-    /// Whether the server may handle a request of this address. Called before authentication.
+    /// Whether the server may handle a request of this address that shows nothing valid. Whoever shows something valid is
+    /// not asked for: others may be behind the same address.
     pub fn check(&self, address: IpAddr) -> Result<(), RetryAfter> {
         if self.blocked_count.load(Relaxed) == 0 {
             return Ok(());

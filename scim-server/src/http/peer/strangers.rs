@@ -50,6 +50,11 @@ impl Strangers {
 }
 
 impl Stranger {
+    /// Whether the connection still counts.
+    pub(in crate::http) fn is_counted(&self) -> bool {
+        self.counted.load(Relaxed)
+    }
+
     /// The connection has shown a valid token and no longer counts.
     pub(in crate::http) fn introduce(&self) {
         // A read is enough for all requests but the first.

@@ -134,8 +134,8 @@ async fn guessing_is_slowed_down() {
         statuses.push(stranger.sign_in("scim_guess").await.status);
     }
     assert!(statuses.starts_with(&[403; 10]) && statuses.contains(&429), "{statuses:?}");
-    // Also with the right token, from that address, for a while.
-    stranger.sign_in(&root_token(&server)).await.expect(429);
+    // Others may be behind that address, which is a proxy's perhaps: with the right token they get in.
+    stranger.sign_in(&root_token(&server)).await.expect(200);
 }
 
 #[tokio::test]

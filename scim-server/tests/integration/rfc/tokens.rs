@@ -1,6 +1,10 @@
 //! Bearer tokens (RFC 6750) and limits of requests (RFC 6585 §4).
 
-use std::time::{Duration, Instant};
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -184,8 +188,40 @@ async fn guessing_is_slowed_down() {
     let limited = last.expect_error(429, None);
     let wait: u32 = limited.header("retry-after").parse().expect("whole seconds");
     assert!((1..=60).contains(&wait), "{wait}");
-    // It is the address that is refused, before anything is looked at.
-    tenant.get("/Users").await.expect_error(429, None);
+    // Providers share addresses: who shows a good token is served, whatever others behind its address send.
+    let other = GUARDED.tenant();
+    for tenant in [&tenant, &other] {
+        tenant.get("/Users").await.expect(200);
+    }
+}
+
+/// The provider of a tenant that was deleted goes on for days.
+#[tokio::test]
+async fn what_a_dead_token_sends_shuts_nobody_else_out() {
+    let (dead, alive) = (GUARDED.tenant(), GUARDED.tenant());
+    let done = dead.server.run(&["tenant", "delete", &dead.name, "--force", "--yes"]);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let mut statuses = Vec::new();
+    for _ in 0..20 {
+        statuses.push(dead.get("/Users").await.status);
+        alive.get("/Users").await.expect(200);
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    // Nor do its connections stay, of which an address may have so many until it shows a token.
+    let address = alive.server.origin().trim_start_matches("http://").to_owned();
+    let mut connection = TcpStream::connect(&address).expect("a connection");
+    connection.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    let ask =
+        format!("GET /{}/scim/v2/Users HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\r\n", dead.id, dead.token);
+    let mut answer = String::new();
+    while !answer.contains("HTTP/1.1 429") {
+        connection.write_all(ask.as_bytes()).expect("the request is sent");
+        let mut bytes = [0; 8192];
+        let read = connection.read(&mut bytes).expect("an answer");
+        answer.push_str(&String::from_utf8_lossy(&bytes[..read]));
+    }
+    connection.read_to_string(&mut answer).expect("the end");
+    assert!(answer.contains("connection: close"), "{answer}");
 }
 
 /// So are requests for discovery without a token; what comes with one goes on.

@@ -127,11 +127,6 @@ async fn told(context: &AdminContext, caller: &Caller, row: Row, apply: bool) ->
 /// written, before its first row.
 fn columns(caller: &Caller, rows: &[(usize, Map<String, Value>)]) -> Result<BTreeMap<String, String>, AdminError> {
     let columns: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row.keys()).map(String::as_str).collect();
-    if !rows.is_empty() && !columns.iter().any(|column| column.eq_ignore_ascii_case(USER_NAME)) {
-        return Err(AdminError::Invalid(
-            "the table has no column userName: its first line names attributes, separated by commas".to_owned(),
-        ));
-    }
     let rt = caller.tenant().registry.resource_type(USER);
     let rt = rt.ok_or_else(|| AdminError::Refused("the tenant has no users".to_owned()))?;
     let mut named = BTreeMap::new();
@@ -197,8 +192,8 @@ async fn action(
 ) -> Result<(Action, Option<&'static str>), Error> {
     let name = row.get(USER_NAME).and_then(Value::as_str);
     let name = name.ok_or_else(|| Error::value("The row has no userName. Each row needs one."))?.to_owned();
-    if let Some((path, _)) = row.iter().find(|(_, value)| value.as_str().is_some_and(has_control_characters)) {
-        return Err(Error::value(format!("{path} has control characters. Take them out of the table.")));
+    for (path, value) in &row {
+        require_text(path, value.as_str().unwrap_or_default())?;
     }
     let values: Vec<_> = row.into_iter().map(typed).collect();
     let shown = match named(context, caller, USER, &name).await {
@@ -232,9 +227,22 @@ async fn action(
     Ok((action, note))
 }
 
-/// Whether a text has control characters, which nobody types, other than the ends of lines (of an address).
-fn has_control_characters(text: &str) -> bool {
-    text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+/// By what people are told apart and found: one line, which looks like what it is compared with.
+const NAMES: [&str; 6] = [USER_NAME, "externalId", "displayName", "emails", "phoneNumbers", "employeeNumber"];
+
+/// Refuses control characters, which nobody types. Lines may end in what is read as a whole, such as an address, and not in
+/// a name.
+fn require_text(path: &str, text: &str) -> Result<(), Error> {
+    let is_end = |c| matches!(c, '\n' | '\r');
+    if text.chars().any(|c| c.is_control() && !is_end(c)) {
+        return Err(Error::value(format!("{path} has control characters, such as a tab. Take them out of the table.")));
+    }
+    let steps = steps(path);
+    let is_name = path.starts_with("name.") || steps.last().is_some_and(|last| NAMES.contains(&last.as_str()));
+    if is_name && text.contains(is_end) {
+        return Err(Error::value(format!("{path} must be one line. Take the line ends out of the table.")));
+    }
+    Ok(())
 }
 
 /// The value of a column: one address for `emails` and `phoneNumbers`, true or false for `active`.

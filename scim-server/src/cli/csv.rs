@@ -1,4 +1,4 @@
-//! Comma-separated values (RFC 4180), as spreadsheets write them.
+//! Comma-separated values (RFC 4180), as spreadsheets write them: a table of users.
 
 use serde_json::{Map, Value};
 
@@ -31,6 +31,10 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>, String> {
         .collect::<Result<_, _>>()?;
     if rows.is_empty() {
         return Err("the file has no line behind the first, which names the attributes".to_owned());
+    }
+    // Told here, where a column without a value still is one.
+    if !names.iter().any(|name| name.eq_ignore_ascii_case("userName")) {
+        return Err("the table has no column userName: its first line names attributes, separated by commas".to_owned());
     }
     Ok(rows)
 }
@@ -144,6 +148,7 @@ mod tests {
             ("userName\ttitle\nanna\tx\n", "commas"),
             ("a\n\"x", "line 2"),
             ("a\n\"x\"y\n", "line 2 has 'y'"),
+            ("title,nickName\nx,y\n", "no column userName"),
         ] {
             let error = rows(text).unwrap_err();
             assert!(error.contains(expect), "{text:?}: {error}");

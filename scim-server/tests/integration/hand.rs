@@ -225,6 +225,36 @@ async fn a_table_is_read_as_it_is_meant() {
     assert_eq!(users["Resources"][0]["title"], "Lead");
 }
 
+/// Lines may end in a text that is read as a whole, and not in a name.
+#[tokio::test]
+async fn a_name_in_a_table_is_one_line_without_tabs() {
+    let server = TestServer::start();
+    let file = server.scratch("users.csv");
+    let path = file.to_string_lossy().into_owned();
+    let import = |table: &str| {
+        std::fs::write(&file, table).expect("the table");
+        let outcome = server.run(&["user", "import", &path, "--tenant", "test", "--json", "--apply", "--force"]);
+        serde_json::from_slice::<Value>(&outcome.stdout).unwrap_or_else(|_| panic!("{outcome:?}"))
+    };
+    let rows = import(
+        "userName,externalId,displayName,name.formatted,title\n\"new\nline\",,,,x\nanna,\"e\r\n1\",,,x\nbert,,\"B\nB\",,x\n\
+         carl,,,\"C\nC\",x\ndora,,,,\"a\tb\"\nemil,,,,\"one\r\ntwo\"\n",
+    );
+    let rows = rows.as_array().expect("a list");
+    for (row, why) in
+        rows.iter().zip(["userName must be one line", "externalId", "displayName", "name.formatted", "a tab"])
+    {
+        assert_eq!(row["action"], "refused", "{row}");
+        assert!(row["reason"].as_str().expect("a text").contains(why), "{row}");
+    }
+    assert_eq!(rows[5]["action"], "create", "{rows:?}");
+    let users = server.client().get("/Users").await.expect(200).json;
+    assert_eq!((&users["totalResults"], &users["Resources"][0]["title"]), (&json!(1), &json!("one\r\ntwo")));
+    // A column that is there and empty is there.
+    let rows = import("userName,title\n,x\n");
+    assert!(rows[0]["reason"].as_str().expect("a text").contains("The row has no userName"), "{rows}");
+}
+
 /// As a POST does, a row brings back whom it names by `externalId`: the preview says so.
 #[tokio::test]
 async fn a_table_says_whom_it_brings_back() {

@@ -13,12 +13,13 @@ mod undo;
 use std::io::Write as _;
 
 use command_page::terminal::{json, printable};
+use scim_protocol::error::bounded;
 use serde_json::Value;
 
 pub(super) use self::terminal::{complain, counter, say, write};
 use self::{
     gone::deleted,
-    table::{cell, deliveries, lines, table},
+    table::{cell, deliveries, lines, name, table},
     undo::Pieces,
 };
 use super::Failure;
@@ -231,7 +232,7 @@ impl Printer {
             .map_err(|error| Failure::because(format!("the answer cannot be read: {error}"), error))?;
         if let Some(notes) = requests::notes(&row) {
             for note in notes {
-                let _ = writeln!(std::io::stderr(), "note: {}", printable(note));
+                let _ = writeln!(std::io::stderr(), "note: {}", printable(&bounded(note.to_owned())));
             }
             return Ok(());
         }
@@ -406,7 +407,7 @@ const WIDEST: usize = "scim.group.membership.changed".len();
 fn event(row: &Value) -> String {
     let at = |pointer: &str| cell(row.pointer(pointer));
     let attributes = row.get("attributes").map(|names| format!("  {}", cell(Some(names)))).unwrap_or_default();
-    let named = |at: &str| row.get(at).map(|name| format!(" ({})", cell(Some(name)))).unwrap_or_default();
+    let named = |at: &str| row.get(at).map(|it| format!(" ({})", name(Some(it)))).unwrap_or_default();
     format!(
         "{:>8}  {}  {:<WIDEST$} {}{}  by {}{}{attributes}\n",
         at("/sequence"),
@@ -414,7 +415,7 @@ fn event(row: &Value) -> String {
         at("/type"),
         at("/resource/id"),
         named("resource_name"),
-        at("/actor"),
+        name(row.pointer("/actor")),
         named("actor_name")
     )
 }

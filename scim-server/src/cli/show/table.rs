@@ -15,18 +15,46 @@ pub(super) fn cell(value: Option<&Value>) -> String {
     }
 }
 
-/// One line for each column that the row has.
+/// The most characters of a cell that others stand behind: each row is as wide as the longest.
+const WIDEST: usize = 120;
+
+/// The most characters of a cell that ends its row, such as a reason.
+const LONGEST: usize = 1000;
+
+/// A name in a sentence, which a provider may have made as long as it likes.
+pub(super) fn name(value: Option<&Value>) -> String {
+    clipped(&cell(value), WIDEST)
+}
+
+/// The beginning of a text; `--json` has all of it.
+fn clipped(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+/// One line for each column that the row has: whole, for whoever copies it.
 pub(super) fn lines(row: &Value, columns: Columns) -> String {
     let present: Vec<Vec<String>> = columns
         .iter()
         .filter(|(_, at)| row.pointer(at).is_some())
         .map(|(heading, at)| vec![(*heading).to_owned(), cell(row.pointer(at))])
         .collect();
-    table(&present)
+    aligned(&present)
+}
+
+/// Rows in aligned columns, whose cells are clipped where one would make the table unreadable.
+pub(super) fn table(rows: &[Vec<String>]) -> String {
+    let clip = |row: &Vec<String>| -> Vec<String> {
+        let most = |at| if at + 1 == row.len() { LONGEST } else { WIDEST };
+        row.iter().enumerate().map(|(at, cell)| clipped(cell, most(at))).collect()
+    };
+    aligned(&rows.iter().map(clip).collect::<Vec<_>>())
 }
 
 /// Rows in aligned columns, two spaces apart.
-pub(super) fn table(rows: &[Vec<String>]) -> String {
+fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column| rows.iter().filter_map(|row| row.get(column)).map(|cell: &String| cell.chars().count()).max();
     let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
@@ -63,6 +91,21 @@ mod tests {
         let rows = [("ID", "NAME"), ("1", "Zoë"), ("22222", "")];
         let rows = rows.map(|(id, name)| vec![id.to_owned(), name.to_owned()]);
         assert_eq!(table(&rows), "ID     NAME\n1      Zoë\n22222\n");
+    }
+
+    #[test]
+    fn a_long_name_is_clipped_and_a_single_row_is_whole() {
+        let long = "L".repeat(10_000);
+        let rows =
+            [["1", long.as_str(), "true"], ["2", "anna", long.as_str()]].map(|row| row.map(str::to_owned).to_vec());
+        let shown = table(&rows);
+        let (first, second) = shown.split_once('\n').unwrap();
+        assert_eq!(first, format!("1  {}…  true", "L".repeat(WIDEST - 1)));
+        assert!(second.ends_with("L…\n") && second.chars().count() < LONGEST + WIDEST + 20, "{second}");
+        assert_eq!(name(Some(&json!(long))).chars().count(), WIDEST);
+        assert_eq!(name(Some(&json!("x".repeat(WIDEST)))), "x".repeat(WIDEST));
+        let row = json!({"tenant": "acme", "token": long});
+        assert!(lines(&row, Show::Issued.columns()).contains(&long));
     }
 
     #[test]

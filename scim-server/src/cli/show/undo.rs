@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cell;
+use super::{cell, table::name as clipped};
 
 /// What an undo has put back, and what it has refused.
 #[derive(Debug, Default)]
@@ -85,7 +85,7 @@ impl Pieces {
 /// For people, a line for each piece.
 pub(super) fn piece(row: &Value) -> String {
     let at = |pointer: &str| cell(row.pointer(pointer));
-    let name = |of: &str| row.pointer(of).map(|name| format!(" ({})", cell(Some(name)))).unwrap_or_default();
+    let name = |of: &str| row.pointer(of).map(|name| format!(" ({})", clipped(Some(name)))).unwrap_or_default();
     if row.get("undone").is_some() {
         let name = name("/undone/name");
         return format!("{} {}{name}: {}\n", at("/undone/type"), at("/undone/id"), at("/undone/changes"));

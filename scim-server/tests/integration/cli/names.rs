@@ -13,6 +13,26 @@ fn steers(c: char) -> bool {
     c.is_control() && c != '\n' || matches!(c, '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// One name makes neither a table nor a line of events as wide as itself.
+#[tokio::test]
+async fn a_name_of_any_length_leaves_a_table_readable() {
+    let server = TestServer::start();
+    let client = server.client();
+    let name = "L".repeat(10_000);
+    client.user("anna").await;
+    let user = client.user(&name).await;
+    let widest = |arguments: &[&str]| {
+        let shown = stdout(&server.run(&[arguments, &["--tenant", "test"]].concat()));
+        assert!(shown.contains("LLL…"), "{arguments:?}");
+        shown.lines().map(|line| line.chars().count()).max().unwrap_or_default()
+    };
+    assert!(widest(&["user", "list"]) < 300);
+    assert!(widest(&["events"]) < 400);
+    client.delete(&format!("/Users/{user}")).await.expect(204);
+    assert!(widest(&["user", "deleted"]) < 400);
+    assert!(stdout(&server.run(&["user", "deleted", "--tenant", "test", "--json"])).contains(&name));
+}
+
 #[tokio::test]
 async fn a_name_is_shown_as_what_it_is() {
     let server = TestServer::start();

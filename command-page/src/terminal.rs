@@ -38,8 +38,10 @@ impl<W: Write> Write for Lines<W> {
 /// A JSON document as a terminal may get it. It is the same document: what is escaped stands in its texts.
 pub fn json(document: &str) -> String {
     escaped(document, is_unsafe, |shown, c| {
-        // Writing to a `String` cannot fail.
-        let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        // Beyond four hexadecimal digits it has two escapes (RFC 8259 §7). Writing to a `String` cannot fail.
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
     })
 }
 
@@ -61,11 +63,28 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool, escape: impl Fn(&mut S
     })
 }
 
-/// Control characters, but for the end of a line, and signs that say in which direction others are shown
-/// (Unicode Standard Annex 9), or stand for nothing. All of them have at most four hexadecimal digits.
+/// Control characters, but for the end of a line, signs that say in which direction others are shown
+/// (Unicode Standard Annex 9), and signs that nobody sees.
 fn is_unsafe(c: char) -> bool {
-    c.is_control() && c != '\n'
-        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    c.is_control() && c != '\n' || turns(c) || is_invisible(c)
+}
+
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Signs that stand for nothing, or for a space: with one of them, two names look the same. Those that join letters and
+/// emoji, U+200C, U+200D and U+FE0F, stay: names are written with them.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        // A hyphen that is shown nowhere but at the end of a line, and what joins nothing.
+        '\u{ad}' | '\u{34f}' | '\u{200b}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        // Ends of lines and paragraphs.
+        | '\u{2028}' | '\u{2029}'
+        // Letters and a pattern without ink.
+        | '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
+        // Notes between lines, tags, and variants that no font has.
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
 #[cfg(test)]
@@ -82,6 +101,10 @@ mod tests {
             ("a\u{9b}31mb\u{7f}", "a\\u{9b}31mb\\u{7f}"),
             ("a\rb\tc\0", "a\\u{d}b\\u{9}c\\u{0}"),
             ("user\u{202e}nimda", "user\\u{202e}nimda"),
+            ("an\u{ad}na\u{3164}", "an\\u{ad}na\\u{3164}"),
+            ("anna\u{e0041}\u{e01ef}", "anna\\u{e0041}\\u{e01ef}"),
+            // Emoji of several signs.
+            ("\u{1f469}\u{200d}\u{1f680} \u{2764}\u{fe0f}", "\u{1f469}\u{200d}\u{1f680} \u{2764}\u{fe0f}"),
         ] {
             assert_eq!(lines(text), expect);
             assert_eq!(printable(text), expect);
@@ -89,6 +112,12 @@ mod tests {
         let mut written = Vec::new();
         Lines(&mut written).write_all(b"x\x1by\n").unwrap();
         assert_eq!(written, b"x\\u{1b}y\n");
+        for c in
+            "\u{ad}\u{34f}\u{115f}\u{1160}\u{2800}\u{3164}\u{ffa0}\u{fff9}\u{fffb}\u{e0000}\u{e007f}\u{e0100}".chars()
+        {
+            assert_eq!(printable(&c.to_string()), c.escape_unicode().to_string());
+        }
+        assert_eq!(json("\"a\u{e0041}\""), "\"a\\udb40\\udc41\"");
         let document = "{\n  \"a\": \"user\u{202e}nimda\u{7f}\"\n}";
         assert_eq!(json(document), "{\n  \"a\": \"user\\u202enimda\\u007f\"\n}");
         assert_eq!((lines("a\nb"), printable("a\nb")), ("a\nb".to_owned(), "a\\u{a}b".to_owned()));

@@ -152,7 +152,9 @@ impl ErrorKind {
                 "Use another request; the detail names one if there is one.",
             ),
             Self::Unavailable(_) => (
-                "The store cannot answer now, or many writers change the same resource at once.",
+                "The store cannot answer now, or many writers change the same resource at once. Also when a consumer asks for the \
+                 state while the brake on mass deprovisioning has tripped: making the consumer got 201, and what it is to \
+                 begin with is told when an administrator has decided.",
                 "Repeat the request after as many seconds as `Retry-After` says.",
             ),
         };

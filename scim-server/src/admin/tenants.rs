@@ -364,7 +364,19 @@ pub(super) async fn issue(
     let ledger = context.ledger(&tenant, Deed::TokenCreated);
     let issued = ledger.issue(&tenant, name, scopes, lifetime).await?;
     context.access.reload().await?;
-    output.row(&IssuedView::new(context, &tenant, &issued)).await
+    output.row(&IssuedView::new(context, &tenant, &issued)).await?;
+    note_source(&tenant, &issued.token, output).await
+}
+
+/// Says of a token that may write by its scopes what the tenant's source of truth does not let it.
+async fn note_source(tenant: &TenantRecord, token: &Token, output: &Output) -> Result<(), AdminError> {
+    let source = tenant.settings.source.as_ref().filter(|_| token.scopes.write);
+    let Some(source) = source.filter(|source| !source.lets(token.name.as_deref())) else { return Ok(()) };
+    let note = format!(
+        "what this token writes is refused with 403: only {source} may change the users and groups of tenant {:?}. It can read; `tenant source` chooses who may write",
+        tenant.name
+    );
+    output.row(&serde_json::json!({ "note": note })).await
 }
 
 /// Lists the tokens of one tenant, or of all.
@@ -397,7 +409,8 @@ pub(super) async fn rotate(
     let (old, issued) = ledger.rotate(&tenant, token, lifetime, overlap).await?;
     context.access.reload().await?;
     let previous = Previous { token_id: old.id.to_string(), expires: old.expires().to_string() };
-    output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(context, &tenant, &issued) }).await
+    output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(context, &tenant, &issued) }).await?;
+    note_source(&tenant, &issued.token, output).await
 }
 
 /// The token of a tenant that is named by its id or name.

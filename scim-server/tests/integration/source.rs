@@ -50,6 +50,8 @@ async fn only_the_source_of_truth_may_write() {
     assert_eq!(source(&server, &[&to[..], &["--confirm", "test"]].concat())["changed"], true);
     let shown = server.run_json(&["tenant", "show", "test", "--json"]);
     assert_eq!((&shown["source"], &shown["writer"]), (&json!("directory"), &json!("agent")));
+    let shown = String::from_utf8(server.run(&["tenant", "show", "test"]).stdout).expect("text");
+    assert!(shown.lines().any(|line| line.starts_with("Writer ") && line.ends_with(" agent")), "{shown}");
     let path = format!("/Users/{anna}");
     let title = json!([{"op": "add", "path": "title", "value": "x"}]);
     let user = json!({"schemas": [USER], "userName": "dora"});
@@ -104,7 +106,14 @@ async fn by_hand_begins_when_nobody_else_can_write() {
     server.run_json(&["user", "create", "--user-name", "bert", "--tenant", "test", "--json"]);
     // Nobody needs a token here.
     assert_eq!(server.run_json(&["status", "--tenant", "test", "--json"])[0]["problems"], json!([]));
-    // A token that comes later reads, and no more.
+    // A token that comes later reads, and no more: who makes it is told.
+    let create = |more: &[&str]| {
+        let made = server.run(&[&["token", "create", "--tenant", "test"], more].concat());
+        String::from_utf8(made.stderr).expect("text")
+    };
+    let said = create(&["--name", "writes", "--scope", "read,write"]);
+    assert!(said.contains("note: ") && said.contains("403") && said.contains("by hand"), "{said}");
+    assert_eq!(create(&["--name", "reads", "--scope", "read"]), "");
     let later = named(&server, "later");
     assert_eq!(later.get("/Users").await.expect(200).json["totalResults"], 2);
     let user = json!({"schemas": [USER], "userName": "carl"});

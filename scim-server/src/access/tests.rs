@@ -117,6 +117,18 @@ async fn a_token_ends_and_revocation_takes_effect_at_once() {
     world.check_token(&world.first, 401);
 }
 
+/// Who sends a rotation twice gets one token.
+#[tokio::test]
+async fn a_token_without_a_name_is_replaced_once() {
+    let world = World::new().await;
+    let ledger = world.access.directory().ledger();
+    let (old, new) = ledger.rotate(&world.tenant, None, LIFETIME, None).await.unwrap();
+    let again = ledger.rotate(&world.tenant, Some(&old.id.to_string()), LIFETIME, None).await;
+    assert!(matches!(again, Err(LedgerError::Replaced(which, by)) if (which, by) == (old.id, new.token.id)));
+    ledger.revoke(world.tenant.id, new.token.id).await.unwrap();
+    ledger.rotate(&world.tenant, Some(&old.id.to_string()), LIFETIME, None).await.unwrap();
+}
+
 #[tokio::test]
 async fn tokens_have_names_and_a_number_that_is_set() {
     let world = World::new().await;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    AdminContext, AdminError, Output, deleted, provision,
+    AdminContext, AdminError, Output, deleted, hand, provision,
     resources::{self, administrator},
 };
 use crate::{
@@ -105,6 +105,9 @@ pub(super) async fn execute(context: &AdminContext, request: BrowseRequest, outp
             let caller = administrator(context, &tenant).await?;
             let mut shown = provision::show_without_members(&context.operations, &caller, &resource_type, &id).await?;
             resources::tell_source(context, &caller, &resource_type, &mut shown).await?;
+            if hand::is_locked(context, &caller, &resource_type, &shown).await? {
+                shown["meta"]["disabled"] = true.into();
+            }
             output.row(&shown).await
         }
         BrowseRequest::Resources { tenant, resource_type, filter, cursor } => {

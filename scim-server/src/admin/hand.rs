@@ -170,7 +170,7 @@ async fn is_member(
 }
 
 /// Whether an administrator has disabled a resource.
-async fn is_locked(
+pub(super) async fn is_locked(
     context: &AdminContext,
     caller: &Caller,
     resource_type: &str,

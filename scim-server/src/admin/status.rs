@@ -268,14 +268,26 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
         let state = if live.is_empty() && !has_client { State::Failing } else { State::Warning };
         problems.push(Problem::new(state, "TokenExpired", detail));
     }
-    for token in live {
-        let days = reminder::days_left(token.expires, now);
-        if days <= SOON {
-            let left = time_left(token.expires, now);
-            let rotate = line(&["token", "rotate", "--tenant", &record.name, &token.id.to_string()]);
-            let detail = format!("The token {} ends in {left}. `{rotate}` makes the next one.", name(token));
-            problems.push(Problem::new(State::Warning, "TokenExpires", detail));
+    for token in &live {
+        let next = live.iter().find(|later| later.replaces(token));
+        // Whose successor is in use may end.
+        if reminder::days_left(token.expires, now) > SOON || next.is_some_and(|next| next.last_used.is_some()) {
+            continue;
         }
+        let (name, left) = (name(token), time_left(token.expires, now));
+        let detail = match next {
+            Some(next) => {
+                format!(
+                    "The token {name} ends in {left}, and the next one, {}, was not used yet: give it to the provider.",
+                    next.id
+                )
+            }
+            None => {
+                let rotate = line(&["token", "rotate", "--tenant", &record.name, &token.id.to_string()]);
+                format!("The token {name} ends in {left}. `{rotate}` makes the next one.")
+            }
+        };
+        problems.push(Problem::new(State::Warning, "TokenExpires", detail));
     }
     problems
 }

@@ -146,7 +146,7 @@ async fn changes(
 ) -> Page {
     let here = people.path(tenant, id);
     if people.word == "user" {
-        let (what, label, note) = if row.pointer("/active") == Some(&Value::Bool(false)) {
+        let (what, label, note) = if row.is("/meta/disabled") {
             ("enable", "Enable", "Ends an administrator's disable. Then the provider's word counts again.")
         } else {
             ("disable", "Disable", "Makes the user inactive, whatever the provider says, until it is enabled again.")

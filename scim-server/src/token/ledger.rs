@@ -65,6 +65,9 @@ pub enum LedgerError {
         "another administrator has changed the tenant's tokens at the same moment; check `token list` and try again"
     )]
     Raced,
+    /// A token that has been replaced by a live one.
+    #[error("the token {0} has been replaced by {1} already: rotate that one, or delete it and try again")]
+    Replaced(ResourceId, ResourceId),
     /// Several tokens have the name, because one of them replaces another.
     #[error("several tokens are named {0:?}: {1}. Delete the one that is not in use, by its id")]
     Several(String, String),
@@ -177,7 +180,7 @@ impl Ledger {
         overlap: Option<Duration>,
     ) -> Result<(Token, Issued), LedgerError> {
         let mut old = self.replaced(tenant, which).await?;
-        let (name, line) = (old.name.clone(), Some(old.line.unwrap_or(old.id)));
+        let (name, line) = (old.name.clone(), Some(old.line()));
         let (issued, mut commit) = self.prepare(tenant, name, line, old.scopes, lifetime).await?;
         if let Some(overlap) = overlap {
             let version = self.version(&old).await?;
@@ -208,11 +211,14 @@ impl Ledger {
                 _ => return Err(LedgerError::Ambiguous),
             },
         };
-        // A name has only one successor at a time, also if the token is named by its id.
+        // A token has only one successor at a time, also if it is named by its id: who sends a request twice gets one token.
         match &old.name {
             Some(name) if old.is_live(now) => one(&live, name).map(|_| old),
             Some(name) if live.iter().any(|token| is_named(token, name)) => Err(LedgerError::NameTaken(name.clone())),
-            _ => Ok(old),
+            _ => match live.iter().find(|token| token.replaces(&old)) {
+                Some(next) => Err(LedgerError::Replaced(old.id, next.id)),
+                None => Ok(old),
+            },
         }
     }
 

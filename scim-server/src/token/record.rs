@@ -90,6 +90,16 @@ impl Status {
 }
 
 impl Token {
+    /// The first of the tokens that replaced each other up to this one.
+    pub fn line(&self) -> ResourceId {
+        self.line.unwrap_or(self.id)
+    }
+
+    /// Whether this token has taken the place of the other, itself or by others between them.
+    pub fn replaces(&self, other: &Self) -> bool {
+        self.line() == other.line() && (self.created, self.id) > (other.created, other.id)
+    }
+
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
         let token: Self = own::read(record, format_args!("token {id}"))?;
         Ok(Self { id, created: record.header.created, ..token })
@@ -116,7 +126,7 @@ impl Token {
     /// As whom it writes, which a rotation does not change: its name in one case, or the id of the first of the tokens
     /// without a name that replaced each other.
     pub fn writer(&self) -> String {
-        self.name.as_deref().map_or_else(|| self.line.unwrap_or(self.id).to_string(), fold)
+        self.name.as_deref().map_or_else(|| self.line().to_string(), fold)
     }
 
     /// When it ends.

@@ -444,6 +444,9 @@ async fn status_says_what_is_wrong_and_what_to_do() {
     let text = server.run(&["status", "--tenant", "test"]);
     let text = String::from_utf8(text.stdout).expect("text");
     assert!(text.contains("failing") && text.contains("short ends in 1 day."), "{text}");
+    server.run_json(&["token", "rotate", "--tenant", "test", "short", "--json"]);
+    let text = String::from_utf8(server.run(&["status", "--tenant", "test"]).stdout).expect("text");
+    assert!(text.contains("short ends in 1 day, and the next one, ") && !text.contains("token rotate"), "{text}");
     server.run_json(&["tenant", "disable", "test", "--json"]);
     assert!(codes(&row(&status())).contains(&"TenantDisabled".to_owned()));
 }

@@ -8,7 +8,11 @@ use crate::request_log::{Method, Row};
 /// What stays in a query as it is (RFC 3986 §2.3).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A command that repeats a call, with the token in a variable. What was hidden in it must be filled in.
+/// What a call was refused with because a condition on the version did not hold (RFC 7644 §3.14).
+const PRECONDITION_FAILED: u16 = 412;
+
+/// A command that repeats a call, with the token in a variable. What was hidden in it must be filled in. Conditions are not
+/// kept; a call that was refused by one has a variable for the version, without which the shell does not run the command.
 pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     let mut command = "curl -sS".to_owned();
     match row.method {
@@ -23,6 +27,9 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     command.push(' ');
     command.push_str(&quoted(&format!("{base}{}{query}", row.path)));
     command.push_str(" -H \"Authorization: Bearer $TOKEN\"");
+    if row.status == PRECONDITION_FAILED {
+        command.push_str(" -H \"If-Match: ${VERSION:?the version of the resource}\"");
+    }
     if let Some(body) = line.pointer("/requestParameters/httpBody").filter(|body| !body.is_null()) {
         command.push_str(" -H 'Content-Type: application/scim+json' --data ");
         command.push_str(&quoted(&body.to_string()));

@@ -133,9 +133,17 @@ impl<'a> Kept<'a> {
                     is_one_of(&TELLING, name) && value.as_str().is_some_and(|text| self.secrets.are_named_by(text))
                 };
                 let is_told = members.iter().any(is_told);
+                let is_of_schema = |(name, value): (&String, &Value)| {
+                    name.eq_ignore_ascii_case("path") && value.as_str().is_some_and(|text| self.secrets.are_of(text))
+                };
+                let is_of_schema = members.iter().any(is_of_schema);
                 self.may_be_quoted.set(self.may_be_quoted.get() || is_told);
                 for (name, value) in members {
-                    let hides = is_told && (is_one_of(&TELLING, name) || name.eq_ignore_ascii_case("value"));
+                    let is_value = name.eq_ignore_ascii_case("value");
+                    // In place of the attributes of a schema.
+                    let is_astray = (is_of_schema && is_value || self.secrets.are_of(name)) && !value.is_object();
+                    self.may_be_quoted.set(self.may_be_quoted.get() || is_astray);
+                    let hides = is_told && (is_one_of(&TELLING, name) || is_value) || is_astray;
                     let hides = hides || details && name.eq_ignore_ascii_case("detail");
                     if hides || self.secrets.are_named_by(name) {
                         *value = HIDDEN.into();

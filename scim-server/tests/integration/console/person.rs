@@ -124,6 +124,12 @@ async fn a_user_is_disabled_deleted_and_restored() {
     assert_eq!(client.get(&format!("/Users/{anna}")).await.json["active"], false);
     let page = visitor.done(&format!("{path}/enable"), &[]).await.text;
     assert!(page.contains(">active<"), "{page}");
+    // Whom only the provider has made inactive can be disabled, too.
+    let active = |active: bool| json!([{"op": "replace", "path": "active", "value": active}]);
+    client.patch(&format!("/Users/{anna}"), &active(false)).await.expect(200);
+    let page = visitor.get(&path).await.expect(200).text;
+    assert!(page.contains(&format!("{path}/disable")) && !page.contains(&format!("{path}/enable")), "{page}");
+    client.patch(&format!("/Users/{anna}"), &active(true)).await.expect(200);
 
     // What is typed must be the name, and a provider is there that may send the user again.
     let page = visitor.done(&format!("{path}/delete"), &[("typed", "bert"), ("force", "on")]).await.text;

@@ -16,21 +16,36 @@ const COMMON: [&str; 5] = ["$ref", "display", "primary", "type", "value"];
 const URN: &str = "urn:";
 
 /// The names of what is never kept.
-pub(super) struct Secrets(Vec<String>);
+pub(super) struct Secrets {
+    names: Vec<String>,
+    /// The schemas that have secrets.
+    schemas: Vec<String>,
+}
 
 impl Secrets {
     /// Those that are usual, and those that the schemas of a tenant show to nobody.
     pub(super) fn of(registry: &SchemaRegistry) -> Self {
-        let mut names = Vec::new();
-        registry.schemas().iter().flat_map(|schema| &schema.attributes).for_each(|it| add(it, &mut names));
-        Self(names)
+        let (mut names, mut schemas) = (Vec::new(), Vec::new());
+        for schema in registry.schemas() {
+            let before = names.len();
+            schema.attributes.iter().for_each(|it| add(it, &mut names));
+            if names.len() > before {
+                schemas.push(schema.id.clone());
+            }
+        }
+        Self { names, schemas }
+    }
+
+    /// Whether this is the URN of a schema that has some: what stands there in place of its attributes may be one of them.
+    pub(super) fn are_of(&self, urn: &str) -> bool {
+        self.schemas.iter().any(|id| id.eq_ignore_ascii_case(urn))
     }
 
     /// Whether a text names one where a name, a path or a filter belongs. What is none of these may name one by any word.
     pub(super) fn are_named_by(&self, text: &str) -> bool {
         let has = |name: &str| {
             let name = plain(name);
-            self.0.contains(&name) || WORDS.iter().any(|word| name.contains(word))
+            self.names.contains(&name) || WORDS.iter().any(|word| name.contains(word))
         };
         match names(text) {
             Some(names) => names.iter().any(|name| has(name)),
@@ -43,7 +58,7 @@ impl Secrets {
     pub(super) fn are_meant_by(&self, text: &str) -> bool {
         let has = |name: &str| {
             let name = plain(name);
-            self.0.contains(&name) || WORDS.iter().any(|word| name.ends_with(word))
+            self.names.contains(&name) || WORDS.iter().any(|word| name.ends_with(word))
         };
         match names(text) {
             Some(names) => names.iter().any(|name| has(name)),

@@ -142,3 +142,14 @@ fn what_is_long_or_no_json_is_left_out() {
     assert_eq!(with(|kept| kept.document(b"{")), None);
     assert_eq!(kept_of(&json!({"title": "x".repeat(LONGEST)})), None);
 }
+
+#[test]
+fn what_stands_in_place_of_attributes_may_be_a_secret() {
+    for astray in [json!("4711"), json!(["4712"]), json!(4713), json!([{"value": "4714"}])] {
+        check(&json!({ BADGE: astray }), &json!({ BADGE: HIDDEN }));
+        let operation = |value: &Value| json!({"Operations": [{"op": "replace", "path": BADGE, "value": value}]});
+        check(&operation(&astray), &operation(&json!(HIDDEN)));
+    }
+    let open = json!({BADGE: {"colour": "red", "pin": "1"}, "schemas": [BADGE]});
+    check(&open, &json!({BADGE: {"colour": "red", "pin": HIDDEN}, "schemas": [BADGE]}));
+}

@@ -77,6 +77,10 @@ pub struct Event {
     /// What `active` is afterwards, where it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
+    /// What the provider says of `active` afterwards, where that changed and is kept aside because an administrator has
+    /// disabled the user: nobody reads it, and an undo puts it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aside: Option<bool>,
     /// Who has become a member of the target, and who has ceased to be one; set by the store, but for a deletion, where
     /// it is who was in the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -178,6 +182,7 @@ impl Event {
             external_id: None,
             attributes: Vec::new(),
             active: None,
+            aside: None,
             members: None,
             values: None,
             request: String::new(),

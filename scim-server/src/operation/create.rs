@@ -61,8 +61,8 @@ impl Operations {
             let kept = namesake.kept;
             let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
             let specs = tenant.index_specs(&rt.name);
-            let before = kept.iter().map(|kept| kept.deleted.record()).chain(namesake.last);
-            let (aside, shown) = disable::as_it_was_disabled(before, &resource)?;
+            let returns = kept.as_ref().map(|kept| kept.deleted.record());
+            let (aside, shown) = disable::as_it_was_disabled(returns.as_ref(), namesake.is_locked, &resource)?;
             let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
             disable::keep(&mut form.body, aside.as_ref())?;
             self.limits.check_entries(&form, 0)?;

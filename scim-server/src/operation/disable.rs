@@ -89,6 +89,12 @@ pub(super) fn differ(old: &Resource, new: &Resource) -> bool {
     old.document().get(ACTIVE) != new.document().get(ACTIVE)
 }
 
+/// What a provider says of `active`, where it says something else than before.
+pub(super) fn said_aside(old: &Resource, new: &Resource) -> Option<bool> {
+    let now = is_active(new.document());
+    (is_active(old.document()) != now).then_some(now)
+}
+
 /// Keeps aside what the provider says, if the user is disabled.
 pub(super) fn keep(body: &mut Body, provided: Option<&Resource>) -> Result<(), Error> {
     let Some(provided) = provided else { return Ok(()) };
@@ -137,15 +143,15 @@ impl Operations {
 }
 
 /// What a POST makes: who was disabled when deleted stays so, whether that one returns or another of the name comes.
-pub(super) fn as_it_was_disabled(
-    before: impl IntoIterator<Item = Record>,
-    resource: &Resource,
-) -> Result<(Option<Resource>, Cow<'_, Resource>), StoreError> {
-    for record in before {
-        if provider_active(&record)?.is_some() {
-            let (aside, shown) = parted(resource.clone(), true);
-            return Ok((aside, Cow::Owned(shown)));
-        }
+pub(super) fn as_it_was_disabled<'r>(
+    returns: Option<&Record>,
+    is_locked: bool,
+    resource: &'r Resource,
+) -> Result<(Option<Resource>, Cow<'r, Resource>), StoreError> {
+    let was_disabled = returns.map(provider_active).transpose()?.flatten().is_some();
+    if !was_disabled && !is_locked {
+        return Ok((None, Cow::Borrowed(resource)));
     }
-    Ok((None, Cow::Borrowed(resource)))
+    let (aside, shown) = parted(resource.clone(), true);
+    Ok((aside, Cow::Owned(shown)))
 }

@@ -173,9 +173,10 @@ impl Operations {
         let (mut new, mapping) = context.pace.whole_against(longest_list(old), || (change.decide)(old)).await??;
         self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
-        let disabled = change.switch.disables(kept.is_some());
+        let (is_locked, expect) = self.gets_locked_name(context, rt, old.document(), new.document()).await?;
+        let disabled = change.switch.disables(kept.is_some()) || is_locked;
         let moved_aside = disabled != kept.is_some() || disabled && disable::differ(old, &new);
-        let deactivates_aside = disabled && is_active(old.document()) && !is_active(new.document());
+        let said_aside = disable::said_aside(old, &new).filter(|_| disabled);
         // What is kept aside, and what everybody reads.
         let (aside, new) = disable::parted(new, disabled);
         let old = &served;
@@ -191,7 +192,7 @@ impl Operations {
         let active = Some(is_active(new.document())).filter(|now| *now != is_active(old.document()));
         let external_id = told::external_id(new.document());
         let event = context.event(change.action, key, attributes);
-        let mut event = Event { external_id, active, mapping, adopted: change.adopts, ..event };
+        let mut event = Event { external_id, active, aside: said_aside, mapping, adopted: change.adopts, ..event };
         let mut writes = Vec::new();
         let mut after = record.clone();
         if document_changes {
@@ -217,6 +218,7 @@ impl Operations {
         }
         let mut commit = Commit::new(key.clone(), event);
         commit.writes = writes;
+        commit.expect.extend(expect);
         // Single members come and go whatever the version is: such changes never conflict. The rest
         // was decided on what was read.
         if document_changes || looked_at_all || !asked.preconditions.is_none() {
@@ -225,7 +227,7 @@ impl Operations {
             commit.expect.push(Expect::Present(key.clone()));
         }
         commit.writes.extend(edges);
-        let loss = Loss { deactivates_aside, ..loss(&commit, &record) };
+        let loss = Loss { deactivates_aside: said_aside == Some(false), ..loss(&commit, &record) };
         Ok(Some(Decided { commit, record: after, loss, is_stamped: document_changes }))
     }
 }
@@ -252,6 +254,13 @@ pub(super) fn stored_resource(record: &Record) -> Result<Resource, Error> {
     let mut document = stored_document(record)?;
     document.shift_remove("id");
     Ok(Resource::from_stored(document))
+}
+
+/// The document as the provider knows it: with what it says of `active`, also while an administrator has disabled the user.
+pub(super) fn provided_resource(record: &Record) -> Result<Resource, Error> {
+    let served = stored_resource(record)?;
+    let aside = disable::provider_active(record)?;
+    Ok(aside.map_or_else(|| served.clone(), |active| disable::as_provided(&served, &active)))
 }
 
 /// How many values an operation of a PATCH looks at, at most.

@@ -13,7 +13,10 @@ use serde_json::{Map, Value};
 
 pub(super) use self::{memberships::FormerGroups, namesake::Namesake};
 use super::{
-    ATTEMPTS, Answer, Context, Operations, Outcome, disable, modify::stored_resource, source, stored_form::StoredForm,
+    ATTEMPTS, Answer, Context, Operations, Outcome, disable,
+    modify::{provided_resource, stored_resource},
+    source,
+    stored_form::StoredForm,
     told, view,
 };
 use crate::{
@@ -72,6 +75,8 @@ pub(super) struct Returning {
     /// Under which values it is found.
     pub entries: BTreeSet<IndexEntry>,
     document: Map<String, Value>,
+    /// What a commit expects.
+    expect: Option<Expect>,
 }
 
 impl Kept {
@@ -132,8 +137,9 @@ impl Operations {
         let tenant = context.caller.tenant();
         for _ in 0..ATTEMPTS {
             let kept = self.kept(context, rt, id).await?;
-            let Returning { body, entries, document } = self.returning(context, rt, &kept, decide)?;
+            let Returning { body, entries, document, expect } = self.returning(context, rt, &kept, decide).await?;
             let mut commit = Commit::new(kept.key.clone(), return_event(context, &kept.key, &body, &document));
+            commit.expect.extend(expect);
             let name = TypeName::from(rt.name.as_str());
             commit.expect.extend(tenant.quota(rt).map(|quota| Expect::Fewer(tenant.home, name, quota)));
             let groups = self.former_groups(&kept).await?;
@@ -161,8 +167,9 @@ impl Operations {
         ))
     }
 
-    /// What is stored of a deleted resource that returns. Whoever is disabled stays so.
-    pub(super) fn returning(
+    /// What is stored of a deleted resource that returns. Whoever is disabled stays so, and whoever gets the name of
+    /// somebody who was becomes so.
+    pub(super) async fn returning(
         &self,
         context: &Context,
         rt: &ResourceType,
@@ -170,19 +177,22 @@ impl Operations {
         decide: &Decide<'_>,
     ) -> Result<Returning, Error> {
         let record = kept.deleted.record();
-        let was = stored_resource(&record)?;
+        let was = provided_resource(&record)?;
         let resource = decide(&record, &was)?;
         let specs = context.caller.tenant().index_specs(&rt.name);
-        let document = resource.document().clone();
-        if resource == was {
+        let (is_locked, expect) = self.gets_locked_name(context, rt, &Map::new(), resource.document()).await?;
+        let was_disabled = disable::provider_active(&record)?.is_some();
+        if resource == was && (was_disabled || !is_locked) {
+            let document = stored_resource(&record)?.document().clone();
             let entries = index::entries(&kept.key, &document, specs);
-            return Ok(Returning { body: record.body, entries, document });
+            return Ok(Returning { body: record.body, entries, document, expect });
         }
-        let aside = disable::provider_active(&record)?.map(|active| disable::as_provided(&resource, &active));
+        let (aside, resource) = disable::parted(resource, was_disabled || is_locked);
+        let document = resource.document().clone();
         let StoredForm { mut body, entries } = StoredForm::new(&kept.key, &resource, rt, specs)?;
         disable::keep(&mut body, aside.as_ref())?;
         source::stamp(&mut body, Some(&record), &context.caller, self.clock.now())?;
-        Ok(Returning { body, entries, document })
+        Ok(Returning { body, entries, document, expect })
     }
 
     /// Removes for good what is kept of a deleted resource. 404 when nothing is.

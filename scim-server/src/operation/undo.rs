@@ -7,6 +7,7 @@
 mod existence;
 mod history;
 mod moves;
+mod names;
 mod order;
 mod outcome;
 mod rehearsal;
@@ -15,13 +16,12 @@ mod values;
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use futures_util::future::join_all;
 use scim_protocol::{Error, Resource, message::Query, schema::ResourceType};
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ use super::{
     Asked, Context, Operations, Preconditions,
     disable::{self, Switch},
     mapped::Applied,
-    modify::{Change, stored_resource},
+    modify::{Change, provided_resource, stored_resource},
     pace::Pace,
     told,
 };
@@ -171,9 +171,9 @@ impl Phase {
 fn todo_of(histories: &[(Subject, History)]) -> Vec<Todo<'_>> {
     let of_phase = |phase: Phase| {
         let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
-        let (later, first): (Vec<_>, Vec<_>) = subjects.partition(|(_, history)| history.came);
-        let place = |place| move |subject| (phase, place, subject);
-        first.into_iter().map(place(0)).chain(later.into_iter().map(place(1)))
+        let mut all: Vec<_> = subjects.map(|subject| (phase, subject.1.turn(), subject)).collect();
+        all.sort_by_key(|(_, turn, _)| *turn);
+        all
     };
     PHASES.into_iter().flat_map(of_phase).collect()
 }
@@ -227,7 +227,12 @@ impl Undo<'_> {
     async fn round<'h>(&mut self, todo: Vec<Todo<'h>>) -> Result<(Vec<Todo<'h>>, Waiting), Error> {
         let (mut left, mut waiting) = (Vec::new(), Waiting::new());
         let phases = todo.chunk_by(|one, next| (one.0, one.1) == (next.0, next.1));
-        for some in phases.flat_map(|of_one| of_one.chunks(of_one.first().map_or(1, |(phase, ..)| phase.together()))) {
+        let chunks = phases.flat_map(|of_one| of_one.chunks(of_one.first().map_or(1, |(phase, ..)| phase.together())));
+        let mut parts = VecDeque::new();
+        for some in chunks {
+            parts.extend(self.apart(some).await);
+        }
+        while let Some(some) = parts.pop_front() {
             let this = &*self;
             let work = some.iter().map(|(phase, _, ((rt, id), history))| this.one(*phase, rt, *id, history));
             let results = join_all(work).await;
@@ -333,7 +338,7 @@ impl Undo<'_> {
             Ok(resource)
         };
         let done = if self.dry_run {
-            let now = stored_resource(&record)?;
+            let now = provided_resource(&record)?;
             match decide(&now) {
                 Ok(then) => self.rehearse(context, &key, Some(now.document()), Some(then.document())).await,
                 Err(error) => Err(error),
@@ -346,7 +351,8 @@ impl Undo<'_> {
             return Ok(Outcome::or_failure(failed, error)?.behind(result));
         }
         let PutBack { done, refused, .. } = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
-        result.changes.extend(done);
+        let told: Vec<_> = done.into_iter().filter(|path| !result.refuses(path)).collect();
+        result.changes.extend(told);
         result.refused.extend(refused);
         if !moves.is_empty() || self.has_moved(id, history) {
             result.changes.push(MEMBERS.to_owned());
@@ -362,7 +368,8 @@ impl Undo<'_> {
         history: &'h History,
         result: &mut Outcome,
     ) -> Result<Cow<'h, Steps>, Error> {
-        let mut steps = unlocked(record, &history.values, result)?;
+        refuse_locked(record, history, result)?;
+        let mut steps = Cow::Borrowed(&history.values);
         for (path, reason) in self.given_up.get(&id).into_iter().flatten() {
             steps.to_mut().remove(path);
             result.refused.push((path.clone(), reason.clone()));
@@ -389,7 +396,7 @@ impl Undo<'_> {
         let decide = |record: &Record, was: &Resource| {
             self.as_before(context, (rt, id), history, record, was).map(|(resource, _)| resource)
         };
-        let body = self.operations.returning(context, rt, &kept, &decide)?.body;
+        let body = self.operations.returning(context, rt, &kept, &decide).await?.body;
         Ok(Some((key, Record { body, ..kept.deleted.record() })))
     }
 
@@ -428,22 +435,19 @@ impl Undo<'_> {
     }
 }
 
-/// The values to be put back: of a user whom an administrator has disabled all but `active`, which is refused unless it is
-/// as it was before, for those who read and for the provider.
-fn unlocked<'h>(record: &Record, steps: &'h Steps, result: &mut Outcome) -> Result<Cow<'h, Steps>, Error> {
-    let (Some(provided), Some(step)) = (disable::provider_active(record)?, steps.get(ACTIVE)) else {
-        return Ok(Cow::Borrowed(steps));
-    };
-    let served = stored_resource(record)?;
-    let before = step.as_ref().and_then(|step| step.before.as_ref()).and_then(values::value);
-    let is_as_before = |now: Option<&Value>| values::mean_the_same(ACTIVE, now, before.as_ref());
-    if step.is_some() && !(is_as_before(served.document().get(ACTIVE)) && is_as_before(Some(&provided))) {
+/// What the provider says of `active` is put back of a user whom an administrator has disabled, too: it counts when that
+/// ends. What everybody reads is refused, unless it is as it was before.
+fn refuse_locked(record: &Record, history: &History, result: &mut Outcome) -> Result<(), Error> {
+    let Some(Some(step)) = history.values.get(ACTIVE).filter(|_| history.shows_active) else { return Ok(()) };
+    if disable::provider_active(record)?.is_none() {
+        return Ok(());
+    }
+    let (served, before) = (stored_resource(record)?, step.before.as_ref().and_then(values::value));
+    if !values::mean_the_same(ACTIVE, served.document().get(ACTIVE), before.as_ref()) {
         let reason = "an administrator has disabled the user; `user enable` ends that".to_owned();
         result.refused.push((ACTIVE.to_owned(), reason));
     }
-    let mut steps = steps.clone();
-    steps.remove(ACTIVE);
-    Ok(Cow::Owned(steps))
+    Ok(())
 }
 
 const UNTOLD: &str = "the events do not hold its value";

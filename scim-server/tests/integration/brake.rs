@@ -1,5 +1,6 @@
 //! The brake on mass deprovisioning, and who is protected from it.
 
+mod names;
 mod tripped;
 
 use serde_json::{Value, json};

@@ -120,6 +120,35 @@ async fn the_lock_goes_on_for_the_name_and_is_listed() {
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
 
+/// A rename onto the name of somebody who was locked out and deleted is a way around the lock as a POST is.
+#[tokio::test]
+async fn a_rename_onto_a_locked_name_is_locked() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    by_hand(&server, &["user", "disable", "anna"]);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let rename = json!([{"op": "replace", "path": "userName", "value": "Anna"}]);
+    let (patched, put) = (client.user("tmp").await, client.user("other").await);
+    assert_eq!(client.patch(&format!("/Users/{patched}"), &rename).await.expect(200).json["active"], false);
+    client.delete(&format!("/Users/{patched}")).await.expect(204);
+    let body = json!({"schemas": [USER], "userName": "anna", "active": true});
+    assert_eq!(client.put(&format!("/Users/{put}"), &body).await.expect(200).json["active"], false);
+    client.delete(&format!("/Users/{put}")).await.expect(204);
+    by_hand(&server, &["user", "create", "--user-name", "third", "--force"]);
+    by_hand(&server, &["user", "rename", "third", "anna", "--force"]);
+    assert_eq!(by_hand(&server, &["user", "show", "anna"])["active"], false);
+    // Also who had the name before that one, and returns.
+    let first = client.user("dora").await;
+    client.delete(&format!("/Users/{first}")).await.expect(204);
+    let second = client.user("dora").await;
+    by_hand(&server, &["user", "disable", "dora"]);
+    client.delete(&format!("/Users/{second}")).await.expect(204);
+    by_hand(&server, &["user", "restore", &first]);
+    assert_eq!(client.get(&format!("/Users/{first}")).await.expect(200).json["active"], false);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
 #[tokio::test]
 async fn a_table_makes_and_changes_users_after_a_preview() {
     let server = TestServer::start();

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use super::{Context, Kept, Operations};
 use crate::{
     deleted::{By, Names},
-    store::{Expect, IndexKey, IndexRange, Record, StoreError, Values},
+    operation::disable::provider_active,
+    store::{Expect, IndexKey, IndexRange, StoreError, Values},
     tenant::SameBy,
 };
 
@@ -20,8 +21,8 @@ pub(in super::super) struct Namesake {
     pub kept: Option<Kept>,
     /// Whether that one is of another source, and is taken over.
     pub is_anothers: bool,
-    /// The last one who had the `userName`, as it was.
-    pub last: Option<Record>,
+    /// Whether the last one who had the `userName` was disabled by an administrator.
+    pub is_locked: bool,
     /// That nobody of these names is deleted meanwhile: a DELETE at the same time comes before the POST or after it.
     pub expect: Vec<Expect>,
 }
@@ -50,7 +51,7 @@ impl Operations {
         )?;
         let mut namesake = Namesake::default();
         namesake.expect.extend([same_id.1.take(), same_name.1.take()].into_iter().flatten());
-        namesake.last = same_name.0.iter().max_by_key(|kept| kept.deleted.at).map(|kept| kept.deleted.record());
+        namesake.is_locked = is_locked(&same_name.0)?;
         let is_called_so = |kept: &Kept| Ok::<_, StoreError>(is_called(&kept.deleted.names()?, document));
         namesake.is_anothers = self.leave_own(context, &mut same_id.0, adopt != SameBy::None).await?;
         namesake.kept = best(same_id.0, is_called_so)?;
@@ -70,6 +71,22 @@ impl Operations {
             namesake.kept = best(candidates, is_called_so)?;
         }
         Ok(namesake)
+    }
+
+    /// Whether a resource gets a `userName` whose last owner was disabled by an administrator and deleted: the lock follows
+    /// the name, so that a rename does not avoid it. And what a commit expects that relies on it. `old` is empty for who
+    /// returns.
+    pub(in super::super) async fn gets_locked_name(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        old: &Map<String, Value>,
+        new: &Map<String, Value>,
+    ) -> Result<(bool, Option<Expect>), Error> {
+        let name = |document: &Map<String, Value>| document.get("userName").and_then(Value::as_str).map(fold);
+        let user_name = name(new).filter(|text| !text.is_empty() && name(old).as_ref() != Some(text));
+        let (had_it, expect) = self.kept_with(context, rt, By::UserName, user_name.as_deref()).await?;
+        Ok((is_locked(&had_it)?, expect))
     }
 
     /// Leaves those of the caller's own; where none is, those of others if it `adopts`. True if these are others'.
@@ -111,6 +128,12 @@ impl Operations {
         }
         Ok((all, expect))
     }
+}
+
+/// Whether the one who was deleted last was disabled by an administrator.
+fn is_locked(all: &[Kept]) -> Result<bool, StoreError> {
+    let last = all.iter().max_by_key(|kept| kept.deleted.at).map(|kept| kept.deleted.record());
+    Ok(last.as_ref().map(provider_active).transpose()?.flatten().is_some())
 }
 
 /// The one of the same name, else the one that was deleted last.

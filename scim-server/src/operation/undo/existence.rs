@@ -109,13 +109,14 @@ impl Undo<'_> {
         record: &Record,
         was: &Resource,
     ) -> Result<(Resource, Vec<String>), Error> {
-        let steps = self.steps(record, id, history, &mut Outcome::default())?;
+        let mut locked = Outcome::default();
+        let steps = self.steps(record, id, history, &mut locked)?;
         let PutBack { document, done, .. } = PutBack::new(was.document(), &steps, rt, id);
         let resource = Resource::from_stored(document);
         if done.is_empty() || profile::check_resource(context.caller.tenant().profile(), rt, &resource).is_err() {
             return Ok((was.clone(), Vec::new()));
         }
-        Ok((resource, done))
+        Ok((resource, done.into_iter().filter(|path| !locked.refuses(path)).collect()))
     }
 
     /// Whether nobody but this undo has changed a resource since it began.

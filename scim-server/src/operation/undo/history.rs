@@ -98,8 +98,12 @@ pub(super) struct History {
     pub put_into: BTreeMap<ResourceId, (TypeName, Other)>,
     /// Whether only what was taken away is to be put back; then nothing is, if somebody else has deleted it.
     pub only_losses: bool,
+    /// Whether a chosen event changed what everybody reads of `active`, and not only what is kept aside of it.
+    pub shows_active: bool,
     /// Whether it came with the chosen events: of two who want one name, who was there before gets it.
     pub came: bool,
+    /// Whether it got another name with them, which is not put back.
+    pub is_renamed: bool,
     /// What was deleted.
     last: Option<Last>,
     /// The document after the last chosen event that holds one.
@@ -149,6 +153,11 @@ impl History {
         self.document.as_ref().and_then(told::name)
     }
 
+    /// The document after the last chosen event that holds one.
+    pub fn last_document(&self) -> Option<&Json> {
+        self.document.as_ref()
+    }
+
     /// Whether a chosen event has its name.
     pub fn tells_name(&self) -> bool {
         self.document.is_some()
@@ -174,7 +183,8 @@ impl History {
                 }
             }
             Action::Replace | Action::Modify => {
-                for path in &event.attributes {
+                let aside = event.aside.map(|_| ACTIVE);
+                for path in event.attributes.iter().map(String::as_str).chain(aside) {
                     if let Some(Some(step)) = self.values.get_mut(path) {
                         step.other = other();
                     }
@@ -208,12 +218,20 @@ impl History {
 
     fn changed(&mut self, event: &Event) {
         let told = event.values.as_ref().map(|values| &values.changes);
+        if let Some(says) = event.aside {
+            self.value_changed(ACTIVE.to_owned(), Json::of(&!says), Json::of(&says));
+        }
         for path in event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS) {
+            self.shows_active |= path == ACTIVE;
+            if path == ACTIVE && event.aside.is_some() {
+                continue;
+            }
             let (before, after) = match (told.and_then(|told| told.get(path)), event.active) {
                 (Some(Change { before, after }), _) => (before.clone(), after.clone()),
                 // That alone is told without values, too.
                 (None, Some(active)) if path == ACTIVE => (Json::of(&!active), Json::of(&active)),
                 (None, _) => {
+                    self.is_renamed |= path == USER_NAME;
                     self.not_told(std::iter::once(path));
                     continue;
                 }
@@ -235,11 +253,9 @@ impl History {
     }
 
     fn value_changed(&mut self, path: String, before: Option<Json>, after: Option<Json>) {
-        let deactivates = path == ACTIVE && after.as_ref().is_some_and(|json| json.text() == "false");
-        if path == ACTIVE || !self.only_losses {
-            let begins = deactivates || !self.only_losses;
-            Step::extend(self.values.entry(path).or_default(), before, after, begins);
-        }
+        let deactivates = after.as_ref().is_some_and(|json| json.text() == "false");
+        let begins = !self.only_losses || path != ACTIVE || deactivates;
+        Step::extend(self.values.entry(path).or_default(), before, after, begins);
     }
 
     /// A group came back, perhaps without some who were in it: they have left it with the deletion.
@@ -262,6 +278,7 @@ impl History {
         let document = |json: &Json| serde_json::from_str::<Map<String, Value>>(json.text()).unwrap_or_default();
         let (old, new) = (document(&last), document(&values.document));
         for one in told::differences(&old, &new, rt).into_iter().filter(|one| one.path != SCHEMAS) {
+            self.shows_active |= one.path == ACTIVE;
             let [before, after] = [one.before, one.after].map(|value| value.and_then(Json::of));
             self.value_changed(one.path, before, after);
         }
@@ -341,7 +358,12 @@ impl Operations {
         let mut after = range.since;
         loop {
             let events = self.store.events(tenant.home, after, PAGE).await?;
-            let Some(last) = events.last() else { return Ok((histories, after)) };
+            let Some(last) = events.last() else {
+                if range.only_losses {
+                    histories.keep_values(tenant);
+                }
+                return Ok((histories, after));
+            };
             for (event, number) in events.iter().zip(after + 1..) {
                 if event.sequence != number {
                     return Err(Error::internal(format!("the log of events has no number {number}")));
@@ -365,6 +387,9 @@ impl Operations {
 
 /// The attribute that says whether somebody may use an account.
 pub(super) const ACTIVE: &str = "active";
+
+/// The name of a user.
+const USER_NAME: &str = "userName";
 
 /// Follows from the other attributes.
 pub(super) const SCHEMAS: &str = "schemas";

@@ -78,6 +78,11 @@ impl Outcome {
         Self { refused: vec![(change.to_owned(), reason)], ..Self::default() }
     }
 
+    /// Whether a change is refused.
+    pub fn refuses(&self, change: &str) -> bool {
+        self.refused.iter().any(|(refused, _)| refused == change)
+    }
+
     /// What became of the same resource before, and this.
     #[must_use]
     pub fn behind(self, mut before: Self) -> Self {

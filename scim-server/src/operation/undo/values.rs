@@ -33,15 +33,13 @@ impl PutBack {
             };
             let [before, after] = [&step.before, &step.after].map(|json| json.as_ref().and_then(value));
             let now = place.get(document);
-            if now == before.as_ref() {
+            // What others have made of it may be what it was before, in other words.
+            if mean_the_same(path, now, before.as_ref()) {
                 continue;
             }
-            let is_as_before = mean_the_same(path, now, before.as_ref());
             // Only an undo gives such a name, and this may be the one that completes it.
             let is_aside = now == Some(&aside);
             match &step.other {
-                // What others have made of it is what it was before.
-                other if is_as_before && (other.is_some() || now != after.as_ref()) => {}
                 Some(other) if !is_aside => put_back.refused.push((path.clone(), since(other))),
                 None if now != after.as_ref() && !is_aside => {
                     put_back.refused.push((path.clone(), "it has changed since".to_owned()));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{attempt, deactivate, ids, newest, second, shown, undo};
+use super::{attempt, deactivate, ids, newest, people, second, shown, undo};
 use crate::server::{Client, Options, TestServer};
 
 /// What the command does, which its dry run has said before, in the same order.
@@ -91,9 +91,39 @@ async fn who_is_disabled_by_hand_is_refused_and_not_told_as_done() {
     let refused = done["refused"].as_array().expect("a list");
     assert_eq!((refused.len(), &refused[0]["id"], &refused[0]["change"]), (1, &json!(anna), &json!("active")));
     assert!(refused[0]["reason"].as_str().is_some_and(|reason| reason.contains("user enable")), "{done}");
-    // What the provider says is kept aside as it was.
+    // What the provider says is kept aside, and put back there.
     server.run(&["user", "enable", "--tenant", "test", "anna"]);
-    assert_eq!(shown(&client, "Users", &anna).await["active"], false);
+    assert_ne!(shown(&client, "Users", &anna).await["active"], false);
+}
+
+/// Nobody reads what the provider says of somebody whom an administrator has disabled, until that ends.
+#[tokio::test]
+async fn what_is_kept_aside_under_a_lock_is_put_back() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}})));
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let enable = || server.run_json(&["user", "enable", "--tenant", "test", "user0", "--json"]);
+    for command in ["undo", "brake"] {
+        server.run_json(&["user", "disable", "--tenant", "test", "user0", "--json"]);
+        let since = newest(&server);
+        deactivate(&client, &users[0]).await;
+        // Also where that one is deleted afterwards.
+        if command == "undo" {
+            client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+            let done = as_rehearsed(&server, &["--since", &since]);
+            assert_eq!((changes(&done, &users[0]), &done["refused"]), (json!(["restored", "active"]), &json!([])));
+            assert_eq!(undo(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
+        } else {
+            for id in &users[1..] {
+                deactivate(&client, id).await;
+            }
+            let done = server.run_json(&["brake", "undo", "--tenant", "test", "--json"]);
+            assert_eq!((ids(&done["undone"]).len(), &done["refused"]), (3, &json!([])), "{done}");
+        }
+        assert_eq!(shown(&client, "Users", &users[0]).await["active"], false);
+        enable();
+        assert_ne!(shown(&client, "Users", &users[0]).await["active"], false, "{command}");
+    }
 }
 
 #[tokio::test]
@@ -108,6 +138,8 @@ async fn who_is_active_again_is_as_before() {
     patch(&client, &format!("/Users/{anna}"), &json!([{"op": "replace", "path": "active", "value": true}])).await;
     let done = as_rehearsed(&server, &["--since", &since, "--actor", "second"]);
     assert_eq!(done, json!({"undone": [], "refused": []}));
+    // Also where it is all by one, and nobody else has said what it is now.
+    assert_eq!(as_rehearsed(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
 }
 
 #[tokio::test]

@@ -52,8 +52,8 @@ packaging/packages.sh "$target/dist" deb rpm
 
 say "One archive for other systems"
 archive=scim-$version-$machine
-mkdir -p "dist/$archive/scim-server" "dist/$archive/sync-agent"
-for program in $programs; do cp "$target/dist/$program" "dist/$archive/"; done
+mkdir -p "dist/$archive/bin" "dist/$archive/scim-server" "dist/$archive/sync-agent"
+for program in $programs; do cp "$target/dist/$program" "dist/$archive/bin/"; done
 cp -r scim-server/dist "dist/$archive/scim-server/"
 cp -r sync-agent/dist "dist/$archive/sync-agent/"
 mkdir "dist/$archive/packaging"

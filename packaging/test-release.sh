@@ -19,13 +19,13 @@ echo "-- the archive: its programs start, and install themselves, without root a
 tar -xzf dist/scim-"$version"-*.tar.gz -C "$work"
 archive=$(echo "$work"/scim-"$version"-*/)
 SCIM_SERVER_LISTEN=127.0.0.1:0 SCIM_SERVER_ADMIN_LISTEN=127.0.0.1:0 timeout 60 \
-    "$archive/scim-server" serve --data "$work/data" --first-tenant demo --console --json >"$work/ready" &
+    "$archive/bin/scim-server" serve --data "$work/data" --first-tenant demo --console --json >"$work/ready" &
 until [ -s "$work/ready" ]; do kill -0 $! && sleep 0.1; done
 answer=$(curl -sS -H "Authorization: Bearer $(jq -r .token "$work/ready")" "$(jq -r .endpoint "$work/ready")/Users")
 jq -e '.totalResults == 0' <<<"$answer" >/dev/null
 kill $! && wait $! || true
 for prefix in /usr/local /opt/scim; do
-    DESTDIR=$work/tree PREFIX=$prefix "$archive/packaging/install.sh" "$archive"/{scim-server,sync-agent,scim-conformance}
+    DESTDIR=$work/tree PREFIX=$prefix "$archive/packaging/install.sh" "$archive"/bin/{scim-server,sync-agent,scim-conformance}
     "$work/tree$prefix/bin/scim-conformance" --version
     grep "^ExecStart=$prefix/bin/sync-agent" "$work/tree/etc/systemd/system/sync-agent.service"
 done

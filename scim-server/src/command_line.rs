@@ -44,6 +44,12 @@ pub fn line(words: &[&str]) -> String {
     std::iter::once("scim-server".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
+/// The two commands that take from providers what they may write to a tenant with.
+pub fn shutting_out(tenant: &str) -> String {
+    let delete = |what: &str, which: &str| line(&[what, "delete", "--tenant", tenant, which]);
+    format!("`{}` or `{}`", delete("token", "TOKEN_ID"), delete("client", "CLIENT_ID"))
+}
+
 /// Whether a text of a sentence is a command without the name of the program, as people at the command line read it:
 /// `token list`.
 pub fn is_short(text: &str) -> bool {

@@ -13,6 +13,7 @@ use scim_protocol::{Timestamp, value::FOLD_EDITION};
 use crate::{
     author::Author,
     clock::Clock,
+    command_line::shutting_out,
     consumer::Consumers,
     event::{Action, Deed, Event},
     oauth::Clients,
@@ -56,7 +57,8 @@ pub enum DirectoryError {
     Store(#[from] StoreError),
     /// The tenant still has tokens that work.
     #[error(
-        "tenant {0:?} has live tokens or OAuth clients, so an identity provider may still be writing to it; delete them with `token delete` and `client delete` first, or use --force"
+        "tenant {0:?} has live tokens or OAuth clients, so an identity provider may still be writing to it; delete them with {commands} first, or use --force",
+        commands = shutting_out(.0)
     )]
     StillProvisioned(String),
     /// A token could not be issued.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{AdminContext, AdminError, Line, Output, provision};
 use crate::{
     caller::Caller,
+    command_line::shutting_out,
     oauth::Client,
     profile::{self, Profile},
     store::{ResourceId, ResourceKey, TypeName},
@@ -87,8 +88,9 @@ pub(super) async fn refuse_while_provisioned(
         (tokens, _) => format!("{tokens} live token(s) that may write"),
     };
     Err(AdminError::Refused(format!(
-        "tenant {:?} is provisioned automatically: it has {what}. Make the change at the identity provider, delete them with `token delete` or `client delete`, or use --force",
+        "tenant {:?} is provisioned automatically: it has {what}. Make the change at the identity provider, delete them with {}, or use --force",
         tenant.name,
+        shutting_out(&tenant.name),
     )))
 }
 

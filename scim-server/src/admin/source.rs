@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{AdminContext, AdminError, Output, resources::administrator};
 use crate::{
     caller::Caller,
+    command_line::shutting_out,
     event::{Deed, is_administrator},
     oauth::Client,
     operation::source::{self, Sent},
@@ -65,8 +66,9 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
     shut_out.dedup_by_key(|name| fold(name));
     let still_provisioned = (request.to == Some(SourceKind::Manual) && !shut_out.is_empty()).then(|| {
         format!(
-            "tenant {:?} is still provisioned: delete what may write first, with `token delete` and `client delete`: {}",
+            "tenant {:?} is still provisioned: delete what may write first, with {}: {}",
             tenant.name,
+            shutting_out(&tenant.name),
             shut_out.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ")
         )
     });

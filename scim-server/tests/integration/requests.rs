@@ -137,8 +137,8 @@ async fn a_call_is_explained_with_what_to_do() {
     assert_eq!(shown["record"]["errorCode"], "ConflictException");
     // What a condition has kept from being done is not done by its command without one.
     let path = format!("/Users/{}", client.user("erna").await);
-    let refused = client.request("DELETE", &path, &[("if-match", "W/\"999\"")], None).await.expect(412);
-    let shown = show(&server, refused.header("x-request-id"));
+    let unmet = client.request("DELETE", &path, &[("if-match", "W/\"999\"")], None).await.expect(412);
+    let shown = show(&server, unmet.header("x-request-id"));
     assert!(shown["curl"].as_str().is_some_and(|curl| curl.contains("-H \"If-Match: ${VERSION:?")), "{shown:#}");
     let text = server.run(&["requests", "show", refused.header("x-request-id")]);
     let text = String::from_utf8_lossy(&text.stdout);

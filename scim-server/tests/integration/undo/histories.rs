@@ -20,6 +20,10 @@ async fn state(client: &Client) -> BTreeMap<String, Value> {
         let page = client.get(&format!("{endpoint}?count=1000")).await.expect(200).json;
         for mut one in page["Resources"].as_array().cloned().unwrap_or_default() {
             one["meta"] = Value::Null;
+            // Who has no `active` is active, and passed over where it says so now.
+            if one["schemas"][0] == USER && one.get("active").is_none() {
+                one["active"] = true.into();
+            }
             for list in ["members", "groups"] {
                 if let Some(Value::Array(elements)) = one.get_mut(list) {
                     elements.sort_by_key(Value::to_string);

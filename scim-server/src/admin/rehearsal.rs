@@ -55,12 +55,11 @@ async fn deletion(
 ) -> Result<(), AdminError> {
     let caller = administrator(context, tenant).await?;
     refuse_while_provisioned(context, &caller, ManualChange::Delete, resource_type, force).await?;
-    let id = match ResourceId::parse(name) {
-        Some(_) => name.to_owned(),
-        None => {
-            let found = resources::find(context, &caller, resource_type, name).await?;
-            found.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
-        }
+    let id = if ResourceId::parse(name).is_some() {
+        name.to_owned()
+    } else {
+        let found = resources::find(context, &caller, resource_type, name).await?;
+        found.get("id").and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
     };
     Ok(provision::may_delete(&context.operations, &caller, resource_type, &id).await?)
 }

@@ -275,17 +275,13 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
             continue;
         }
         let (name, left) = (name(token), time_left(token.expires, now));
-        let detail = match next {
-            Some(next) => {
-                format!(
-                    "The token {name} ends in {left}, and the next one, {}, was not used yet: give it to the provider.",
-                    next.id
-                )
-            }
-            None => {
-                let rotate = line(&["token", "rotate", "--tenant", &record.name, &token.id.to_string()]);
-                format!("The token {name} ends in {left}. `{rotate}` makes the next one.")
-            }
+        let detail = if let Some(Token { id, .. }) = next {
+            format!(
+                "The token {name} ends in {left}, and the next one, {id}, was not used yet: give it to the provider."
+            )
+        } else {
+            let rotate = line(&["token", "rotate", "--tenant", &record.name, &token.id.to_string()]);
+            format!("The token {name} ends in {left}. `{rotate}` makes the next one.")
         };
         problems.push(Problem::new(State::Warning, "TokenExpires", detail));
     }

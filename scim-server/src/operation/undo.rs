@@ -171,7 +171,7 @@ impl Phase {
 fn todo_of(histories: &[(Subject, History)]) -> Vec<Todo<'_>> {
     let of_phase = |phase: Phase| {
         let subjects = histories.iter().filter(move |((rt, _), history)| phase.is_about(rt, history));
-        let mut all: Vec<_> = subjects.map(|subject| (phase, subject.1.turn(), subject)).collect();
+        let mut all: Vec<_> = subjects.map(|subject| (phase, subject.1.turn as usize, subject)).collect();
         all.sort_by_key(|(_, turn, _)| *turn);
         all
     };

@@ -128,12 +128,11 @@ impl Visitor {
         let page = page.with(Self::guide(provider, method, &values));
         // Elsewhere than on this page: to look for the first call again must not be to send the form again.
         let way = format!("/to/{}?method={}", provider.name(), method.word());
-        let page = match self.seen(&way).await {
-            Ok(waits @ Piece::Live { every: Some(_), .. }) => page.with(waits),
-            _ => {
-                let way = format!("{}{way}", self.view.base());
-                page.with(Facts::default().with("Entered?", Cell::link(way, "See whether your provider calls")))
-            }
+        let page = if let Ok(waits @ Piece::Live { every: Some(_), .. }) = self.seen(&way).await {
+            page.with(waits)
+        } else {
+            let way = format!("{}{way}", self.view.base());
+            page.with(Facts::default().with("Entered?", Cell::link(way, "See whether your provider calls")))
         };
         Ok(response::page(StatusCode::OK, &page))
     }

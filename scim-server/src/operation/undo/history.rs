@@ -81,6 +81,18 @@ impl<T: PartialEq> Step<T> {
     }
 }
 
+/// In which turn a resource gets its name: of two who want one name, the earlier gets it.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Turn {
+    /// It was there before under that name.
+    #[default]
+    Before,
+    /// It got another name with the chosen events, which is not put back.
+    Renamed,
+    /// It came with them.
+    Came,
+}
+
 /// What chosen events did to a resource.
 #[derive(Debug, Default)]
 pub(super) struct History {
@@ -100,10 +112,8 @@ pub(super) struct History {
     pub only_losses: bool,
     /// Whether a chosen event changed what everybody reads of `active`, and not only what is kept aside of it.
     pub shows_active: bool,
-    /// Whether it came with the chosen events: of two who want one name, who was there before gets it.
-    pub came: bool,
-    /// Whether it got another name with them, which is not put back.
-    pub is_renamed: bool,
+    /// In which turn it gets its name.
+    pub turn: Turn,
     /// What was deleted.
     last: Option<Last>,
     /// The document after the last chosen event that holds one.
@@ -127,7 +137,9 @@ impl History {
         }
         match event.action {
             Action::Create => {
-                self.came |= self.existence.is_none();
+                if self.existence.is_none() {
+                    self.turn = Turn::Came;
+                }
                 Step::extend(&mut self.existence, false, true, !self.only_losses);
                 let last = self.last.take();
                 let had = last.as_ref().map_or(&[][..], |last| &last.members);
@@ -231,7 +243,9 @@ impl History {
                 // That alone is told without values, too.
                 (None, Some(active)) if path == ACTIVE => (Json::of(&!active), Json::of(&active)),
                 (None, _) => {
-                    self.is_renamed |= path == USER_NAME;
+                    if path == USER_NAME {
+                        self.turn = self.turn.max(Turn::Renamed);
+                    }
                     self.not_told(std::iter::once(path));
                     continue;
                 }

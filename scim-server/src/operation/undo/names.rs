@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Phase, Todo, Undo,
-    history::{ACTIVE, Histories, History},
+    history::{ACTIVE, Histories, History, Turn},
     values::value,
 };
 use crate::{
@@ -73,17 +73,22 @@ impl Histories {
         for (name, rename) in renames {
             if !holders.back.contains(&rename) {
                 let others = holders.by_name.get_mut(&name);
-                others.into_iter().for_each(|all| all.retain(|other| *other != rename));
+                if let Some(all) = others {
+                    all.retain(|other| *other != rename);
+                }
                 holders.claim(vec![name.clone()]);
                 holders.by_name.insert(name, vec![rename]);
             }
         }
         for (place, ((rt, _), history)) in self.all.iter_mut().enumerate() {
             let is_back = |path: &String| holders.back.contains(&(place, path.clone()));
-            history.is_renamed |= unique(tenant, rt).any(|spec| {
+            let is_renamed = unique(tenant, rt).any(|spec| {
                 let is_changed = history.values.get(&*spec.path).is_some_and(Option::is_some);
                 is_changed && !is_back(&spec.path.to_string())
             });
+            if is_renamed {
+                history.turn = history.turn.max(Turn::Renamed);
+            }
             history.values.retain(|path, _| path == ACTIVE || is_back(path));
         }
     }
@@ -154,12 +159,6 @@ fn key_of(key: &ResourceKey, spec: &IndexSpec, text: &str) -> IndexKey {
 }
 
 impl History {
-    /// In which turn it gets its name: who was there before under that name, who was called so within the events, and who
-    /// came with them.
-    pub fn turn(&self) -> usize {
-        if self.came { 2 } else { usize::from(self.is_renamed) }
-    }
-
     /// A value of the document after the last chosen event.
     fn last_value(&self, path: &str) -> Option<Value> {
         let mut document: Map<String, Value> = serde_json::from_str(self.last_document()?.text()).ok()?;

@@ -168,7 +168,8 @@ async fn a_deletion_that_would_be_refused_is_not_offered() {
     let server = with_console();
     let client = server.client();
     let (user, root) = (client.user("anna").await, Visitor::root(&server).await);
-    let [group, other] = [client.group("Break glass", std::slice::from_ref(&user)).await, client.group("Others", &[]).await];
+    let [group, other] =
+        [client.group("Break glass", std::slice::from_ref(&user)).await, client.group("Others", &[]).await];
     let set = |settings: serde_json::Value| {
         let file = server.scratch("settings.json");
         std::fs::write(&file, settings.to_string()).expect("a file");

@@ -29,7 +29,7 @@ fn is_short(response: &Response, what: &str) {
     assert!(!detail.contains("left out") || !detail.ends_with('n'), "{what}: {told:?}");
 }
 
-fn user(more: Value) -> Value {
+fn user(more: &Value) -> Value {
     let mut body = json!({"schemas": [USER], "userName": "anna"});
     for (name, value) in more.as_object().cloned().unwrap_or_default() {
         body[name] = value;
@@ -43,12 +43,12 @@ fn refused(user_path: &str) -> Vec<(&'static str, String, Value)> {
     let patch = |operation: Value| ("PATCH", user_path.to_owned(), json!({"Operations": [operation]}));
     let post = |path: &str, body: Value| ("POST", path.to_owned(), body);
     vec![
-        post("/Users", user(json!({"userName": long}))),
+        post("/Users", user(&json!({"userName": long}))),
         post("/Groups", json!({"schemas": [GROUP], "displayName": long})),
-        post("/Users", user(json!({"userName": "b", "schemas": [long]}))),
-        post("/Users", user(json!({"userName": "c", "emails": [{"value": "c", "primary": long}]}))),
-        post("/Users", user(json!({"userName": "d", "active": long}))),
-        post("/Users", user(json!({"userName": {"x": long}}))),
+        post("/Users", user(&json!({"userName": "b", "schemas": [long]}))),
+        post("/Users", user(&json!({"userName": "c", "emails": [{"value": "c", "primary": long}]}))),
+        post("/Users", user(&json!({"userName": "d", "active": long}))),
+        post("/Users", user(&json!({"userName": {"x": long}}))),
         post("/Groups", json!({"schemas": [GROUP], "displayName": "b", "members": [{"value": long}]})),
         post("/Groups", json!({"schemas": [GROUP], "displayName": "c", "members": [{"value": "x", "type": long}]})),
         post("/.search", json!({"filter": long})),
@@ -75,9 +75,9 @@ fn refused(user_path: &str) -> Vec<(&'static str, String, Value)> {
 async fn what_is_quoted_of_a_request_is_bounded() {
     let strict = json!({"strict": true});
     let tenant = SERVER.tenant_with(&strict);
-    let path = format!("/Users/{}", tenant.post("/Users", &user(json!({}))).await.expect(201).id());
+    let path = format!("/Users/{}", tenant.post("/Users", &user(&json!({}))).await.expect(201).id());
     // Two of a name are one too many.
-    tenant.post("/Users", &user(json!({"userName": long()}))).await.expect(201);
+    tenant.post("/Users", &user(&json!({"userName": long()}))).await.expect(201);
     tenant.post("/Groups", &json!({"schemas": [GROUP], "displayName": long()})).await.expect(201);
     let mut refusals = 0;
     for (method, path, body) in refused(&path) {
@@ -87,7 +87,7 @@ async fn what_is_quoted_of_a_request_is_bounded() {
         refusals += usize::from(response.status >= 400);
     }
     assert!(refusals >= 20, "{refusals}");
-    let unknown = user(json!({"userName": "e", long().as_str(): 1}));
+    let unknown = user(&json!({"userName": "e", long().as_str(): 1}));
     is_short(&tenant.post("/Users", &unknown).await, "an unknown attribute");
     of_heads(&tenant, &path).await;
     of_logs(&tenant);
@@ -95,7 +95,7 @@ async fn what_is_quoted_of_a_request_is_bounded() {
 
 /// What stands before a body may be as long as all headers together.
 async fn of_heads(tenant: &Tenant, path: &str) {
-    let (long, body) = (&long()[..7000], user(json!({})));
+    let (long, body) = (&long()[..7000], user(&json!({})));
     for path in [
         format!("/{long}"),
         format!("/Users/{long}"),

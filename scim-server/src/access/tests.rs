@@ -122,6 +122,7 @@ async fn a_token_ends_and_revocation_takes_effect_at_once() {
 async fn a_token_without_a_name_is_replaced_once() {
     let world = World::new().await;
     let ledger = world.access.directory().ledger();
+    world.clock.advance(DAY);
     let (old, new) = ledger.rotate(&world.tenant, None, LIFETIME, None).await.unwrap();
     let again = ledger.rotate(&world.tenant, Some(&old.id.to_string()), LIFETIME, None).await;
     assert!(matches!(again, Err(LedgerError::Replaced(which, by)) if (which, by) == (old.id, new.token.id)));

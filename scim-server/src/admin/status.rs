@@ -254,10 +254,10 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
     for token in ended {
         let (name, id, at) = (name(token), token.id, token.expires());
         let delete = line(&["token", "delete", "--tenant", &record.name, &id.to_string()]);
-        let is_replaced = token.name.is_some() && live.iter().any(|later| later.name == token.name);
-        let detail = if is_replaced {
+        let is_followed = |later: &&Token| later.replaces(token) || token.name.is_some() && later.name == token.name;
+        let detail = if live.iter().any(is_followed) {
             format!(
-                "The token {name} ended at {at}; a later one of that name is live. `{delete}` removes the one that ended."
+                "The token {name} ended at {at}; a later one is live in its place. `{delete}` removes the one that ended."
             )
         } else {
             format!(

@@ -259,8 +259,10 @@ pub(super) fn stored_resource(record: &Record) -> Result<Resource, Error> {
 /// The document as the provider knows it: with what it says of `active`, also while an administrator has disabled the user.
 pub(super) fn provided_resource(record: &Record) -> Result<Resource, Error> {
     let served = stored_resource(record)?;
-    let aside = disable::provider_active(record)?;
-    Ok(aside.map_or_else(|| served.clone(), |active| disable::as_provided(&served, &active)))
+    Ok(match disable::provider_active(record)? {
+        Some(active) => disable::as_provided(&served, &active),
+        None => served,
+    })
 }
 
 /// How many values an operation of a PATCH looks at, at most.

@@ -72,8 +72,7 @@ impl Histories {
         // Of several who have taken the same one the first keeps it.
         for (name, rename) in renames {
             if !holders.back.contains(&rename) {
-                let others = holders.by_name.get_mut(&name);
-                if let Some(all) = others {
+                if let Some(all) = holders.by_name.get_mut(&name) {
                     all.retain(|other| *other != rename);
                 }
                 holders.claim(vec![name.clone()]);

@@ -18,6 +18,10 @@ pub(super) async fn probe(base: &str) -> (Check, Option<Timestamp>) {
     };
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(answer.header(&DATE)).ok();
     let date = date.map(|date| Timestamp::from_millis(date.as_millisecond()));
+    if answer.status == 429 && answer.is_scim() {
+        let why = "the server slows down the address of this machine, from which too many requests without a valid token came; those with one go on";
+        return (Check::warning("probe", format!("a request to {base} arrives, but {why}")), date);
+    }
     if answer.status != 401 || !answer.is_scim() {
         let why = format!(
             "the status is {} and the media type {:?}, as of another program: the URL or the proxy leads elsewhere",

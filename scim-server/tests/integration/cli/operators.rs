@@ -322,6 +322,11 @@ async fn doctor_looks_at_the_machine_and_the_way_to_the_server() {
     // The listener of administrators is another program.
     let (code, [_, _, probe, _]) = doctor(&server.admin());
     assert_eq!((code, probe.as_str()), (Some(1), "failing"));
+    // Whose address is slowed down has reached the server.
+    let stranger = server.client().with_token("scim_nobody");
+    while stranger.get("/Users").await.status != 429 {}
+    let (code, [_, _, probe, _]) = doctor(server.origin());
+    assert_eq!((code, probe.as_str()), (Some(0), "warning"));
 }
 
 #[test]

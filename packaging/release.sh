@@ -92,7 +92,7 @@ done
 
 say "Checksums"
 (cd dist && find . -maxdepth 1 -type f -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS)
-if [ -n "${SIGN:-}" ]; then $SIGN dist/SHA256SUMS; else missing+=("a signature: SIGN names no command"); fi
+if [ -n "${SIGN:-}" ]; then packaging/sign.sh "$SIGN" dist/SHA256SUMS; else missing+=("a signature: SIGN names no command"); fi
 
 packaging/test-release.sh "$version" "$target/dist"
 rm -r dist/root

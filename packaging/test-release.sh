@@ -41,3 +41,15 @@ packaging/test-deb.sh "$work/older" dist
 command -v rpm >/dev/null || { apt-get update -qq && apt-get install -qq -y rpm >/dev/null; }
 packaging/test-rpm.sh "$work/older" dist
 (cd dist && sha256sum --quiet --check SHA256SUMS)
+
+echo "-- the checksums are signed, and whoever has the public key can tell"
+command -v minisign >/dev/null || { apt-get update -qq && apt-get install -qq -y minisign >/dev/null; }
+minisign -G -W -p "$work/release.pub" -s "$work/release.key" >/dev/null
+cp dist/SHA256SUMS "$work/"
+packaging/sign.sh "minisign -S -s $work/release.key -m" "$work/SHA256SUMS"
+minisign -V -q -p "$work/release.pub" -m "$work/SHA256SUMS"
+echo "0000  other" >>"$work/SHA256SUMS"
+if minisign -V -q -p "$work/release.pub" -m "$work/SHA256SUMS"; then
+    echo "a changed file has a valid signature" >&2
+    exit 1
+fi

@@ -49,6 +49,7 @@ pub struct Setup {
 /// Who was let in, once that is known.
 type Who = Option<(Arc<str>, Arc<Tenant>)>;
 
+// What the calls of these pages are named in the audit log.
 const PAGE: &str = "GetSetupPage";
 const LANDING: &str = "GetSetupLink";
 const OPENING: &str = "OpenSetupLink";
@@ -56,8 +57,6 @@ const MAKING: &str = "SetupToken";
 const ROTATION: &str = "SetupRotation";
 const MAPPING: &str = "SetupMapping";
 const TEST: &str = "SetupTest";
-/// What the calls of these pages are named in the audit log, and so in the log of requests.
-const PAGE_CALLS: [&str; 7] = [PAGE, LANDING, OPENING, MAKING, ROTATION, MAPPING, TEST];
 
 /// What every link says that opens nothing: whether it is wrong, has ended, was opened or was deleted.
 const DEAD: &str = "This link opens nothing here. It is not complete, or has ended, or was opened in another browser: a link opens once. Ask whoever sent it for a new one.";

@@ -62,8 +62,8 @@ struct Calls {
     repeated: Repeated,
     /// The audit record of the first.
     line: Vec<u8>,
-    /// What the request log notes of the first.
-    call: Call<'static>,
+    /// What the request log notes of the first; nothing of what has no row there.
+    call: Option<Call<'static>>,
     /// Whether the request log has it.
     is_shown: bool,
 }
@@ -74,8 +74,8 @@ pub struct Settled(Calls);
 
 impl Refusals {
     /// Counts a call. Tells the operator of it when it is the first of its kind and was refused. The audit record of one
-    /// that is the first, for the request log.
-    pub fn note(&self, record: &AuditRecord<'_>, tenant: Option<TenantId>, call: Call<'_>) -> Option<Vec<u8>> {
+    /// that is the first, for the request log, if that has a row of such a call.
+    pub fn note(&self, record: &AuditRecord<'_>, tenant: Option<TenantId>, call: Option<Call<'_>>) -> Option<Vec<u8>> {
         let refusal: Option<&Refusal> = record.error.and_then(|error| std::error::Error::source(error)?.downcast_ref());
         let refused = record.error.and_then(refusal::of);
         let mut kind = Kind {
@@ -100,7 +100,8 @@ impl Refusals {
             known.repeated.last = known.repeated.last.max(record.at);
             return None;
         }
-        let (call, is_shown) = (call.into_owned(), calls.len() < SHOWN);
+        let is_shown = call.is_some() && calls.len() < SHOWN;
+        let call = call.map(Call::into_owned);
         let first =
             if kind.source.is_some() { Calls::first(record, tenant, call) } else { Calls::of_many(record, call) };
         if record.error.is_some() && first.address.is_some() {
@@ -126,7 +127,7 @@ impl Refusals {
 }
 
 impl Calls {
-    fn first(record: &AuditRecord<'_>, tenant: Option<TenantId>, call: Call<'static>) -> Self {
+    fn first(record: &AuditRecord<'_>, tenant: Option<TenantId>, call: Option<Call<'static>>) -> Self {
         let mut line = Vec::new();
         record.write(&mut line);
         let region = match record.form {
@@ -147,7 +148,7 @@ impl Calls {
     }
 
     /// A record for calls that are not distinguished: without address, user agent and tenant.
-    fn of_many(record: &AuditRecord<'_>, call: Call<'static>) -> Self {
+    fn of_many(record: &AuditRecord<'_>, call: Option<Call<'static>>) -> Self {
         let nobody = AuditRecord {
             event: crate::audit::EventName::Unknown,
             tenant: None,
@@ -187,12 +188,14 @@ impl Settled {
     /// What the request log notes of those that came after the first, if there are any.
     pub fn call(&self) -> Option<Call<'static>> {
         let count = u32::try_from(self.more()).unwrap_or(u32::MAX);
-        (self.0.is_shown && count > 0).then(|| Call { at: self.0.repeated.last, count, ..self.0.call.clone() })
+        let call = self.0.call.as_ref().filter(|_| self.0.is_shown && count > 0)?;
+        Some(Call { at: self.0.repeated.last, count, ..call.clone() })
     }
 
-    /// How many calls the request log has no row of.
+    /// How many calls the request log has no row of, and should have.
     pub fn unseen(&self) -> u32 {
-        if self.0.is_shown { 0 } else { u32::try_from(self.0.repeated.count).unwrap_or(u32::MAX) }
+        let is_missing = self.0.call.is_some() && !self.0.is_shown;
+        if is_missing { u32::try_from(self.0.repeated.count).unwrap_or(u32::MAX) } else { 0 }
     }
 
     /// Tells the operator of those that came after the first.
@@ -267,7 +270,7 @@ mod tests {
             refusal: "".into(),
             reason: "".into(),
         };
-        refusals.note(&record, None, call);
+        refusals.note(&record, None, Some(call));
     }
 
     fn settle(refusals: &Refusals, now: Option<i64>) -> Vec<Value> {

@@ -1,14 +1,13 @@
 //! The calls of the tenant, for links that allow it: what its provider asked for, and why it was refused.
 //!
-//! They come from the log of requests, which hides names and values. What a page shows is less: neither addresses nor
-//! tokens, and in the place of what was found out about a token a sentence without its id.
+//! They come from the log of requests, which hides names and values, and has none of these pages. What a page shows is
+//! less: neither addresses nor tokens, and in the place of what was found out about a token a sentence without its id.
 
 use hyper::StatusCode;
 use scim_protocol::Error;
 use serde_json::Value;
 
 use super::{
-    PAGE_CALLS,
     command::{rows, text, time},
     visitor::Visitor,
 };
@@ -21,8 +20,6 @@ use crate::{
 const TITLE: &str = "Calls of your provider";
 /// Calls on a page.
 const SHOWN: usize = 50;
-/// Calls that are read for them: those of these pages are left out.
-const READ: usize = 500;
 /// How long they are searched for, in milliseconds.
 const WITHIN: u64 = 2000;
 /// The word for calls that were refused alone, in a query.
@@ -41,21 +38,20 @@ impl Visitor {
         let before = asked.get("before").filter(|place| Place::parse(place).is_some());
         let query = RequestsQuery {
             status: failed.then(|| "4xx,5xx".to_owned()),
-            limit: Some(READ),
+            limit: Some(SHOWN),
             before: before.map(str::to_owned),
             within_ms: Some(WITHIN),
             ..RequestsQuery::default()
         };
         let request = AdminRequest::Requests { tenant: Some(self.which()), request: RequestsRequest::List(query) };
         let Ok(rows) = rows(&self.context, request).await else { return Ok(self.failed()) };
-        let calls: Vec<&Value> = rows.iter().filter(|row| is_of_provider(row)).collect();
         let mut table = Table::new(&["Time", "Call", "Status", "What it did, or why not"], none(failed));
-        for call in calls.iter().take(SHOWN) {
+        for call in rows.iter().filter(|row| row.get("end").is_none()) {
             table.push(cells(call));
         }
         let path = format!("{}/calls?{}", self.view.base(), if failed { "only=failed&" } else { "" });
-        table.more = next(&rows, &calls)
-            .map(|place| (format!("{path}before={}", form::encode(place)), "Older calls".to_owned()));
+        let next = rows.iter().find_map(|row| row.pointer("/end/next")).and_then(Value::as_str);
+        table.more = next.map(|place| (format!("{path}before={}", form::encode(place)), "Older calls".to_owned()));
         let note = if self.context.operations.store.is_shared() {
             "Newest first, of the server that shows this page; there may be others. Names and other values of persons are left out."
         } else {
@@ -77,19 +73,6 @@ impl Visitor {
         let other = if failed { (all, "All calls") } else { (only, "Only those that failed") };
         Piece::Links(vec![(other.0, other.1.to_owned()), (here, "Look again".to_owned())])
     }
-}
-
-/// Whether it is a call, and none of these pages.
-fn is_of_provider(row: &Value) -> bool {
-    row.get("end").is_none() && !PAGE_CALLS.contains(&text(row, "operation"))
-}
-
-/// The place before which older calls are: behind the last one that is shown, or behind all that was read.
-fn next<'r>(rows: &'r [Value], calls: &[&'r Value]) -> Option<&'r str> {
-    if calls.len() > SHOWN {
-        return calls.get(SHOWN - 1).map(|last| text(last, "place"));
-    }
-    rows.iter().find_map(|row| row.pointer("/end/next")).and_then(Value::as_str)
 }
 
 fn none(failed: bool) -> &'static str {

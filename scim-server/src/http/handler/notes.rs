@@ -182,7 +182,8 @@ fn feed_call(feed: &Feed<'_>, method: &Method) -> &'static str {
 
 impl Service {
     /// The call's line in the audit log, and its row in the request log; a call without a valid token is counted with
-    /// others of its kind.
+    /// others of its kind. Who looks at a page of the setup is no provider that calls: that is in the audit log alone, so
+    /// that the request log, and what is counted from it, has nothing but calls.
     pub(super) async fn record(
         &self,
         parts: &Parts,
@@ -199,7 +200,8 @@ impl Service {
             Some((token, tenant)) => (Some(&**token), Some(tenant)),
             None => (None, asked.as_ref()),
         };
-        if token.is_some() && self.audit.is_none() && self.requests.is_none() {
+        let requests = self.requests.as_ref().filter(|_| notes.operation != Operation::Setup);
+        if token.is_some() && self.audit.is_none() && requests.is_none() {
             return;
         }
         let settings = self.settings.load();
@@ -230,9 +232,10 @@ impl Service {
         };
         let call = || call(parts, arrival, notes, response.status().as_u16(), (tenant, error));
         if token.is_none() {
-            let call = call();
-            let first = self.refusals.note(&record, tenant.map(|tenant| tenant.id), call.clone());
-            if let (Some(requests), Some(line)) = (&self.requests, first) {
+            let called = requests.map(|requests| (requests, call()));
+            let noted = called.as_ref().map(|(_, call)| call.clone());
+            let first = self.refusals.note(&record, tenant.map(|tenant| tenant.id), noted);
+            if let (Some((requests, call)), Some(line)) = (called, first) {
                 requests.note(&call, &line);
             }
             return;
@@ -243,7 +246,7 @@ impl Service {
             Some(pace) => pace.always(bytes, || AuditLog::line(&record)).await,
             None => AuditLog::line(&record),
         };
-        if let Some(requests) = &self.requests {
+        if let Some(requests) = requests {
             let sent = (parts.uri.query(), &notes.body[..]);
             let kept = tenant.and_then(|tenant| values::kept(tenant, event, arrival.at, sent, response.body()));
             requests.note(&call(), &values::behind(line.trim_ascii_end(), kept));

@@ -1,8 +1,10 @@
 //! The calls of a tenant on its setup page: its own, without values, and none of these pages.
 
-use serde_json::json;
+use std::fs;
 
-use super::{Browser, link};
+use serde_json::{Value, json};
+
+use super::{Browser, link, path};
 use crate::server::{Client, Options, TestServer, USER};
 
 /// A second tenant: its id, the id of its token, and the token.
@@ -49,6 +51,48 @@ async fn a_link_that_allows_it_shows_the_calls_of_its_tenant_alone() {
     assert!(failed.contains("badge bad\">409") && !failed.contains("badge good"), "{failed}");
     // What is no place is passed over.
     assert!(browser.get("/setup/calls?before=x").await.expect(200).text.contains("badge bad\">409"));
+}
+
+/// Who looks at the pages of the setup is no provider that calls: neither the log of requests and what is counted from
+/// it, nor the health of the tenant has anything of that. The audit log has each page.
+#[tokio::test]
+async fn a_look_at_the_setup_is_no_call() {
+    let server = TestServer::with(Options::args(&["--audit-log", "audit.jsonl"]));
+    let mut browser = Browser::new(&server);
+    let made = link(&server, &["--allow", "log,tokens,mapping"]);
+    browser.get(&path(&made["url"])).await.expect(200);
+    browser.open(&made).await.expect(303);
+    for page in ["", "/to/entra", "/calls", "/mapping"] {
+        browser.get(&format!("/setup{page}")).await.expect(200);
+    }
+    browser.post("/setup/make", &[("provider", "okta")]).await.expect(403);
+    browser.make("okta", "token").await.expect(200);
+    // Somebody without a link, twice: what comes again is told when its minute is over.
+    for _ in 0..2 {
+        Browser::new(&server).get("/setup").await.expect(404);
+        Browser::new(&server).get(&path(&made["url"])).await.expect(404);
+    }
+    let calls = || server.run_json(&["requests", "list", "--json"]);
+    assert_eq!(calls(), json!([]));
+    let status = || server.run_json(&["status", "--tenant", "test", "--json"])[0].clone();
+    let new = status();
+    for (name, expect) in
+        [("last_call", Value::Null), ("last_attempt", Value::Null), ("state", json!("new")), ("refused", json!({}))]
+    {
+        assert_eq!(new[name], expect, "{name}: {new}");
+    }
+    let sum = || {
+        let rows = server.run_json(&["requests", "count", "--json"]);
+        rows.as_array().expect("a list").iter().map(|row| row["calls"].as_u64().expect("a number")).sum::<u64>()
+    };
+    assert_eq!(sum(), 0);
+    server.client().get("/Users").await.expect(200);
+    assert_eq!((sum(), calls()[0]["operation"].as_str()), (1, Some("ListUsers")));
+    assert!(status()["last_call"].is_string());
+    let log = fs::read_to_string(server.data().join("audit.jsonl")).expect("the audit log");
+    for call in ["OpenSetupLink", "GetSetupPage", "SetupToken"] {
+        assert!(log.contains(&format!("\"eventName\":\"{call}\"")), "{call}: {log}");
+    }
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ use crate::{
     store::{ResourceId, Store, StoreError, TenantId},
     tenant::{Tenant, TenantRecord},
     token::{
-        self, Scopes, Token, reminder,
+        self, Scopes, Token,
         secret::{self, Digest, Malformed},
     },
 };
@@ -338,7 +338,7 @@ impl Access {
                 token = %token.id,
                 name,
                 expires = %token.expires(),
-                days_left = reminder::days_left(token.expires, now),
+                days_left = token.days_left(now),
                 "a token expires soon: issue another with `token rotate`, give it to the identity provider, then delete this one"
             );
         }

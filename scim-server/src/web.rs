@@ -7,6 +7,7 @@
 pub mod assets;
 pub mod cell;
 pub mod chart;
+pub mod ending;
 pub mod form;
 pub mod number;
 pub mod page;

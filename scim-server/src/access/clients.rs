@@ -24,10 +24,7 @@ use crate::{
     profile,
     store::{ResourceId, StoreError, TenantId},
     tenant::Tenant,
-    token::{
-        reminder,
-        secret::{self, Digest},
-    },
+    token::secret::{self, Digest},
 };
 
 /// What a client shows of itself.
@@ -256,7 +253,7 @@ impl Access {
             let tenant = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
             let (name, expires) = (&client.name, Timestamp::from_millis(secret.expires));
             if secret.is_live(now) {
-                let days_left = reminder::days_left(secret.expires, now);
+                let days_left = secret.days_left(now);
                 tracing::warn!(tenant, client = name, secret = %secret.id, %expires, days_left,
                     "a secret of an OAuth client nears its end: issue another with `client rotate`, give it to the identity provider, then delete this one with `client secret delete`");
             } else {

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{AdminContext, AdminError, Output, Role, lifetime, tenants::Previous};
 use crate::{
     administrator::{AdminToken, AdminTokens, Issued},
-    token::{Status, reminder, secret::ADMIN_PREFIX},
+    token::{Status, secret::ADMIN_PREFIX},
 };
 
 /// What is asked about the tokens of administrators.
@@ -91,7 +91,7 @@ impl<'a> View<'a> {
             status: token.status(now),
             created: token.created.to_string(),
             expires: token.expires().to_string(),
-            days_left: reminder::days_left(token.expires, now),
+            days_left: token.days_left(now),
             last_used: token.last_used.map(|at| Timestamp::from_millis(at).to_string()),
             previous: None,
         }

@@ -18,7 +18,7 @@ use crate::{
     profile,
     store::ResourceId,
     tenant::TenantRecord,
-    token::{Status, reminder},
+    token::Status,
 };
 
 /// A command about a client of a tenant.
@@ -287,7 +287,7 @@ impl AdminContext {
             status: secret.status(now),
             created: time(secret.created),
             expires: time(secret.expires),
-            days_left: reminder::days_left(secret.expires, now),
+            days_left: secret.days_left(now),
             last_used: used(secret.id, secret.last_used).map(time),
         });
         let trusts = client.trusts.iter().map(|trust| TrustView {

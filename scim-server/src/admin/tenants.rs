@@ -21,7 +21,7 @@ use crate::{
     sink,
     store::TypeName,
     tenant::{Protected, Settings, TenantRecord, record::feed_path},
-    token::{Issued, Scopes, Status, Token, reminder, secret::PREFIX},
+    token::{Issued, Scopes, Status, Token, secret::PREFIX},
 };
 
 /// After how long a tenant that was moved is open again for sure.
@@ -174,7 +174,7 @@ impl AdminContext {
             status: token.status(now),
             created: token.created.to_string(),
             expires: token.expires().to_string(),
-            days_left: reminder::days_left(token.expires, now),
+            days_left: token.days_left(now),
             last_used: self.access.last_used(token).map(|at| at.to_string()),
         }
     }

@@ -233,7 +233,7 @@ impl AdminTokens {
                 AdminToken { reminded: Some(now.as_millis()), ..AdminToken::from_record(token.id, &stored)? };
             if self.note(&reminded, stored.header.version).await? {
                 let (token, name, expires) = (token.id, token.name, reminded.expires());
-                let days_left = reminder::days_left(reminded.expires, now);
+                let days_left = reminded.days_left(now);
                 tracing::warn!(
                     %token, name, %expires, days_left,
                     "an administrator's token expires soon, or has expired: issue another with `admin-token rotate`, then delete this one with `admin-token delete`"

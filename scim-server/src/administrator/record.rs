@@ -13,7 +13,7 @@ use crate::{
     },
     tenant,
     token::{
-        Status,
+        Status, reminder,
         secret::{ADMIN_PREFIX, Digest},
     },
 };
@@ -96,6 +96,11 @@ impl AdminToken {
     /// How near it is to its end.
     pub fn status(&self, now: Timestamp) -> Status {
         Status::of(self.expires, now)
+    }
+
+    /// Days until it ends; never more than it was issued for.
+    pub fn days_left(&self, now: Timestamp) -> i64 {
+        reminder::days_left(self.expires, now.max(self.created))
     }
 
     /// Whether people call it so, in any case.

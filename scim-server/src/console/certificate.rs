@@ -3,11 +3,13 @@
 use scim_protocol::Timestamp;
 
 use super::{BASE, ask::Ask};
-use crate::web::{Cell, Tone};
+use crate::{
+    token::reminder,
+    web::{Cell, Tone, ending},
+};
 
 /// Where the second at which the certificate ends stands among the metrics.
 const METRIC: &str = "scim_tls_certificate_expiry_timestamp_seconds ";
-const DAY: i64 = 86_400_000;
 /// Days before the end from which on it is told: whatever renews it should long have done so.
 const NOTICE: i64 = 30;
 
@@ -29,9 +31,7 @@ impl End {
     }
 
     fn at(millis: i64, now: Timestamp) -> Self {
-        let left = millis - now.as_millis();
-        let days = if left <= 0 { 0 } else { (left - 1) / DAY + 1 };
-        Self { at: Timestamp::from_millis(millis), days }
+        Self { at: Timestamp::from_millis(millis), days: reminder::days_left(millis, now) }
     }
 
     fn tone(&self) -> Tone {
@@ -43,11 +43,7 @@ impl End {
     }
 
     fn left(&self) -> String {
-        match self.days {
-            ..=0 => "ended".to_owned(),
-            1 => "1 day".to_owned(),
-            days => format!("{days} days"),
-        }
+        ending::left(self.days)
     }
 }
 
@@ -77,6 +73,8 @@ pub fn wanted(ask: &Ask<'_>) -> Option<(Tone, Cell, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const DAY: i64 = 86_400_000;
 
     #[test]
     fn the_last_month_is_amber_and_what_has_ended_is_red() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 pub use crate::web::thousands;
-use crate::web::{Cell, Tone};
+use crate::web::{Cell, ending};
 
 /// What is read of a row.
 pub trait Row {
@@ -17,6 +17,8 @@ pub trait Row {
     fn list(&self, pointer: &str) -> &[Value];
     /// Any value as people read it.
     fn cell(&self, pointer: &str) -> Cell;
+    /// A sentence, or several.
+    fn said(&self, pointer: &str) -> Cell;
     /// An instant, or a word where there is none.
     fn time(&self, pointer: &str, none: &str) -> Cell;
 }
@@ -42,6 +44,13 @@ impl Row for Value {
         self.pointer(pointer).map_or(Cell::Empty, value)
     }
 
+    fn said(&self, pointer: &str) -> Cell {
+        match self.cell(pointer) {
+            Cell::Text(text) => Cell::Said(text),
+            other => other,
+        }
+    }
+
     fn time(&self, pointer: &str, none: &str) -> Cell {
         Cell::time(self.pointer(pointer).and_then(Value::as_str), none)
     }
@@ -60,24 +69,11 @@ pub fn value(value: &Value) -> Cell {
     }
 }
 
-/// What the days that something still lives mean.
-pub fn of_days(days: i64) -> Tone {
-    match days {
-        ..=7 => Tone::Bad,
-        8..=30 => Tone::Warn,
-        _ => Tone::Good,
-    }
-}
-
-/// An instant as text in the reader's zone, with the days that are left in colour.
+/// An instant as text in the reader's zone, with the days that are left in the colour of the status.
 pub fn expiry(row: &Value) -> Cell {
     let days = row.pointer("/days_left").and_then(Value::as_i64).unwrap_or_default();
-    let said = match days {
-        ..=0 => "ended".to_owned(),
-        1 => "1 day".to_owned(),
-        days => format!("{days} days"),
-    };
-    Cell::Several(vec![row.time("/expires", "–"), Cell::Badge(of_days(days), said)])
+    let left = Cell::Badge(ending::tone(row.text("/status")), ending::left(days));
+    Cell::Several(vec![row.time("/expires", "–"), left])
 }
 
 #[cfg(test)]

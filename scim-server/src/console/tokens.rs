@@ -14,7 +14,7 @@ use crate::{
     oauth::Scope,
     token::Scopes,
     units,
-    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
+    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone, ending},
 };
 
 /// What a form proposes for a lifetime.
@@ -54,7 +54,7 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         table.push(vec![
             Cell::Several(vec![Cell::text(name), Cell::Note(id.to_owned())]),
             row.cell("/scopes"),
-            status(row.text("/status")),
+            ending::status(row.text("/status")),
             expiry(row),
             row.time("/last_used", "never"),
             Cell::Several(buttons),
@@ -67,16 +67,6 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
 /// Where one is made, or by whom.
 fn who_makes(ask: &Ask<'_>) -> &'static str {
     if ask.may(Role::Operator) { "make it below" } else { "an operator makes it" }
-}
-
-fn status(status: &str) -> Cell {
-    let tone = match status {
-        "valid" => Tone::Good,
-        "expiring" => Tone::Warn,
-        "expired" => Tone::Bad,
-        _ => Tone::Plain,
-    };
-    Cell::Badge(tone, status.to_owned())
 }
 
 async fn clients(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
@@ -125,7 +115,7 @@ async fn refusals(ask: &Ask<'_>, tenant: &str, name: &str, id: &str) -> Result<P
     let rows = ask.rows(of_client(tenant, ClientRequest::Trace { client: id.to_owned() })).await?;
     let mut table = Table::new(&["When", "How often", "Why"], "It was not refused lately.");
     for row in rows.iter().filter(|row| row.pointer("/time").is_some()) {
-        table.push(vec![row.time("/time", "–"), row.cell("/count"), row.cell("/why")]);
+        table.push(vec![row.time("/time", "–"), row.cell("/count"), row.said("/why")]);
     }
     Ok(Piece::Folded(format!("Refusals of {name} ({})", table.rows.len()), vec![table.into()]))
 }

@@ -15,7 +15,7 @@ use crate::{
         TypeName, Values,
     },
     tenant,
-    token::{Status, secret::Digest},
+    token::{Status, reminder, secret::Digest},
 };
 
 /// The kind of record. Exports have it behind its tenant, since that comes first by its name.
@@ -157,6 +157,11 @@ impl ClientSecret {
     /// How near it is to its end.
     pub fn status(&self, now: Timestamp) -> Status {
         Status::of(self.expires, now)
+    }
+
+    /// Days until it ends; never more than it was issued for.
+    pub fn days_left(&self, now: Timestamp) -> i64 {
+        reminder::days_left(self.expires, now.max(Timestamp::from_millis(self.created)))
     }
 }
 

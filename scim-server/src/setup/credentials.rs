@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, clients::ClientRequest},
-    web::{Cell, Field, Form, Kind, Section, Table, Tone},
+    web::{Cell, Field, Form, Kind, Section, Table, ending},
 };
 
 /// What a rotation is of: the name of the field that says which.
@@ -109,14 +109,8 @@ impl Visitor {
 
 /// A token or secret as a row of a table.
 fn cells(name: Cell, of: &Value) -> Vec<Cell> {
-    let status = text(of, "status");
-    let tone = match status {
-        "valid" => Tone::Good,
-        "expiring" => Tone::Warn,
-        _ => Tone::Bad,
-    };
     let at = |name: &str| Cell::time(time(of, name), "never");
-    vec![name, Cell::Badge(tone, status.to_owned()), at("created"), at("expires"), at("last_used")]
+    vec![name, ending::status(text(of, "status")), at("created"), at("expires"), at("last_used")]
 }
 
 fn list<'r>(row: &'r Value, name: &str) -> &'r [Value] {

@@ -6,7 +6,7 @@ use scim_protocol::{Timestamp, value::fold};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Scopes,
+    Scopes, reminder,
     secret::{Digest, PREFIX},
 };
 use crate::{
@@ -143,6 +143,11 @@ impl Token {
     pub fn status(&self, now: Timestamp) -> Status {
         Status::of(self.expires, now)
     }
+
+    /// Days until it ends; never more than it was issued for, whoever's clock is asked, and when.
+    pub fn days_left(&self, now: Timestamp) -> i64 {
+        reminder::days_left(self.expires, now.max(self.created))
+    }
 }
 
 /// Where the token with that id is stored.
@@ -229,6 +234,14 @@ mod tests {
         check(1, Status::Expiring);
         check(0, Status::Expired);
         check(-1, Status::Expired);
+    }
+
+    /// Somebody may have looked at the clock before it was issued, or at one that is behind.
+    #[test]
+    fn a_token_never_has_more_days_than_it_was_issued_for() {
+        let created = Timestamp::from_millis(635 * DAY);
+        let left = |now: i64| Token { created, ..token() }.days_left(Timestamp::from_millis(635 * DAY + now));
+        assert_eq!([-DAY, -1, 0, 1, DAY - 1, DAY, 365 * DAY].map(left), [365, 365, 365, 365, 365, 364, 0]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn is_due(expires: i64, reminded: Option<i64>, now: Timestamp) -> bool {
         .is_some_and(|interval| reminded.is_none_or(|last| now.as_millis() - last >= interval))
 }
 
-/// Days until then, rounded up: what a reminder says.
+/// Days until then, rounded up, and 0 when it has ended: the one rule of what is told, of a token, a secret or a certificate.
 pub fn days_left(expires: i64, now: Timestamp) -> i64 {
     let left = (expires - now.as_millis()).max(0);
     left / DAY + i64::from(left % DAY != 0)

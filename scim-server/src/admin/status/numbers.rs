@@ -13,7 +13,7 @@ use crate::{
     oauth::Client,
     request_log::{Counted, Refusals},
     tenant::{Tenant, TenantRecord},
-    token::{Token, reminder},
+    token::Token,
 };
 
 /// From how many refused calls of a day on they are a problem, if they are also more than one in [`ONE_IN`].
@@ -80,20 +80,21 @@ impl Quota {
 
 /// Each token and secret, with the days that it has left.
 pub(super) fn credentials(tokens: &[Token], clients: &[Client], now: Timestamp) -> Vec<Credential> {
-    let credential = |name: Option<&String>, id: String, kind, expires: i64| Credential {
-        name: name.cloned(),
-        id,
-        kind,
-        expires: Timestamp::from_millis(expires).to_string(),
-        days_left: reminder::days_left(expires, now),
-    };
-    let tokens =
-        tokens.iter().map(|token| credential(token.name.as_ref(), token.id.to_string(), Kind::Token, token.expires));
+    let tokens = tokens.iter().map(|token| Credential {
+        name: token.name.clone(),
+        id: token.id.to_string(),
+        kind: Kind::Token,
+        expires: token.expires().to_string(),
+        days_left: token.days_left(now),
+    });
     let secrets = clients.iter().flat_map(|client| {
-        let of = |secret: &crate::oauth::ClientSecret| {
-            credential(Some(&client.name), secret.id.to_string(), Kind::Secret, secret.expires)
-        };
-        client.secrets.iter().map(of).collect::<Vec<_>>()
+        client.secrets.iter().map(|secret| Credential {
+            name: Some(client.name.clone()),
+            id: secret.id.to_string(),
+            kind: Kind::Secret,
+            expires: Timestamp::from_millis(secret.expires).to_string(),
+            days_left: secret.days_left(now),
+        })
     });
     tokens.chain(secrets).collect()
 }

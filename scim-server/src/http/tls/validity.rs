@@ -10,6 +10,8 @@ use rustls_pki_types::CertificateDer;
 use scim_protocol::Timestamp;
 use x509_cert::{Certificate, der::Decode};
 
+use crate::token::reminder;
+
 const DAY: i64 = 24 * 60 * 60 * 1000;
 /// How long before the end the warnings begin.
 const NOTICE: i64 = 30 * DAY;
@@ -50,7 +52,7 @@ impl Reminder {
             return None;
         }
         self.said = Some((end, now));
-        Some(if left < 0 { Warning::Ended } else { Warning::Ends(left / DAY + i64::from(left % DAY != 0)) })
+        Some(if left < 0 { Warning::Ended } else { Warning::Ends(reminder::days_left(end.as_millis(), now)) })
     }
 }
 

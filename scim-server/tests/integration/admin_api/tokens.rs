@@ -156,6 +156,19 @@ async fn a_token_of_one_tenant_sees_no_other() {
     root.get(&format!("/webhooks/{shared}")).await.expect(200);
 }
 
+/// A token that was issued for a year has a year left, however long issuing it took; it was 366 days for some.
+#[tokio::test]
+async fn a_token_has_the_days_that_it_was_issued_for() {
+    let server = TestServer::start();
+    let root = Api::root(&server);
+    for number in 0..20 {
+        let name = format!("app-{number}");
+        let made = root.post("/admin-tokens", json!({"name": name, "role": "viewer"})).await.expect(201).json;
+        let next = root.post(&format!("/admin-tokens/{name}/rotate"), json!({})).await.expect(201).json;
+        assert_eq!((&made["days_left"], &next["days_left"]), (&json!(365), &json!(365)), "{made} {next}");
+    }
+}
+
 #[tokio::test]
 async fn every_process_on_a_store_knows_a_token_at_once() {
     if !on_postgres() {

@@ -87,6 +87,31 @@ async fn nobody_is_refused_while_a_token_is_replaced() {
     assert_eq!(browser.faults(), Vec::<String>::new());
 }
 
+/// The status of a token decides the colour of all that is said of it, and its days are those that it was issued for.
+#[tokio::test]
+async fn the_days_of_a_token_and_its_status_agree() {
+    let server = with_console();
+    for (name, lifetime) in [("year", "365d"), ("half", "91d"), ("quarter", "90d"), ("short", "1h")] {
+        let create = ["token", "create", "--tenant", "test", "--name", name, "--lifetime", lifetime, "--json"];
+        server.run_json(&create);
+    }
+    let page = Visitor::root(&server).await.get(HERE).await.expect(200).text;
+    let row =
+        |name: &str| page.split("<tr role=\"row\">").find(|row| row.contains(&format!(">{name} <"))).map(str::to_owned);
+    for (name, tone, status, days) in [
+        ("year", "good", "valid", "365 days"),
+        ("half", "good", "valid", "91 days"),
+        ("quarter", "warn", "expiring", "90 days"),
+        ("short", "warn", "expiring", "1 day"),
+    ] {
+        let row = row(name).unwrap_or_else(|| panic!("no {name}: {page}"));
+        for said in [status, days] {
+            assert!(row.contains(&format!("<span class=\"badge {tone}\">{said}</span>")), "{name}, {said}: {row}");
+        }
+        assert_eq!(row.matches("class=\"badge").count(), 2, "{row}");
+    }
+}
+
 #[tokio::test]
 async fn the_page_says_why_a_client_was_refused() {
     let server = with_console();

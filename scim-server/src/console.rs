@@ -59,10 +59,10 @@ use crate::{
     },
     clock::Clock,
     command_line as command,
-    http::limit::AddressLimit,
+    http::{limit::AddressLimit, request},
     judge::Judge,
     metrics::Metrics,
-    web::{Page, Parameters, Piece, Side, Tone, WebResponse, assets, response},
+    web::{Page, Parameters, Piece, Side, Tone, WebResponse, assets, origin, response},
 };
 
 /// Below which path all of it is.
@@ -150,13 +150,14 @@ impl Console {
 
     /// What a browser sent in the body of a form.
     async fn form(&self, request: Request<Incoming>) -> Result<Parameters, WebResponse> {
-        // Browsers say where a form came from. What has none of this is no browser.
-        let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
-        if site.is_some_and(|site| site != "same-origin" && site != "none") {
-            let why = "This form came from another site. Open the console, and do it there.";
+        let (parts, body) = request.into_parts();
+        // A tunnel gives the console another address than its own, which the browser then names as the host, too.
+        let here = request::host(&parts).map(|host| format!("http://{host}")).unwrap_or_default();
+        if !origin::is_own(&parts.headers, &[self.links.url(), &here]) {
+            let why = "This form came from another site. Open the console, and do it there. If a proxy is in front of the console, set console_url to the address in your browser.";
             return Err(self.refusal(StatusCode::FORBIDDEN, "Another site", why));
         }
-        let body = Limited::new(request.into_body(), LARGEST).collect();
+        let body = Limited::new(body, LARGEST).collect();
         let Ok(Ok(body)) = tokio::time::timeout(ARRIVAL, body).await else {
             let why = "The form is too large, or did not arrive in time.";
             return Err(self.refusal(StatusCode::PAYLOAD_TOO_LARGE, "Not read", why));
@@ -214,11 +215,15 @@ impl Pages for Console {
             (_, "/") => return response::redirect(BASE),
             (&Method::POST, sign_in::PATH) => return sign_in::by_token(self, admin, request, peer).await,
             (_, sign_in::PATH) => return sign_in::page(self, &query),
-            (&Method::GET, sign_in::AWAY) => return sign_in::away(self, admin, &query, peer).await,
+            (&Method::GET, sign_in::AWAY) => {
+                return sign_in::away(self, admin, &query, &sign_in::cookies(&request), peer).await;
+            }
             (&Method::GET, sign_in::BACK) => {
                 return sign_in::by_provider(self, admin, &query, &sign_in::cookies(&request), peer).await;
             }
-            (&Method::GET, sign_in::ENTRY) => return sign_in::by_link(self, admin, &query, peer).await,
+            (&Method::GET, sign_in::ENTRY) => {
+                return sign_in::by_link(self, admin, &query, &sign_in::cookies(&request), peer).await;
+            }
             _ => {}
         }
         let cookies = sign_in::cookies(&request);

@@ -10,6 +10,7 @@ pub mod chart;
 pub mod ending;
 pub mod form;
 pub mod number;
+pub mod origin;
 pub mod page;
 pub mod piece;
 pub mod prose;

@@ -88,7 +88,18 @@ struct Pending {
     verifier: Secret,
     /// Where they want to go afterwards.
     to: String,
+    /// The sessions that their browser has shown.
+    before: Vec<u64>,
     until: Timestamp,
+}
+
+/// Somebody whom the provider has named.
+pub struct Arrived {
+    pub whom: Administrator,
+    /// Where they want to go.
+    pub to: String,
+    /// The sessions that their browser had shown before it went to the provider.
+    pub before: Vec<u64>,
 }
 
 /// Where a browser is sent, and what it must come back with.
@@ -144,8 +155,9 @@ impl Oidc {
         })
     }
 
-    /// Sends somebody to the provider (OpenID Connect Core 1.0 §3.1.2.1). `to` is where they want to go afterwards.
-    pub async fn begin(&self, to: &str, now: Timestamp) -> Result<Away, Refusal> {
+    /// Sends somebody to the provider (OpenID Connect Core 1.0 §3.1.2.1). `to` is where they want to go afterwards, and
+    /// `before` the sessions that their browser shows.
+    pub async fn begin(&self, to: &str, before: Vec<u64>, now: Timestamp) -> Result<Away, Refusal> {
         let found = self.provider.description(now).await?;
         let [state, nonce, verifier] = [(); 3].map(|()| Secret::new(rand::random()));
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.reveal().as_bytes()));
@@ -162,7 +174,7 @@ impl Oidc {
         let joined = if found.authorization_endpoint.contains('?') { '&' } else { '?' };
         let away = format!("{}{joined}{query}", found.authorization_endpoint);
         let until = Timestamp::from_millis(now.as_millis().saturating_add(PATIENCE));
-        self.remember(state.digest(), Pending { nonce, verifier, to: to.to_owned(), until }, now);
+        self.remember(state.digest(), Pending { nonce, verifier, to: to.to_owned(), before, until }, now);
         Ok(Away { to: away, state: state.reveal().to_owned() })
     }
 
@@ -177,7 +189,7 @@ impl Oidc {
     }
 
     /// Who has come back, and where they want to go.
-    pub async fn finish(&self, back: Back<'_>, now: Timestamp) -> Result<(Administrator, String), Refusal> {
+    pub async fn finish(&self, back: Back<'_>, now: Timestamp) -> Result<Arrived, Refusal> {
         let known = self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret::digest(back.state));
         let known = known.filter(|one| one.until > now).ok_or(Refusal::Unknown)?;
         if !back.error.is_empty() {
@@ -196,7 +208,8 @@ impl Oidc {
         let expected =
             token::Expected { issuer: &found.issuer, client: &self.settings.client_id, nonce: known.nonce.reveal() };
         token::check(&read, &expected, now).map_err(Refusal::Token)?;
-        Ok((token::person(&read.said(), &self.settings)?, known.to))
+        let whom = token::person(&read.said(), &self.settings)?;
+        Ok(Arrived { whom, to: known.to, before: known.before })
     }
 }
 

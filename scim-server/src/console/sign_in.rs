@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     BASE, Console,
-    oidc::{Back, Oidc, Refusal},
+    oidc::{Arrived, Back, Oidc, Refusal},
     session::{Session, no_cookie},
 };
 use crate::{
@@ -51,6 +51,12 @@ pub async fn session(console: &Console, admin: &Admin, cookies: &[String]) -> Op
 pub fn cookies(request: &Request<Incoming>) -> Vec<String> {
     let cookies = request.headers().get_all(COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     cookies.map(str::to_owned).collect()
+}
+
+/// The numbers of the sessions that a request shows.
+fn shown_sessions(console: &Console, admin: &Admin, cookies: &[String]) -> Vec<u64> {
+    let now = admin.context.clock.now();
+    cookies.iter().filter_map(|cookies| console.sessions.find(cookies, now)).map(|session| session.number).collect()
 }
 
 /// Asks who it is, and leads back to where they wanted to go.
@@ -100,6 +106,7 @@ fn shown(console: &Console, status: StatusCode, to: &str, why: Option<&str>) -> 
 
 /// Lets in whoever pastes a token.
 pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse {
+    let before = shown_sessions(console, admin, &cookies(&request));
     let form = match console.form(request).await {
         Ok(form) => form,
         Err(refused) => return refused,
@@ -109,7 +116,7 @@ pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incomin
         Ok(Some(agent)) if !agent.role.is_of_people() => {
             failed(console, peer, &to, "This is the token of an agent. It reports, and shows nothing.")
         }
-        Ok(Some(administrator)) => begin(console, admin, administrator, peer, &to).await,
+        Ok(Some(administrator)) => begin(console, admin, administrator, peer, &to, &before).await,
         Ok(None) => {
             if let Some(times) = admin.refused.tell() {
                 tracing::warn!(%peer, times, "an attempt to sign in to the console without a valid token was refused");
@@ -141,21 +148,30 @@ fn slowed_down(console: &Console, peer: SocketAddr, to: &str) -> Option<WebRespo
 }
 
 /// Lets in whoever has a link of `scim-server console`.
-pub async fn by_link(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) -> WebResponse {
+pub async fn by_link(
+    console: &Console,
+    admin: &Admin,
+    query: &str,
+    cookies: &[String],
+    peer: SocketAddr,
+) -> WebResponse {
     let query = Parameters::parse(query);
     let whom = console.links.redeem(query.text("code"), admin.context.clock.now());
     if let Some(administrator) = whom {
-        return begin(console, admin, administrator, peer, "").await;
+        let before = shown_sessions(console, admin, cookies);
+        return begin(console, admin, administrator, peer, "", &before).await;
     }
     let why = "This link was used, or is older than five minutes. `scim-server console` prints another.";
     failed(console, peer, "", why)
 }
 
 /// Sends somebody to the provider, with a cookie to come back with.
-pub async fn away(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) -> WebResponse {
+pub async fn away(console: &Console, admin: &Admin, query: &str, cookies: &[String], peer: SocketAddr) -> WebResponse {
     let query = Parameters::parse(query);
     let Some(oidc) = &console.oidc else { return response::redirect(PATH) };
-    match oidc.begin(query.text("to"), admin.context.clock.now()).await {
+    // Whoever comes back is led here by another site: then the cookie of a session stays away.
+    let before = shown_sessions(console, admin, cookies);
+    match oidc.begin(query.text("to"), before, admin.context.clock.now()).await {
         Ok(away) => {
             // What comes back is led here by another site: Strict would keep the cookie away.
             let cookie = format!("{STATE}={}; Path={AWAY}; HttpOnly; SameSite=Lax; Max-Age=600", away.state);
@@ -179,7 +195,7 @@ pub async fn by_provider(
         return refused;
     }
     let response = match named(oidc, query, cookies, admin.context.clock.now()).await {
-        Ok((administrator, to)) => begin(console, admin, administrator, peer, &to).await,
+        Ok(Arrived { whom, to, before }) => begin(console, admin, whom, peer, &to, &before).await,
         Err(refusal) => {
             console.attempts.count(peer.ip());
             refused(console, &refusal, peer)
@@ -189,12 +205,7 @@ pub async fn by_provider(
 }
 
 /// Whom the provider names. What another browser was sent away for counts for nothing.
-async fn named(
-    oidc: &Oidc,
-    query: &str,
-    cookies: &[String],
-    now: Timestamp,
-) -> Result<(Administrator, String), Refusal> {
+async fn named(oidc: &Oidc, query: &str, cookies: &[String], now: Timestamp) -> Result<Arrived, Refusal> {
     let query = Parameters::parse(query);
     let back = Back {
         state: query.text("state"),
@@ -225,8 +236,16 @@ fn refused(console: &Console, refusal: &Refusal, peer: SocketAddr) -> WebRespons
     shown(console, status, "", Some(&refusal.to_string()))
 }
 
-/// Begins a session. The browser goes on by a page of ours: it shows a new cookie only to what this site leads to.
-async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: SocketAddr, to: &str) -> WebResponse {
+/// Begins a session, and ends those before it in the same browser: that forgets their cookie, so nobody there could end
+/// them any more. The browser goes on by a page of ours: it shows a new cookie only to what this site leads to.
+async fn begin(
+    console: &Console,
+    admin: &Admin,
+    whom: Administrator,
+    peer: SocketAddr,
+    to: &str,
+    before: &[u64],
+) -> WebResponse {
     let actor = whom.actor();
     if !admin.context.is_still(&whom).await.is_ok_and(|is_still| is_still) {
         let why = "The token that this sign-in is by has ended or was deleted. Ask for another.";
@@ -238,6 +257,9 @@ async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: Sock
         return shown(console, StatusCode::SERVICE_UNAVAILABLE, to, Some(why));
     }
     tracing::info!(%peer, by = &*actor, "somebody has signed in to the console");
+    for number in before {
+        leave(console, admin, *number).await;
+    }
     let cookie = console.sessions.begin(whom, peer.ip(), admin.context.clock.now());
     let inside = to == BASE || to.starts_with("/console/");
     let to = if inside && !to.contains('\\') { to } else { BASE };
@@ -249,11 +271,16 @@ async fn begin(console: &Console, admin: &Admin, whom: Administrator, peer: Sock
 
 /// Ends a session, and has the browser forget it.
 pub async fn out(console: &Console, admin: &Admin, session: &Session) -> WebResponse {
-    console.sessions.end(session.number);
+    leave(console, admin, session.number).await;
+    console.with_cookie(response::redirect(PATH), &no_cookie())
+}
+
+/// Ends a session, and tells that somebody has gone.
+async fn leave(console: &Console, admin: &Admin, number: u64) {
+    let Some(session) = console.sessions.end(number) else { return };
     if let Err(error) = tell(admin, &session.administrator.actor(), Deed::AdministratorSignedOut, &[]).await {
         tracing::error!(error = &error as &dyn std::error::Error, "a sign-out cannot be noted");
     }
-    console.with_cookie(response::redirect(PATH), &no_cookie())
 }
 
 /// Tells in the server's own log who has come or gone, or whom somebody has sent away.

@@ -4,11 +4,11 @@
 //! session, and the browser says which page a form was on (`Origin`, `Sec-Fetch-Site`). The last is all there is before
 //! a session: it keeps somebody from having another's browser open a link of theirs.
 
-use hyper::header::{COOKIE, HeaderName, ORIGIN};
+use hyper::header::COOKIE;
 use scim_protocol::{Error, ErrorKind};
 use subtle::ConstantTimeEq as _;
 
-use crate::{http::pages::Asked, token::secret};
+use crate::{http::pages::Asked, token::secret, web::origin};
 
 /// The name of the cookie where browsers use TLS: the prefix keeps other hosts from setting it (RFC 6265bis §4.1.3).
 const SECURE: &str = "__Host-scim-setup";
@@ -16,7 +16,6 @@ const SECURE: &str = "__Host-scim-setup";
 const PLAIN: &str = "scim-setup";
 /// How many cookies of that name are tried.
 const MOST: usize = 4;
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 fn is_secure(asked: &Asked<'_>) -> bool {
     asked.base.starts_with("https://")
@@ -52,23 +51,7 @@ pub(super) fn require_word(session: &str, shown: &str) -> Result<(), Error> {
 
 /// 403 for a form that was on a page of another server.
 pub(super) fn require_own_page(asked: &Asked<'_>) -> Result<(), Error> {
-    let text = |name| asked.headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let is_own = match (text(ORIGIN), text(FETCH_SITE)) {
-        (Some(origin), _) => authority(origin).is_some_and(|origin| Some(origin) == authority(&asked.base)),
-        (None, Some(site)) => matches!(site, "same-origin" | "none"),
-        // No browser of today sends a form so, and nothing else is made to send one by a page.
-        (None, None) => true,
-    };
-    if is_own { Ok(()) } else { Err(forged()) }
-}
-
-/// Host and port of a URL, the port that the scheme implies left out. The scheme itself does not count: a proxy in
-/// front may end TLS.
-fn authority(url: &str) -> Option<String> {
-    let (_, behind) = url.split_once("://")?;
-    let authority = behind.split('/').next()?.to_ascii_lowercase();
-    let bare = authority.strip_suffix(":443").or_else(|| authority.strip_suffix(":80")).unwrap_or(&authority);
-    (!bare.is_empty()).then(|| bare.to_owned())
+    if origin::is_own(asked.headers, &[&asked.base]) { Ok(()) } else { Err(forged()) }
 }
 
 fn forged() -> Error {
@@ -81,7 +64,10 @@ fn forged() -> Error {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use hyper::{HeaderMap, Method, header::HeaderValue};
+    use hyper::{
+        HeaderMap, Method,
+        header::{HeaderName, HeaderValue},
+    };
     use scim_protocol::Timestamp;
 
     use super::*;
@@ -94,29 +80,6 @@ mod tests {
         let (base, form, at) = (base.to_owned(), Bytes::new(), Timestamp::from_millis(0));
         let (method, is_set) = (&Method::POST, true);
         look(&Asked { method, headers: &map, path: "", query: "", form, base, is_set, at })
-    }
-
-    #[track_caller]
-    fn check(base: &str, headers: &[(HeaderName, &'static str)], expect: bool) {
-        assert_eq!(with(base, headers, |asked| require_own_page(asked).is_ok()), expect, "{base} {headers:?}");
-    }
-
-    #[test]
-    fn forms_of_other_pages_are_told_apart() {
-        let base = "https://scim.example/prefix";
-        check(base, &[(ORIGIN, "https://scim.example")], true);
-        check(base, &[(ORIGIN, "https://SCIM.example:443")], true);
-        check(base, &[(ORIGIN, "https://evil.example")], false);
-        check(base, &[(ORIGIN, "https://scim.example.evil.example")], false);
-        check(base, &[(ORIGIN, "https://scim.example:8443")], false);
-        check(base, &[(ORIGIN, "null")], false);
-        check(base, &[(ORIGIN, "https://scim.example"), (FETCH_SITE, "same-origin")], true);
-        check(base, &[(FETCH_SITE, "same-origin")], true);
-        check(base, &[(FETCH_SITE, "same-site")], false);
-        check(base, &[(FETCH_SITE, "cross-site")], false);
-        check(base, &[], true);
-        check("http://127.0.0.1:8080", &[(ORIGIN, "http://127.0.0.1:8080")], true);
-        check("http://127.0.0.1:8080", &[(ORIGIN, "http://127.0.0.1:8081")], false);
     }
 
     #[test]

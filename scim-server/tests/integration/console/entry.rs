@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Visitor, complains, cookie, encode, form, link, root_token, with_console};
 use crate::{
     admin_api::Api,
-    server::{PATIENCE, TestServer},
+    server::{Options, PATIENCE, TestServer},
 };
 
 #[tokio::test]
@@ -105,6 +105,66 @@ async fn a_sign_in_begins_another_session_whatever_was_shown() {
         assert_ne!(cookie(&response), shown);
         assert!(response.header("set-cookie").contains("HttpOnly; SameSite=Strict"), "{:?}", response.headers);
     }
+}
+
+/// Whoever signs in again in a browser that is signed in leaves no session behind whose cookie nobody has any more.
+#[tokio::test]
+async fn a_sign_in_ends_the_session_that_the_browser_shows() {
+    let server = with_console();
+    let (mut visitor, elsewhere) = (Visitor::root(&server).await, Visitor::root(&server).await);
+    for by_link in [false, true] {
+        let before = visitor.cookie.clone();
+        visitor.sign_in("wrong").await.expect(403);
+        visitor.get("/console").await.expect(200);
+        let response = if by_link {
+            visitor.get(&link(&server)).await.expect(200)
+        } else {
+            visitor.sign_in(&root_token(&server)).await.expect(200)
+        };
+        visitor.get("/console").await.expect(303);
+        visitor.enter(&response).await;
+        assert_ne!(visitor.cookie, before);
+    }
+    elsewhere.get("/console").await.expect(200);
+    let page = visitor.get("/console/server").await.expect(200).text;
+    assert_eq!(page.matches("name=\"number\"").count(), 1, "the other browser's alone can be ended: {page}");
+    let told = server.run(&["events", "--server", "--json"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    let count = |name: &str| told.matches(&format!("\"{name}\"")).count();
+    assert_eq!((count("administrator.signed-in"), count("administrator.signed-out")), (4, 2), "{told}");
+}
+
+/// A form that says that it was on a page of another site signs nobody in, and changes nothing.
+#[tokio::test]
+async fn a_form_of_another_site_is_refused() {
+    let server = with_console();
+    let (visitor, stranger) = (Visitor::root(&server).await, Visitor::stranger(&server));
+    let own = server.admin();
+    let sign_in = form(&[("token", &root_token(&server))]);
+    let make = form(&[("name", "forged"), ("csrf", &visitor.csrf)]);
+    let longer = format!("{own}.evil.example");
+    for origin in ["https://evil.example", "null", "http://127.0.0.1:1", longer.as_str()] {
+        for headers in [&[("origin", origin)][..], &[("origin", origin), ("sec-fetch-site", "same-origin")]] {
+            let refused = stranger.post_raw("/console/sign-in", &sign_in, headers).await.expect(403);
+            assert!(refused.header("set-cookie").is_empty() && refused.text.contains("another site"), "{origin}");
+            visitor.post_raw("/console/tenants", &make, headers).await.expect(403);
+        }
+    }
+    let cross = [("origin", own.as_str()), ("sec-fetch-site", "cross-site")];
+    stranger.post_raw("/console/sign-in", &sign_in, &cross).await.expect(403);
+    let here = [("origin", own.as_str()), ("sec-fetch-site", "same-origin")];
+    stranger.post_raw("/console/sign-in", &sign_in, &here).await.expect(200);
+    // Through a tunnel the browser knows the console by another address, which it names as the host, too.
+    let tunnel = [("host", "localhost:9443"), ("origin", "http://localhost:9443")];
+    stranger.post_raw("/console/sign-in", &sign_in, &tunnel).await.expect(200);
+    assert_eq!(server.run_json(&["tenant", "list", "--json"]).as_array().map(Vec::len), Some(1));
+
+    // Behind a proxy it is what console_url says.
+    let url = "https://console.example.com";
+    let server = TestServer::with(Options::args(&["--console", "--console-url", url]));
+    let (stranger, sign_in) = (Visitor::stranger(&server), form(&[("token", &root_token(&server))]));
+    stranger.post_raw("/console/sign-in", &sign_in, &[("origin", url)]).await.expect(200);
+    stranger.post_raw("/console/sign-in", &sign_in, &[("origin", "https://example.com")]).await.expect(403);
 }
 
 #[tokio::test]

@@ -174,6 +174,22 @@ async fn a_sign_in_at_the_provider_begins_another_session() {
     visitor.get("/console").await.expect(303);
 }
 
+/// A session that the browser had when it went to the provider ends when it comes back, even though its cookie does not:
+/// whoever comes from another site shows no such cookie.
+#[tokio::test]
+async fn a_sign_in_at_the_provider_ends_the_session_before() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    provider.say(|_| {});
+    let before = Visitor::root(&server).await;
+    let mut visitor = Visitor { cookie: before.cookie.clone(), ..Visitor::stranger(&server) };
+    let back = leave(&mut visitor, &provider, "").await;
+    before.get("/console").await.expect(200);
+    let response = visitor.get(&back).await.expect(200);
+    before.get("/console").await.expect(303);
+    visitor.enter(&response).await;
+}
+
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_told_of() {
     let arguments = ["--console", "--console-issuer", "https://localhost:1", "--console-client-id", "console"];

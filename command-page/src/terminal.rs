@@ -20,6 +20,15 @@ pub fn lines(text: &str) -> String {
     escaped(text, is_unsafe, plain)
 }
 
+/// The beginning of a text that others stand beside or behind, such as a name that a provider has made as long as it
+/// likes: at most so many characters, of which the last is `…` where more follow.
+pub fn clipped(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
 /// A writer for the log on standard error, through which only [`lines`] pass.
 #[derive(Debug)]
 pub struct Lines<W>(pub W);
@@ -90,6 +99,13 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_ends_with_a_sign_that_it_goes_on() {
+        for (text, expect) in [("", ""), ("abcd", "abcd"), ("abcde", "abc…"), ("äöüßx", "äöü…")] {
+            assert_eq!(clipped(text, 4), expect);
+        }
+    }
 
     #[test]
     fn nothing_is_done_to_the_terminal() {

@@ -9,6 +9,7 @@ pub mod cell;
 pub mod chart;
 pub mod ending;
 pub mod form;
+pub mod legible;
 pub mod number;
 pub mod origin;
 pub mod page;
@@ -20,6 +21,7 @@ pub use self::{
     cell::{Bar, Bars, Button, Cell, Tone},
     chart::{Chart, Line},
     form::{Field, Form, Kind, Parameters},
+    legible::clipped,
     number::thousands,
     page::{Link, Page, Side},
     piece::{Facts, Piece, Section, Table},

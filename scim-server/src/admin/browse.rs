@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     event::Event,
-    operation::feed::Shown,
+    operation::{feed::Shown, restore::Restorable},
     store::{ResourceId, ResourceKey, TenantId, TypeName},
     tenant::Tenant,
 };
@@ -36,7 +36,8 @@ pub enum BrowseRequest {
         /// Behind this id.
         after: Option<String>,
     },
-    /// What was changed, the newest first: in a tenant, or in the server as a whole.
+    /// What was changed, the newest first: in a tenant, or in the server as a whole. What a row is about is `gone` where it
+    /// is neither there nor kept.
     History {
         /// Its name or id; the server's own log when absent.
         tenant: Option<String>,
@@ -45,6 +46,8 @@ pub enum BrowseRequest {
         /// Before this number.
         before: Option<u64>,
     },
+    /// A deleted user or group that can be restored.
+    Kept { tenant: String, resource_type: String, id: String },
     /// Direct members of a group.
     Members {
         tenant: String,
@@ -71,6 +74,7 @@ impl BrowseRequest {
         match self {
             Self::Deleted { .. } => "browse-deleted",
             Self::History { .. } => "browse-history",
+            Self::Kept { .. } => "browse-kept",
             Self::Members { .. } => "browse-members",
             Self::Resource { .. } => "browse-resource",
             Self::Resources { .. } => "browse-resources",
@@ -82,6 +86,7 @@ impl BrowseRequest {
         match self {
             Self::History { tenant, .. } => tenant.as_deref(),
             Self::Deleted { tenant, .. }
+            | Self::Kept { tenant, .. }
             | Self::Members { tenant, .. }
             | Self::Resource { tenant, .. }
             | Self::Resources { tenant, .. } => Some(tenant),
@@ -97,6 +102,9 @@ pub(super) async fn execute(context: &AdminContext, request: BrowseRequest, outp
         }
         BrowseRequest::History { tenant, resource, before } => {
             history(context, tenant.as_deref(), resource.as_deref(), before, output).await
+        }
+        BrowseRequest::Kept { tenant, resource_type, id } => {
+            deleted::one(context, &tenant, &resource_type, &id, output).await
         }
         BrowseRequest::Members { tenant, group, after } => {
             members(context, &tenant, &group, after.as_deref(), output).await
@@ -139,11 +147,23 @@ async fn members(
     let page = context.store.members(&key, after.and_then(ResourceId::parse), PAGE, true).await?;
     for member in &page.items {
         let display = String::from_utf8_lossy(&member.display);
-        let row = json!({"id": member.id, "type": member.resource_type.as_str(), "display": display});
+        let mut row = json!({"id": member.id, "type": member.resource_type.as_str(), "display": display});
+        if display.is_empty() {
+            let (tenant, resource_type, id) = (key.tenant, member.resource_type.clone(), member.id);
+            let key = ResourceKey { tenant, resource_type, id };
+            row["userName"] = user_name(context, &key).await?.into();
+        }
         output.row(&row).await?;
     }
     let last = page.items.last().filter(|_| !page.done).map(|member| member.id);
     output.row(&json!({"next": last, "total": total})).await
+}
+
+/// What somebody is called whom nothing else names: the `userName`, if there is one.
+async fn user_name(context: &AdminContext, key: &ResourceKey) -> Result<Option<String>, AdminError> {
+    let Some(record) = context.store.get(key).await? else { return Ok(None) };
+    let document: Value = serde_json::from_slice(&record.body.visible).unwrap_or_default();
+    Ok(document.get("userName").and_then(Value::as_str).map(str::to_owned))
 }
 
 /// Shows the newest events before a number: those of a resource, or all.
@@ -159,6 +179,10 @@ async fn history(
         None => None,
     };
     let home = built.as_ref().map_or(TenantId::SYSTEM, |tenant| tenant.home);
+    let restorable = match &built {
+        Some(tenant) => context.operations.restorable(tenant).await?,
+        None => Restorable::Nothing,
+    };
     let resource = resource.and_then(ResourceId::parse);
     let log = context.store.log(home).await?;
     let mut end = before.map_or(log.newest, |before| log.newest.min(before.saturating_sub(1)));
@@ -169,7 +193,11 @@ async fn history(
         for event in read(context, home, resource, begin, end).await?.iter().rev() {
             end = event.sequence.saturating_sub(1);
             if resource.is_none_or(|resource| is_about(event, resource)) {
-                output.row(&view(event, built.as_deref())?).await?;
+                let mut row = view(event, built.as_deref())?;
+                if is_gone(context, built.as_deref(), event, restorable).await? {
+                    row["gone"] = true.into();
+                }
+                output.row(&row).await?;
                 shown += 1;
             }
             if shown == SHOWN {
@@ -208,6 +236,25 @@ async fn read(
         events.extend(page);
     }
     Ok(events)
+}
+
+/// Whether an event is about a resource of which nothing is left: it is not there, and not kept so that it could be
+/// restored.
+async fn is_gone(
+    context: &AdminContext,
+    tenant: Option<&Tenant>,
+    event: &Event,
+    restorable: Restorable,
+) -> Result<bool, AdminError> {
+    let is_resource = |tenant: &&Tenant| tenant.registry.resource_type(&event.resource_type).is_some();
+    let Some(tenant) = tenant.filter(is_resource) else { return Ok(false) };
+    let (resource_type, id) = (TypeName::from(event.resource_type.as_str()), event.target);
+    let key = ResourceKey { tenant: tenant.home, resource_type, id };
+    if context.store.get(&key).await?.is_some() {
+        return Ok(false);
+    }
+    let kept = context.operations.kept_of(key).await?;
+    Ok(!kept.is_some_and(|kept| restorable.has(&kept)))
 }
 
 fn is_about(event: &Event, resource: ResourceId) -> bool {

@@ -154,6 +154,21 @@ pub(super) async fn page(
     output.row(&json!({ "next": next })).await
 }
 
+/// Shows what is kept of one, if that can be restored.
+pub(super) async fn one(
+    context: &AdminContext,
+    tenant: &str,
+    resource_type: &str,
+    id: &str,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let caller = administrator(context, tenant).await?;
+    let kept = provision::kept(&context.operations, &caller, resource_type, id).await?;
+    let actors = Actors::of(context, caller.tenant().id).await?;
+    let restorable = context.operations.restorable(caller.tenant()).await?;
+    output.row(&row(&caller, &kept, restorable, &actors)?).await
+}
+
 /// What is done with all that one request deleted.
 #[derive(Clone, Copy)]
 enum Fate {

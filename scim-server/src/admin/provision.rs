@@ -242,6 +242,17 @@ pub(super) async fn deleted(
     operations.deleted(&context(operations, caller), &rt, after).await
 }
 
+/// What is kept of a deleted resource that can be restored.
+pub(super) async fn kept(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+) -> Result<Kept, Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    operations.kept(&context(operations, caller), &rt, id).await
+}
+
 /// Brings back a deleted resource, and shows it.
 pub(super) async fn restore(
     operations: &Operations,

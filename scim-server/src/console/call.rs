@@ -51,8 +51,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, id: &str) -> Shown {
     page = page.with(happened(tenant, id, &row));
     for (title, at) in [("Request", "/request"), ("Response", "/response")] {
         if let Some(value) = row.pointer(at) {
-            let text = serde_json::to_string_pretty(value).unwrap_or_default();
-            page = page.with(Section::new(title).note("What is personal is hidden.").with(Piece::Code(text)));
+            page = page.with(Section::new(title).note("What is personal is hidden.").with(Piece::json(value)));
         }
     }
     page = page.with(values::of_call(ask, tenant, id, &row));

@@ -1,17 +1,17 @@
-//! What was deleted and can be restored.
+//! What was deleted and can be restored: all of it, and one as the page that it had shows it.
 
 use serde_json::Value;
 
 use super::{
     ask::{Ask, Done, Shown, refused},
-    command,
+    command, history,
     kind::{GROUPS, People, USERS},
     path::of_tenant,
     row::Row,
 };
 use crate::{
     admin::{AdminRequest, BrowseRequest, DeletedRequest, Fault, Role},
-    web::{Cell, Section, Table, Tone},
+    web::{Button, Cell, Facts, Page, Section, Table, Tone},
 };
 
 /// Shows the deleted users and groups of a tenant.
@@ -39,16 +39,13 @@ async fn of_kind(ask: &Ask<'_>, tenant: &str, people: &People) -> Result<Section
     let mut table = Table::new(&["Name", "Deleted", "By", "Kept until", ""], empty);
     let here = of_tenant(tenant, "deleted");
     for row in &rows {
-        let name = [row.text("/userName"), row.text("/displayName"), row.text("/id")];
-        let name = name.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
-        let fields = [("kind", people.part), ("id", row.text("/id"))];
-        let button = ask.button(here.clone(), "Restore", Tone::Plain, &fields);
+        let id = row.text("/id");
         table.push(vec![
-            Cell::text(name),
+            Cell::link(people.path(tenant, id), people.called(row, id)),
             row.time("/deleted", "–"),
             row.cell("/actor"),
             row.time("/until", "–"),
-            if ask.may(Role::Operator) { Cell::Button(button) } else { Cell::Empty },
+            if ask.may(Role::Operator) { Cell::Button(button(ask, tenant, people, id)) } else { Cell::Empty },
         ]);
     }
     if let Some(next) = end.pointer("/next").and_then(Value::as_str).filter(|_| !rows.is_empty()) {
@@ -60,6 +57,39 @@ async fn of_kind(ask: &Ask<'_>, tenant: &str, people: &People) -> Result<Section
         section = section.command(command::line(&[people.word, "restore", "--tenant", tenant, "ID"]));
     }
     Ok(section)
+}
+
+/// The button that restores one.
+fn button(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Button {
+    let fields = [("kind", people.part), ("id", id)];
+    ask.button(of_tenant(tenant, "deleted"), "Restore", Tone::Plain, &fields)
+}
+
+/// Shows one, where links still lead that were made before it was deleted. Nothing of one that is not kept.
+pub async fn one(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Result<Option<Page>, Fault> {
+    let (tenant_name, resource_type) = (tenant.to_owned(), people.resource_type.to_owned());
+    let request = BrowseRequest::Kept { tenant: tenant_name, resource_type, id: id.to_owned() };
+    let row = match ask.row(AdminRequest::Browse { request }).await {
+        Err(fault) if fault.status == 404 => return Ok(None),
+        row => row?,
+    };
+    let mut page = ask.tenant_page(tenant, "Deleted");
+    people.called(&row, id).clone_into(&mut page.title);
+    page.subtitle = format!("deleted {} of {tenant}", people.word);
+    let mut facts = Facts::default()
+        .with("Id", Cell::Copy(row.text("/id").to_owned()))
+        .with("External id", row.cell("/externalId"))
+        .with("Deleted", row.time("/deleted", "–"))
+        .with("By", row.cell("/actor_name"))
+        .with("Kept until", row.time("/until", "the brake is decided on"));
+    let mut section = Section::new("Deleted");
+    if ask.may(Role::Operator) {
+        facts = facts.with("Bring it back", Cell::Button(button(ask, tenant, people, id)));
+        section = section.with(facts).command(command::line(&[people.word, "restore", "--tenant", tenant, id]));
+    } else {
+        section = section.with(facts).command(command::line(&[people.word, "deleted", "--tenant", tenant]));
+    }
+    Ok(Some(page.with(section).with(history::of_resource(ask, tenant, id, &people.path(tenant, id)).await?)))
 }
 
 /// Restores one.

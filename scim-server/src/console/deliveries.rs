@@ -136,7 +136,7 @@ async fn dead_letters(ask: &Ask<'_>, tenant: &str, id: &str, url: &str) -> Resul
     let rows = ask.rows(AdminRequest::Webhook { request }).await?;
     let mut table = Table::new(&["Event", "Given up", "Tries", "Why"], "Nothing was given up.");
     for row in rows.iter().filter(|row| row.text("/tenant") == tenant) {
-        table.push(vec![row.cell("/sequence"), row.time("/time", "–"), row.cell("/tries"), row.cell("/error")]);
+        table.push(vec![row.cell("/sequence"), row.time("/time", "–"), row.cell("/tries"), row.said("/error")]);
     }
     let mut section =
         Section::new("Given up").note(format!("These messages were not taken for too long by {url}.")).with(table);

@@ -13,11 +13,9 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, BrowseRequest, Fault, clients::ClientRequest},
-    web::{Cell, Section, Table},
+    web::{Cell, Section, Table, clipped},
 };
 
-/// Values longer than this are cut off in a table: in characters.
-const LONGEST: usize = 160;
 /// Members who are named in one place.
 const NAMED: usize = 5;
 
@@ -106,6 +104,8 @@ fn of_whom(tenant: Option<&str>, row: &Value) -> Cell {
         .find_map(|at| document.map(|document| document.text(at)).filter(|name| !name.is_empty()))
         .unwrap_or(id);
     match (tenant, row.text("/resource/type")) {
+        // Nothing of it is left to be shown.
+        (Some(_), "User" | "Group") if row.is("/gone") => Cell::text(name),
         (Some(tenant), "User") => Cell::link(USERS.path(tenant, id), name),
         (Some(tenant), "Group") => Cell::link(GROUPS.path(tenant, id), name),
         // The server itself has no id.
@@ -171,11 +171,7 @@ fn changes(row: &Value) -> Vec<Cell> {
 
 /// A value, cut off where it is long.
 fn short(value: &Value) -> String {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    if text.chars().count() <= LONGEST {
-        return text;
-    }
-    text.chars().take(LONGEST).chain(['…']).collect()
+    value.as_str().map_or_else(|| clipped(&value.to_string()), clipped)
 }
 
 #[cfg(test)]
@@ -195,6 +191,6 @@ mod tests {
             "attributes": ["title", "active"], "members": {"joined": ["1", "2", "3", "4", "5", "6"], "left": []}});
         assert_eq!(notes(&row), ["title: A → B", "active: – → false", "joined: 1, 2, 3, 4, 5 and 1 more"]);
         assert_eq!(notes(&json!({"attributes": ["password"]})), ["password"]);
-        assert_eq!(short(&json!("x".repeat(500))).chars().count(), LONGEST + 1);
+        assert!(short(&json!("x".repeat(500))).ends_with("xx…"));
     }
 }

@@ -121,7 +121,7 @@ fn causes(verdict: &Verdict) -> Section {
     for cause in &verdict.causes {
         let tone = if cause.verdict == "warn" { Tone::Warn } else { Tone::Bad };
         let change = cause.change.as_ref().map(|change| Cell::Note(change.clone()));
-        let what = std::iter::once(Cell::text(cause.what.as_str())).chain(change).collect();
+        let what = std::iter::once(Cell::Said(cause.what.clone())).chain(change).collect();
         table.push(vec![
             Cell::Badge(tone, cause.verdict.clone()),
             Cell::Several(what),

@@ -24,6 +24,11 @@ pub const GROUPS: People =
     People { resource_type: "Group", part: "groups", title: "Groups", word: "group", name: "displayName" };
 
 impl People {
+    /// What people call one of them: its name, or its id where it has none.
+    pub fn called<'r>(&self, row: &'r Value, id: &'r str) -> &'r str {
+        [row.text(&format!("/{}", self.name)), id].into_iter().find(|name| !name.is_empty()).unwrap_or_default()
+    }
+
     /// The path of one of them.
     pub fn path(&self, tenant: &str, id: &str) -> String {
         of_tenant(tenant, &format!("{}/{}", self.part, form::encode(id)))

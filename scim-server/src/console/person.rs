@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     ask::{Ask, Done, Shown, refused, sentence},
-    command, history,
+    command, deleted, history,
     kind::{GROUPS, People, USERS, active, display},
     path::of_tenant,
     requests,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     admin::{AccessRequest, AdminRequest, BrowseRequest, Fault, HandRequest, Role, RulesRequest},
-    web::{Cell, Facts, Field, Kind, Page, Piece, Section, Table, Tone},
+    web::{Cell, Facts, Field, Kind, Page, Piece, Section, Table, Tone, clipped},
 };
 
 /// Shows one.
@@ -22,11 +22,12 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Sho
         resource_type: people.resource_type.to_owned(),
         id: id.to_owned(),
     };
-    let row = ask.row(AdminRequest::Browse { request }).await?;
-    let name = match row.text(&format!("/{}", people.name)) {
-        "" => id,
-        name => name,
+    let row = match ask.row(AdminRequest::Browse { request }).await {
+        // Who was deleted is shown here as long as something of it is kept.
+        Err(fault) if fault.status == 404 => return deleted::one(ask, tenant, people, id).await?.ok_or(fault),
+        row => row?,
     };
+    let name = people.called(&row, id);
     let mut page = ask.tenant_page(tenant, people.title);
     page.title = name.to_owned();
     page.subtitle = format!("{} of {tenant}", people.word);
@@ -38,10 +39,9 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Sho
         page.with(members_of(ask, tenant, id).await?)
     };
     page = page.with(history::of_resource(ask, tenant, id, &people.path(tenant, id)).await?);
-    let pretty = serde_json::to_string_pretty(&row).unwrap_or_default();
     page = page.with(
         Section::new("As SCIM shows it")
-            .with(Piece::Folded("JSON".to_owned(), vec![Piece::Code(pretty)]))
+            .with(Piece::Folded("JSON".to_owned(), vec![Piece::json(&row)]))
             .command(command::line(&[people.word, "show", "--tenant", tenant, id])),
     );
     if ask.may(Role::Operator) {
@@ -124,8 +124,9 @@ async fn members_of(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Section, Fa
         Table::new(&["Member", "Type"], "Nobody is in this group. Members come when the identity provider sends them.");
     for member in &rows {
         let people = if member.text("/type") == "Group" { &GROUPS } else { &USERS };
-        let (display, member_id) = (member.text("/display"), member.text("/id"));
-        let name = if display.is_empty() { member_id } else { display };
+        let member_id = member.text("/id");
+        let name = [member.text("/display"), member.text("/userName"), member_id];
+        let name = name.into_iter().find(|name| !name.is_empty()).unwrap_or_default();
         table.push(vec![Cell::link(people.path(tenant, member_id), name), member.cell("/type")]);
     }
     if let Some(next) = end.pointer("/next").and_then(Value::as_str) {
@@ -181,9 +182,10 @@ async fn deletion_section(ask: &Ask<'_>, tenant: &str, people: &People, name: &s
         Ok(unforced) => unforced,
         Err(fault) => return section.with(Piece::Notice(Tone::Warn, sentence(&fault.message))),
     };
-    let hint = format!("Type {name} to delete it. It can be restored for the time of the tenant's restore_window.");
+    let (what, typed) = to_type(name, id);
+    let hint = format!("Type {typed} to delete it. It can be restored for the time of the tenant's restore_window.");
     let fields = vec![
-        Field::text("typed", "The name").hint(hint).required(),
+        Field::text("typed", what).hint(hint).required(),
         Field::of(Kind::Switch, "force", "Also while a provider has a live token: it may send it again"),
     ];
     let mut form = ask.form(format!("{}/delete", people.path(tenant, id)), "Delete", fields);
@@ -211,14 +213,21 @@ async fn delete(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Resul
     let (tenant_name, resource_type) = (tenant.to_owned(), people.resource_type.to_owned());
     let look = BrowseRequest::Resource { tenant: tenant_name, resource_type, id: id.to_owned() };
     let row = ask.row(AdminRequest::Browse { request: look }).await?;
-    let name = row.text(&format!("/{}", people.name));
-    if ask.form.text("typed") != if name.is_empty() { id } else { name } {
-        return Err(refused("Nothing was deleted: what was typed is not the name."));
+    let name = people.called(&row, id);
+    let (what, typed) = to_type(name, id);
+    if ask.form.text("typed") != typed {
+        return Err(refused(format!("Nothing was deleted: what was typed is not {}.", what.to_lowercase())));
     }
     let force = ask.form.get("force").is_some();
     ask.act(deletion(tenant, people, id, force)).await?;
     Ok(Done::Told(
         of_tenant(tenant, people.part),
-        format!("The {} {name} is deleted. “Deleted” can restore it.", people.word),
+        format!("The {} {} is deleted. “Deleted” can restore it.", people.word, clipped(name)),
     ))
+}
+
+/// What has to be typed so that one is deleted, and its value: the name; or the id, where nobody can type the name as it is
+/// because it has signs that nobody sees, or is longer than what is shown of it.
+fn to_type<'n>(name: &'n str, id: &'n str) -> (&'static str, &'n str) {
+    if clipped(name) == name.trim() { ("The name", name) } else { ("The id", id) }
 }

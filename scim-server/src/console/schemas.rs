@@ -50,7 +50,7 @@ pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
     }
     let mut section = Section::new("Schemas of its own").with(table);
     for definition in definitions {
-        let pieces = vec![Piece::Code(serde_json::to_string_pretty(definition).unwrap_or_default())];
+        let pieces = vec![Piece::json(definition)];
         section = section.with(Piece::Folded(format!("The definition of {}", definition.text("/schema/name")), pieces));
     }
     if is_administrator {

@@ -36,10 +36,10 @@ async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<&str>) -> Shown {
     let settings = row.pointer("/settings").cloned().unwrap_or_default();
     let page = ask.tenant_page(tenant, "Settings").with(Section::new("Tenant").with(facts).command(shown));
     let page = page.with(schemas::section(ask, tenant, &settings));
-    let text = typed.map_or_else(|| serde_json::to_string_pretty(&settings).unwrap_or_default(), str::to_owned);
     if !ask.may(Role::Administrator) {
-        return Ok(page.with(Section::new("Settings").with(Piece::Code(text))));
+        return Ok(page.with(Section::new("Settings").with(Piece::json(&settings))));
     }
+    let text = typed.map_or_else(|| serde_json::to_string_pretty(&settings).unwrap_or_default(), str::to_owned);
     let page = page.with(settings_form::section(ask, tenant, &settings));
     Ok(page
         .with(editor(ask, tenant, &text))

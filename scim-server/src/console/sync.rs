@@ -146,7 +146,7 @@ fn held(ask: &Ask<'_>, name: &str, row: &Value) -> Section {
     for limit in row.list("/report/held/limits") {
         let mut table = Table::new(&["What it would do"], "Nothing.");
         for action in limit.list("/actions") {
-            table.push(vec![Cell::from(action.as_str().unwrap_or_default())]);
+            table.push(vec![action.said("")]);
         }
         section = section.with(Piece::Notice(Tone::Warn, sentence(limit.text("/because")))).with(table);
         if limit.number("/more") > 0 {
@@ -231,7 +231,7 @@ fn troubles(row: &Value) -> Section {
         let tone = if trouble.is("/blocks") { Tone::Warn } else { Tone::Plain };
         table.push(vec![
             Cell::Badge(tone, trouble.text("/code").to_owned()),
-            trouble.cell("/message"),
+            trouble.said("/message"),
             trouble.time("/since", "–"),
             Cell::text(thousands(trouble.number("/attempts"))),
             trouble.time("/next", "–"),

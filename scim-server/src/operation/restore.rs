@@ -271,11 +271,12 @@ impl Operations {
     }
 
     /// What is kept of a resource that was deleted and not purged.
-    async fn kept_of(&self, key: ResourceKey) -> Result<Option<Kept>, StoreError> {
+    pub async fn kept_of(&self, key: ResourceKey) -> Result<Option<Kept>, StoreError> {
         self.store.get(&deleted::key(&key)).await?.map(|record| Kept::new(key, record)).transpose()
     }
 
-    pub(super) async fn kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
+    /// The same of one that can be restored; 404 of any other.
+    pub async fn kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
         let missing = || {
             let name = &rt.name;
             let detail = if context.caller.tenant().settings.restore_window.length().is_zero() {

@@ -2,6 +2,8 @@
 
 use askama::Template;
 
+use super::legible;
+
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tone {
@@ -29,8 +31,9 @@ impl Tone {
 pub enum Cell {
     /// Nothing: a dash.
     Empty,
+    /// A value. A table has its beginning.
     Text(String),
-    /// A sentence of the server: what stands between backticks is code.
+    /// A sentence of the server, whole: what stands between backticks is code.
     Said(String),
     /// Below the text of a place, and smaller.
     Note(String),
@@ -58,6 +61,18 @@ impl Cell {
 
     pub fn link(to: impl Into<String>, text: impl Into<String>) -> Self {
         Self::Link { to: to.into(), text: text.into() }
+    }
+
+    /// The same for a table, where a long value would take the room of others.
+    #[must_use]
+    pub(super) fn clipped(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(legible::clipped(&text)),
+            Self::Code(text) => Self::Code(legible::clipped(&text)),
+            Self::Badge(tone, text) => Self::Badge(tone, legible::clipped(&text)),
+            Self::Several(cells) => Self::Several(cells.into_iter().map(Self::clipped).collect()),
+            other => other,
+        }
     }
 
     /// A time, or a word where there is none.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{Piece, assets};
+use super::{Piece, assets, legible};
 
 /// To whom pages belong: the console, or the setup page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,6 +70,14 @@ impl Page {
     pub fn with(mut self, piece: impl Into<Piece>) -> Self {
         self.pieces.push(piece.into());
         self
+    }
+
+    /// The page as browsers get it.
+    ///
+    /// # Errors
+    /// When a template fails, which is a fault of the server.
+    pub fn html(&self) -> askama::Result<String> {
+        Ok(legible::visible(&self.render()?))
     }
 
     fn asset(&self, name: &str) -> String {

@@ -1,6 +1,8 @@
 //! What a page is made of, below one another.
 
 use askama::Template;
+use command_page::terminal;
+use serde_json::Value;
 
 use super::{Cell, Chart, Field, Form, Tone, form::Kind};
 
@@ -57,6 +59,11 @@ pub enum Piece {
 }
 
 impl Piece {
+    /// A JSON document as people read it. It is the same document: signs that nobody sees are escaped in its texts.
+    pub fn json(document: &Value) -> Self {
+        Self::Code(terminal::json(&serde_json::to_string_pretty(document).unwrap_or_default()))
+    }
+
     /// Whether a chart is among them, so that their page needs the library that draws it.
     pub(super) fn has_chart(pieces: &[Self]) -> bool {
         pieces.iter().any(|piece| match piece {
@@ -125,7 +132,7 @@ impl Table {
     }
 
     pub fn push(&mut self, cells: Vec<Cell>) {
-        self.rows.push(Row(cells));
+        self.rows.push(Row(cells.into_iter().map(Cell::clipped).collect()));
     }
 
     /// The cells of a row with their headings: on a narrow screen each says what it is.

@@ -1,6 +1,5 @@
 //! Responses with what a browser must be told: where content may come from, and what it must not do with it.
 
-use askama::Template as _;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -30,7 +29,7 @@ pub type WebResponse = Response<Full<Bytes>>;
 
 /// A page.
 pub fn page(status: StatusCode, page: &Page) -> WebResponse {
-    match page.render() {
+    match page.html() {
         Ok(html) => made(status, HTML, NEVER, html.into()),
         Err(error) => {
             tracing::error!(%error, title = page.title, "a page cannot be written");
@@ -107,7 +106,7 @@ fn made(status: StatusCode, kind: &'static str, caching: &'static str, body: Byt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::{Cell, Facts, Piece, Side};
+    use crate::web::{Cell, Facts, Field, Form, Kind, Piece, Section, Side, Table, Tone};
 
     #[test]
     fn a_redirect_stays_on_this_server() {
@@ -136,8 +135,74 @@ mod tests {
         ];
         let facts = Facts(cells.into_iter().map(|cell| (hostile.to_owned(), cell)).collect());
         let shown = Page::new(&side, hostile).with(facts).with(Piece::Code(hostile.to_owned()));
-        let html = shown.render().unwrap();
+        let html = shown.html().unwrap();
         assert!(!html.contains("<script>alert") && !html.contains("<img src=x") && !html.contains("\"'>"), "{html}");
         assert!(html.contains("&#60;script&#62;alert(1)"), "{html}");
+    }
+
+    /// What is shown is seen; what is sent back or copied is what it was.
+    #[test]
+    fn signs_that_nobody_sees_are_written_out_where_people_read() {
+        let (name, seen) = ("user\u{202e}nimda\u{200b}", "user\\u{202e}nimda\\u{200b}");
+        let form = Form {
+            action: "/x".to_owned(),
+            csrf: String::new(),
+            fields: vec![
+                Field::text("text", name).value(name),
+                Field::of(Kind::Area, "area", name).value(name),
+                Field::hidden("hidden", name),
+                Field::of(Kind::Choice(vec![(name.to_owned(), name.to_owned())]), "choice", name),
+                Field::of(Kind::Boxes(vec![(name.to_owned(), name.to_owned(), true)]), "boxes", name),
+            ],
+            submit: name.to_owned(),
+            danger: false,
+            within: "",
+        };
+        let mut table = Table::new(&[name], "");
+        table.push(vec![Cell::text(name), Cell::link("/x", name), Cell::Said(format!("It is {name}."))]);
+        let page = Page::new(&Side::default(), name)
+            .with(form)
+            .with(table)
+            .with(Facts::default().with(name, Cell::Copy(name.to_owned())))
+            .with(Piece::Notice(Tone::Warn, name.to_owned()))
+            .with(Piece::json(&serde_json::json!({ "name": name })));
+        let html = page.html().unwrap();
+        assert!(!html.contains(['\u{202e}', '\u{200b}']), "{html}");
+        assert!(html.matches(seen).count() >= 14, "{html}");
+        for exact in [
+            "value=\"user&#8238;nimda&#8203;\"",
+            ">\nuser&#8238;nimda&#8203;</textarea>",
+            "data-copy=\"user&#8238;nimda&#8203;\"",
+        ] {
+            assert!(html.contains(exact), "{exact}: {html}");
+        }
+        assert_eq!(html.matches("value=\"user&#8238;nimda&#8203;\"").count(), 4, "{html}");
+        assert!(html.contains("{\n  &#34;name&#34;: &#34;user\\u202enimda\\u200b&#34;\n}"), "JSON stays JSON: {html}");
+    }
+
+    /// A name as long as a provider likes does not take the room of others.
+    #[test]
+    fn a_long_value_is_whole_in_one_place() {
+        let long = "L".repeat(10_000);
+        let count = |page: Page| page.html().unwrap().matches('L').count();
+        let new = || Page::new(&Side::default(), "x");
+        let mut table = Table::new(&["Name"], "");
+        table.push(vec![Cell::text(long.as_str()), Cell::Several(vec![Cell::link("/x", long.as_str())])]);
+        let choice = Field::of(Kind::Choice(vec![(String::new(), long.clone())]), "choice", "Choice");
+        let filters = Piece::Filters { to: "/x".to_owned(), fields: vec![choice], submit: "Show".to_owned() };
+        for (piece, most) in [
+            (Piece::from(table), 400),
+            (Piece::Links(vec![("/x".to_owned(), long.clone())]), 200),
+            (Piece::Folded(long.clone(), vec![]), 200),
+            (Section::new(long.as_str()).into(), 200),
+            (filters, 200),
+        ] {
+            let shown = count(new().with(piece));
+            assert!(shown > most / 2 && shown <= most, "{shown}");
+        }
+        assert!(count(Page::new(&Side::default(), long.as_str())) <= 400, "the title and the heading");
+        let whole = new().with(Facts::default().with("Name", long.as_str()));
+        let html = whole.html().unwrap();
+        assert!(html.contains(&format!("<span class=\"whole\" tabindex=\"0\">{long}</span>")), "{html}");
     }
 }

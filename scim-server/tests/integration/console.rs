@@ -6,6 +6,7 @@ mod entry;
 mod judge;
 mod looks;
 mod many;
+mod names;
 mod oidc;
 mod pages;
 mod paths;

@@ -23,6 +23,7 @@ use crate::{
 const WITHOUT: &[(&str, &str)] = &[
     ("browse deleted", PAGES),
     ("browse history", PAGES),
+    ("browse kept", PAGES),
     ("browse members", PAGES),
     ("browse resource", PAGES),
     ("browse resources", PAGES),

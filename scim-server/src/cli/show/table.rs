@@ -1,6 +1,6 @@
 //! Values as people read them: in a cell, in lines, in a table.
 
-use command_page::terminal::printable;
+use command_page::terminal::{clipped, printable};
 use serde_json::Value;
 
 use super::columns::{self, Columns};
@@ -21,17 +21,9 @@ const WIDEST: usize = 120;
 /// The most characters of a cell that ends its row, such as a reason.
 const LONGEST: usize = 1000;
 
-/// A name in a sentence, which a provider may have made as long as it likes.
+/// A name in a sentence, which a provider may have made as long as it likes; `--json` has all of it.
 pub(super) fn name(value: Option<&Value>) -> String {
     clipped(&cell(value), WIDEST)
-}
-
-/// The beginning of a text; `--json` has all of it.
-fn clipped(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some(_) => text.chars().take(most - 1).chain(['…']).collect(),
-        None => text.to_owned(),
-    }
 }
 
 /// One line for each column that the row has: whole, for whoever copies it.

@@ -44,6 +44,11 @@ pub fn line(words: &[&str]) -> String {
     std::iter::once("scim-server".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
+/// The same, which reads a text.
+pub fn fed(text: &str, words: &[&str]) -> String {
+    format!("echo {} | {}", quoted(text), line(words))
+}
+
 /// The two commands that take from providers what they may write to a tenant with.
 pub fn shutting_out(tenant: &str) -> String {
     let delete = |what: &str, which: &str| line(&[what, "delete", "--tenant", tenant, which]);
@@ -72,6 +77,7 @@ mod tests {
     fn a_shell_takes_each_word_as_one() {
         assert_eq!(line(&["token", "list", "--tenant", "acme-1"]), "scim-server token list --tenant acme-1");
         assert!(is_short("token list --tenant x") && is_short("doctor") && !is_short("tokens") && !is_short(""));
+        assert_eq!(fed("[\"it's\"]", &["x", "-"]), "echo '[\"it'\\''s\"]' | scim-server x -");
         assert_eq!(line(&["x", "a b", "it's", "", "$(rm)", "a;b"]), "scim-server x 'a b' 'it'\\''s' '' '$(rm)' 'a;b'");
     }
 }

@@ -106,7 +106,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
         "mapping-preview" => {
             let wanted = wanted(ask, &known);
             let would = map(ask, tenant, &wanted, true).await?;
-            let fields = vec![Field::hidden("was", was), Field::hidden("rewrites", Value::from(wanted).to_string())];
+            let fields = [("was", was), ("rewrites", Value::from(wanted).to_string())];
             Ok(Done::Once(Box::new(preview(ask, tenant, &would, fields))))
         }
         "mapping-set" => {
@@ -122,7 +122,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     }
 }
 
-fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: Vec<Field>) -> Page {
+fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static str, String); 2]) -> Page {
     let mut table = Table::new(&["Of", "Id", "Attribute", "Before", "After"], "Nothing that is stored would change.");
     let changed = rows.iter().filter(|row| row.pointer("/id").is_some());
     for row in changed.clone().take(SHOWN) {
@@ -143,9 +143,13 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: Vec<Field>) -> P
         section = section.note(format!("{}.{more}", notes.join(". ")));
     }
     section = section.with(table);
+    let [_, (_, rewrites)] = &fields;
+    let line = command::fed(rewrites, &["mapping", "set", "--tenant", tenant, "-", "--dry-run"]);
     if ask.may(Role::Administrator) {
+        let fields = fields.map(|(name, value)| Field::hidden(name, value)).to_vec();
         section = section.with(ask.form(action(tenant, "mapping-set"), "Change it", fields));
     }
     let back = (of_tenant(tenant, "rules"), "Change nothing".to_owned());
-    ask.tenant_page(tenant, "Roles and mapping").with(section.with(Piece::Links(vec![back])))
+    let section = section.with(Piece::Links(vec![back])).command(line);
+    ask.tenant_page(tenant, "Roles and mapping").with(section)
 }

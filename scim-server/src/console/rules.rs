@@ -120,5 +120,11 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Page {
         section = section.with(ask.form(of_tenant(tenant, "rules/set"), "Set the rule", fields.to_vec()));
     }
     let back = (of_tenant(tenant, "rules"), "Change nothing".to_owned());
-    ask.tenant_page(tenant, "Roles and mapping").with(section.with(Piece::Links(vec![back])))
+    let [name, role, group] = ["name", "role", "group"].map(|name| ask.form.text(name));
+    let mut words = vec!["role", "set", name, "--tenant", tenant];
+    let said = [("--role", role), ("--group", group)].into_iter().filter(|(_, value)| !value.is_empty());
+    words.extend(said.flat_map(|(flag, value)| [flag, value]));
+    words.push("--dry-run");
+    let section = section.with(Piece::Links(vec![back])).command(command::line(&words));
+    ask.tenant_page(tenant, "Roles and mapping").with(section)
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, BrakeRequest, Fault, Role, UndoRequest},
-    web::{Cell, Facts, Field, Page, Piece, Section, Table, Tone},
+    web::{Cell, Facts, Field, Form, Page, Piece, Section, Table, Tone},
 };
 
 /// Rows of a preview that are shown.
@@ -125,16 +125,19 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
         "brake-preview" => {
             let rows = ask.act(brake(BrakeRequest::Undo { dry_run: true })).await?;
             let next = ask.form(action(tenant, "brake-undo"), "Put it back", Vec::new());
-            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next.into()))))
+            let line = command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"]);
+            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line))))
         }
         "brake-undo" => {
             Ok(Done::Told(here, outcome("Put back", &ask.act(brake(BrakeRequest::Undo { dry_run: false })).await?)))
         }
         "undo-preview" => {
-            let rows = ask.act(AdminRequest::Undo(wanted(ask, tenant, true)?)).await?;
+            let request = wanted(ask, tenant, true)?;
+            let line = words(&request);
+            let rows = ask.act(AdminRequest::Undo(request)).await?;
             let fields = ["since", "until", "actor"].map(|name| Field::hidden(name, ask.form.text(name)));
             let next = ask.form(action(tenant, "undo"), "Put it back", fields.to_vec());
-            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next.into()))))
+            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line))))
         }
         "undo" => {
             let rows = ask.act(AdminRequest::Undo(wanted(ask, tenant, false)?)).await?;
@@ -144,8 +147,18 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     }
 }
 
-/// What would be put back, and the form that does it.
-fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Piece) -> Page {
+/// The command line of it.
+fn words(request: &UndoRequest) -> String {
+    let (since, until) = (request.since.to_string(), request.until.map(|until| until.to_string()));
+    let mut words = vec!["undo", "--tenant", request.tenant.as_str(), "--since", since.as_str()];
+    words.extend(until.as_deref().into_iter().flat_map(|until| ["--until", until]));
+    words.extend(request.actor.as_deref().into_iter().flat_map(|actor| ["--actor", actor]));
+    words.extend(request.dry_run.then_some("--dry-run"));
+    command::line(&words)
+}
+
+/// What would be put back, the form that does it, and the command line that shows the same.
+fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String) -> Page {
     let mut table = Table::new(&["Of", "Id", "What", ""], "There is nothing to put back.");
     for row in rows.iter().take(SHOWN) {
         let refused = row.pointer("/refused").is_some();
@@ -168,7 +181,7 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Piece) -> Page {
         section = section.with(next);
     }
     let back = (of_tenant(tenant, "safety"), "Change nothing".to_owned());
-    ask.tenant_page(tenant, "Safety").with(section.with(Piece::Links(vec![back])))
+    ask.tenant_page(tenant, "Safety").with(section.with(Piece::Links(vec![back])).command(line))
 }
 
 /// How much of it went, or is to go, in a sentence that begins so.

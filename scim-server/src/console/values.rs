@@ -41,8 +41,7 @@ pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     }
     let note = "To find out why a call is refused, its values can be kept for a while: for operators, without passwords and tokens. Who looks is told in the history.";
     let wanted = if is_kept { Value::Null } else { json!(later(ask)) };
-    let set = command::line(&["tenant", "set", tenant, "--settings", "-"]);
-    let set = format!("echo '{}' | {set}", json!({ UNTIL: wanted }));
+    let set = command::fed(&json!({ UNTIL: wanted }).to_string(), &["tenant", "set", tenant, "--settings", "-"]);
     Ok(Section::new("Values").note(note).with(facts).command(set))
 }
 
@@ -95,8 +94,7 @@ fn page(ask: &Ask<'_>, tenant: &str, id: &str, row: &Value) -> Page {
     page = page.with(Piece::Links(vec![(path::of_call(tenant, id), "Back to the call".to_owned())]));
     for (title, name) in [("Query", "query"), ("Request", "request"), ("Response", "response")] {
         if let Some(value) = row.get(name) {
-            let text = serde_json::to_string_pretty(value).unwrap_or_default();
-            page = page.with(Section::new(title).with(Piece::Code(text)));
+            page = page.with(Section::new(title).with(Piece::json(value)));
         }
     }
     let left_out: Vec<_> = row.list("/left_out").iter().filter_map(Value::as_str).collect();

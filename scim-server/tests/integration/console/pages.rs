@@ -6,7 +6,7 @@ use scim_protocol::schema::{Attribute, Mutability, Returned, SchemaRegistry, Typ
 use serde_json::{Map, Value, json};
 
 use super::{Visitor, paths::PAGES, with_console};
-use crate::server::{ENTERPRISE, USER};
+use crate::server::{ENTERPRISE, Options, TestServer, USER};
 
 /// Each provider has a page with the steps and the fields that customers see behind a setup link.
 #[tokio::test]
@@ -159,6 +159,67 @@ fn between<'p>(page: &'p str, begin: &'p str, end: &'static str) -> impl Iterato
     page.split(begin).skip(1).map(text).map(plain)
 }
 
+/// That a page says commands, and that each can be copied: it is whole.
+#[track_caller]
+fn says_commands(path: &str, page: &str) -> Vec<String> {
+    let commands: Vec<_> = between(page, "<p class=\"command copy\"><code>", "</code>").collect();
+    assert!(!commands.is_empty(), "{path} says no command: {page}");
+    for command in &commands {
+        let is_known = ["scim-", "curl ", "echo '"].iter().any(|begin| command.starts_with(begin));
+        assert!(is_known, "{path}: {command}");
+    }
+    for command in between(page, "<code>", "</code>") {
+        let Some(at) = command.find("scim-server ") else { continue };
+        let parsed = scim_server::internals::cli::definition().try_get_matches_from(words(&command[at..]));
+        assert!(parsed.is_ok(), "{path}: {command}: {:?}", parsed.err().map(|error| error.to_string()));
+    }
+    let typed = between(page, "<textarea", "</textarea>").collect::<String>();
+    assert_eq!(page.matches('`').count(), typed.matches('`').count(), "{path}: {page}");
+    commands
+}
+
+/// What is only shown before it is done is shown by a command, too.
+#[tokio::test]
+async fn every_preview_says_its_command() {
+    let args = vec!["--console".to_owned()];
+    let server = TestServer::with(Options { args, ..Options::settings(json!({"brake": {"users": 2}})) });
+    let client = server.client();
+    let mut ids = Vec::new();
+    for name in ["anna", "bert", "carl"] {
+        ids.push(client.user(name).await);
+    }
+    client.group("Staff's", &ids).await;
+    let off = json!([{"op": "replace", "path": "active", "value": false}]);
+    for id in &ids {
+        client.patch(&format!("/Users/{id}"), &off).await.expect(200);
+    }
+    let visitor = Visitor::root(&server).await;
+    let group = "Staff's";
+    for (path, fields, expect) in [
+        ("safety/brake-preview", vec![], "scim-server brake undo --tenant test --dry-run"),
+        ("safety/undo-preview", vec![("since", "1")], "scim-server undo --tenant test --since 1 --dry-run"),
+        (
+            "safety/undo-preview",
+            vec![("since", "1"), ("until", "3"), ("actor", "admin")],
+            "scim-server undo --tenant test --since 1 --until 3 --actor admin --dry-run",
+        ),
+        (
+            "rules/preview",
+            vec![("name", "staff"), ("role", "member"), ("group", group)],
+            "scim-server role set staff --tenant test --role member --group 'Staff'\\''s' --dry-run",
+        ),
+        (
+            "rules/mapping-preview",
+            vec![("name", "mail"), ("rewrite", "lower-case"), ("resource_type", "User"), ("attribute", "userName")],
+            " | scim-server mapping set --tenant test - --dry-run",
+        ),
+    ] {
+        let page = visitor.post(&format!("/console/t/test/{path}"), &fields).await.expect(200).text;
+        let commands = says_commands(path, &page);
+        assert!(commands.iter().any(|command| command.ends_with(expect)), "{path}: {commands:?}");
+    }
+}
+
 /// Whoever sees a page learns the command that shows or does the same, and can copy it: it is whole.
 #[tokio::test]
 async fn every_page_says_its_command() {
@@ -175,20 +236,7 @@ async fn every_page_says_its_command() {
     let more =
         [format!("users/{anna}"), format!("groups/{staff}"), format!("requests/{}", refused.header("x-request-id"))];
     for path in PAGES.iter().map(|path| (*path).to_owned()).chain(more.map(of)) {
-        let page = visitor.get(&path).await.expect(200).text;
-        let commands: Vec<_> = between(&page, "<p class=\"command copy\"><code>", "</code>").collect();
-        assert!(!commands.is_empty(), "{path} says no command: {page}");
-        for command in &commands {
-            let is_known = ["scim-", "curl ", "echo '"].iter().any(|begin| command.starts_with(begin));
-            assert!(is_known, "{path}: {command}");
-        }
-        for command in between(&page, "<code>", "</code>") {
-            let Some(at) = command.find("scim-server ") else { continue };
-            let parsed = scim_server::internals::cli::definition().try_get_matches_from(words(&command[at..]));
-            assert!(parsed.is_ok(), "{path}: {command}: {:?}", parsed.err().map(|error| error.to_string()));
-        }
-        let typed = between(&page, "<textarea", "</textarea>").collect::<String>();
-        assert_eq!(page.matches('`').count(), typed.matches('`').count(), "{path}: {page}");
+        says_commands(&path, &visitor.get(&path).await.expect(200).text);
     }
     let overview = visitor.get("/console").await.expect(200).text;
     assert!(overview.contains("<code>scim-server token create --tenant empty</code> makes a token"), "{overview}");

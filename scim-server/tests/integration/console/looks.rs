@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Visitor, screens::look_at_all, signed_in, with_console};
-use crate::server::TestServer;
+use crate::server::{TestServer, USER};
 
 /// The page of a tenant with a few calls, one of them refused.
 async fn with_calls() -> TestServer {
@@ -91,13 +91,17 @@ async fn names_of_any_kind_keep_their_place() {
         ids.push(client.user(name).await);
     }
     let group = client.group(&"x".repeat(300), &ids).await;
-    client.delete(&format!("/Users/{}", client.user(&"y".repeat(300)).await)).await.expect(204);
+    let gone = client.user(&"y".repeat(300)).await;
+    client.delete(&format!("/Users/{gone}")).await.expect(204);
+    let endless = json!({"schemas": [USER], "userName": "endless", "displayName": "w".repeat(10_000)});
+    let endless = client.post("/Users", &endless).await.expect(201).id();
     let mut browser = signed_in(&server);
     let of = |part: &str| format!("/console/t/test/{part}");
     let mut paths = ["users", "groups", "deleted", "history", "requests", "users?filter=", "users?columns=displayName"]
         .map(of)
         .to_vec();
-    paths.extend([of(&format!("users/{}", ids[0])), of(&format!("users/{}", ids[1])), of(&format!("groups/{group}"))]);
+    paths.extend([&ids[0], &ids[1], &gone, &endless].map(|id| of(&format!("users/{id}"))));
+    paths.push(of(&format!("groups/{group}")));
     look_at_all(&mut browser, &server.admin(), &paths, "names");
     // Its underline does not hide the _ of a name.
     browser.open(&format!("{}{}", server.admin(), of("users")));

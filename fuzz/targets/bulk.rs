@@ -5,9 +5,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scim_protocol::message::{BulkRequest, Most, read_json};
+use scim_protocol::message::{BulkRequest, Most, Names, read_json};
 
-const MOST: Most = Most { values: 400, operations: Some(20) };
+const MOST: Most = Most { values: 400, operations: Some(20), names: Names::WithoutCase };
 
 fuzz_target!(|input: &[u8]| {
     let Ok(body) = read_json(input, MOST) else { return };

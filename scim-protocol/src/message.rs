@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 pub use bulk::{
     BULK_REQUEST_SCHEMA, BULK_RESPONSE_SCHEMA, BulkMethod, BulkOperation, BulkRequest, BulkResult, RefusedOperation,
 };
-pub use counted::{Most, Unread, read_json};
+pub use counted::{Most, Names, Unread, read_json};
 pub use list::{LIST_RESPONSE_SCHEMA, ListEnvelope};
 pub use query::{Page, Query, SEARCH_REQUEST_SCHEMA};
 pub use reference::{references, resolve};

@@ -68,7 +68,7 @@ impl ErrorKind {
                 "Write the path in attribute notation: `name.familyName`, `emails[type eq \"work\"].value`, or with the URN of an extension before it.",
             ),
             Self::InvalidSyntax => (
-                "The request is not HTTP as its RFCs define it: a character in the URL that must be percent-encoded, a malformed header, `Host` or `Authorization` twice. Or the body is not JSON, is not the message that the endpoint takes, or did not arrive completely and in time. In a strict tenant also: it has an attribute that no schema defines, or deviates in another way from the RFCs.",
+                "The request is not HTTP as its RFCs define it: a character in the URL that must be percent-encoded, a malformed header, `Host` or `Authorization` twice. Or the body is not JSON, has a name twice in one object (names are compared without case), is not the message that the endpoint takes, or did not arrive completely and in time. In a strict tenant also: it has an attribute that no schema defines, or deviates in another way from the RFCs.",
                 "The detail says what was expected; for invalid JSON it gives line and column.",
             ),
             Self::InvalidValue => (

@@ -1,9 +1,15 @@
 //! Parses JSON and counts its values.
 //!
 //! Two bytes of a body (`0,`) become a value of thirty bytes in memory, or of a hundred in an object. So the number
-//! of values in a body, and of operations in a bulk request, is limited while they are parsed.
+//! of values in a body, and of operations in a bulk request, is limited while they are parsed. A name that an object has
+//! twice is refused there, too (RFC 8259 §4): of two values nobody knows which is meant.
 
-use std::{cell::Cell, fmt};
+use std::{
+    cell::Cell,
+    collections::HashSet,
+    fmt,
+    hash::{BuildHasher as _, Hasher as _},
+};
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
@@ -15,6 +21,17 @@ pub struct Most {
     pub values: usize,
     /// Elements of the list `Operations` of the message; `None` where the message is none of that kind.
     pub operations: Option<usize>,
+    /// Which names of one object are the same.
+    pub names: Names,
+}
+
+/// How names of one object are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// As they are written.
+    Exactly,
+    /// As names of attributes: without case (RFC 7643 §2.1).
+    WithoutCase,
 }
 
 /// Why a text was not read.
@@ -26,6 +43,8 @@ pub enum Unread {
     Values(usize),
     /// It has more operations than it may have.
     Operations(usize),
+    /// One of its objects has this name twice.
+    Repeated(String),
 }
 
 impl std::error::Error for Unread {}
@@ -36,18 +55,21 @@ impl fmt::Display for Unread {
             Self::Json(error) => error.fmt(f),
             Self::Values(most) => write!(f, "more than {most} values"),
             Self::Operations(most) => write!(f, "more than {most} operations"),
+            Self::Repeated(name) => write!(f, "the name {name:?} stands in one object twice"),
         }
     }
 }
 
-/// Parses a JSON text, and stops where a limit is exceeded. Names that repeat have their last value.
+/// Parses a JSON text, and stops where a limit is exceeded or an object has a name twice.
 pub fn read_json(text: &[u8], most: Most) -> Result<Value, Unread> {
-    let count = Count { most, left: Cell::new(most.values), too_many_operations: Cell::new(false) };
+    let (left, too_many_operations, repeated) = (Cell::new(most.values), Cell::new(false), Cell::new(None));
+    let count = Count { most, left, too_many_operations, repeated };
     let mut parser = serde_json::Deserializer::from_slice(text);
     let whole = Node { count: &count, place: Place::Message };
     let read = whole.deserialize(&mut parser).and_then(|value| parser.end().map(|()| value));
-    read.map_err(|error| match most.operations {
-        Some(operations) if count.too_many_operations.get() => Unread::Operations(operations),
+    read.map_err(|error| match (most.operations, count.repeated.take()) {
+        (_, Some(name)) => Unread::Repeated(name),
+        (Some(operations), _) if count.too_many_operations.get() => Unread::Operations(operations),
         _ if count.left.get() == 0 && error.is_data() => Unread::Values(most.values),
         _ => Unread::Json(error),
     })
@@ -57,6 +79,7 @@ struct Count {
     most: Most,
     left: Cell<usize>,
     too_many_operations: Cell<bool>,
+    repeated: Cell<Option<String>>,
 }
 
 /// Which part of the message a value stands in.
@@ -144,8 +167,16 @@ impl<'de> Visitor<'de> for Node<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         // Without a capacity the first member takes room for three of them, and half a kilobyte: lists of
         // objects of one member, as those of a group's members, are what large bodies consist of.
-        let mut object = Map::with_capacity(1);
+        let (mut object, mut hashes) = (Map::with_capacity(1), HashSet::new());
         while let Some(name) = members.next_key::<String>()? {
+            let is_there = match self.count.most.names {
+                Names::Exactly => object.contains_key(&name),
+                Names::WithoutCase => has(&object, &mut hashes, &name),
+            };
+            if is_there {
+                self.count.repeated.set(Some(name));
+                return Err(A::Error::custom("a name twice"));
+            }
             let operations = self.place == Place::Message && name.eq_ignore_ascii_case("Operations");
             let place = if operations { Place::Operations } else { Place::Within };
             object.insert(name, members.next_value_seed(self.below(place))?);
@@ -154,11 +185,32 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 }
 
+/// With how many names of an object the next one is compared singly: below that it is faster.
+const FEW: usize = 16;
+
+/// Whether an object has a name, in any case. `hashes` are those of the names of one that has many.
+fn has(object: &Map<String, Value>, hashes: &mut HashSet<u64>, name: &str) -> bool {
+    let is_there = || object.keys().any(|known| known.eq_ignore_ascii_case(name));
+    if object.len() < FEW {
+        return is_there();
+    }
+    let state = hashes.hasher().clone();
+    let hash = |name: &str| {
+        let mut hasher = state.build_hasher();
+        name.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+        hasher.finish()
+    };
+    if hashes.is_empty() {
+        hashes.extend(object.keys().map(|known| hash(known)));
+    }
+    !hashes.insert(hash(name)) && is_there()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ANY: Most = Most { values: 1000, operations: None };
+    const ANY: Most = Most { values: 1000, operations: None, names: Names::WithoutCase };
 
     #[track_caller]
     fn check(text: &str, most: Most, expect: &str) {
@@ -173,7 +225,6 @@ mod tests {
     fn what_is_read_is_what_serde_json_reads() {
         for text in [
             r#"{"a":[1,-2,3.5,1e3,18446744073709551615,true,false,null,"xä\n"],"b":{},"a2":[]}"#,
-            r#"{"a":1,"b":2,"a":3}"#,
             "7",
             "[]",
             "\"text\"",
@@ -189,7 +240,7 @@ mod tests {
 
     #[test]
     fn values_are_counted_wherever_they_are() {
-        let most = |values| Most { values, operations: None };
+        let most = |values| Most { values, ..ANY };
         check("[0,0,0]", most(4), "[0,0,0]");
         check("[0,0,0]", most(3), "more than 3 values");
         check(r#"{"a":{"b":[{}]}}"#, most(4), r#"{"a":{"b":[{}]}}"#);
@@ -199,7 +250,7 @@ mod tests {
 
     #[test]
     fn operations_are_counted_in_the_message_alone() {
-        let most = |operations| Most { values: 1000, operations: Some(operations) };
+        let most = |operations| Most { operations: Some(operations), ..ANY };
         check(r#"{"operations":[0,0]}"#, most(2), r#"{"operations":[0,0]}"#);
         check(r#"{"Operations":[0,0,0]}"#, most(2), "more than 2 operations");
         check(r#"{"data":{"Operations":[0,0,0]}}"#, most(2), r#"{"data":{"Operations":[0,0,0]}}"#);
@@ -207,9 +258,34 @@ mod tests {
     }
 
     #[test]
+    fn a_name_stands_once_in_an_object() {
+        let exactly = Most { names: Names::Exactly, ..ANY };
+        let twice = |name: &str| format!("the name {name:?} stands in one object twice");
+        for (text, exact, any_case) in [
+            (r#"{"a":1,"b":{"a":2}}"#, None, None),
+            (r#"[{"a":1},{"a":2}]"#, None, None),
+            (r#"{"a":1,"b":2,"a":3}"#, Some("a"), Some("a")),
+            (r#"{"b":[{"c":1,"\u0063":2}]}"#, Some("c"), Some("c")),
+            (r#"{"a":1,"A":2}"#, None, Some("A")),
+        ] {
+            check(text, exactly, &exact.map_or_else(|| text.to_owned(), twice));
+            check(text, ANY, &any_case.map_or_else(|| text.to_owned(), twice));
+        }
+        // Of one with many names, too.
+        let many = |more: &str| {
+            let names: String = (0..100).map(|number| format!("\"n{number}\":0,")).collect();
+            format!("{{{names}\"{more}\":1}}")
+        };
+        for name in ["N3", "N99", "n50"] {
+            check(&many(name), ANY, &twice(name));
+        }
+        check(&many("n100"), ANY, &many("n100"));
+    }
+
+    #[test]
     fn nothing_behind_the_bound_is_read() {
         // What follows is not even JSON, and nobody notices.
-        check(r#"{"Operations":[0,0,0,!"#, Most { values: 1000, operations: Some(2) }, "more than 2 operations");
-        check("[0,0,0,!", Most { values: 3, operations: None }, "more than 3 values");
+        check(r#"{"Operations":[0,0,0,!"#, Most { operations: Some(2), ..ANY }, "more than 2 operations");
+        check("[0,0,0,!", Most { values: 3, ..ANY }, "more than 3 values");
     }
 }

@@ -21,7 +21,10 @@ use hyper::{
     header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER},
     http::request::Parts,
 };
-use scim_protocol::error::bounded;
+use scim_protocol::{
+    error::bounded,
+    message::{Most, Names, read_json},
+};
 use serde_json::{Map, Value};
 
 pub(super) use self::request::{ApiRequest, Content};
@@ -245,7 +248,11 @@ fn members(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Fault
         let message = "The body must be JSON: send Content-Type: application/json.".to_owned();
         return Err(Fault::new(415, message));
     }
-    serde_json::from_slice(body).map_err(|error| invalid(format!("The body must be a JSON object: {error}.")))
+    match read_json(body, Most { values: usize::MAX, operations: None, names: Names::Exactly }) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(invalid("The body must be a JSON object.".to_owned())),
+        Err(why) => Err(invalid(format!("The body must be a JSON object, with each name once: {why}."))),
+    }
 }
 
 /// The media type of the body, without its parameters.

@@ -13,7 +13,7 @@ use hyper::{
 use percent_encoding::percent_decode_str;
 use scim_protocol::{
     Error, ErrorKind,
-    message::{self, Most, Query, read_json},
+    message::{self, Most, Names, Query, read_json},
 };
 use serde_json::Value;
 
@@ -91,17 +91,13 @@ async fn collect(mut body: Limited<&mut Incoming>, share: &mut Share) -> Result<
 /// The JSON in a body of one of SCIM's media types (RFC 7644 §3.1 and §3.8). Of a bulk request it has at
 /// most so many operations.
 pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Result<Value, Error> {
-    // An empty header is the same as none.
-    if let Some(media_type) = text(headers, &CONTENT_TYPE).filter(|media_type| !media_type.trim().is_empty())
-        && !is(media_type, SCIM_JSON)
-        && !is(media_type, JSON)
-    {
+    if foreign_type(headers).is_some() {
         return Err(Error::new(
             ErrorKind::UnsupportedMediaType,
             format!("The Content-Type must be {SCIM_JSON} or {JSON}."),
         ));
     }
-    if text(headers, &CONTENT_ENCODING).is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity")) {
+    if coding(headers).is_some() {
         return Err(Error::new(
             ErrorKind::UnsupportedMediaType,
             "Bodies are taken as they are, without a Content-Encoding. Send it without compression.",
@@ -111,7 +107,7 @@ pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Res
     // A byte order mark may be ignored (RFC 8259 §8.1), and some clients cannot help sending it.
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let values = VALUES + text.len() / BYTES_OF_A_VALUE;
-    read_json(text, Most { values, operations }).map_err(|unread| {
+    read_json(text, Most { values, operations, names: Names::WithoutCase }).map_err(|unread| {
         let error = match unread {
             message::Unread::Json(error) => error,
             message::Unread::Values(most) => return too_large(format!(
@@ -119,6 +115,9 @@ pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Res
             )),
             message::Unread::Operations(most) => return too_large(format!(
                 "The request has too many operations; at most {most} are taken at once (maxOperations). Send several requests."
+            )),
+            message::Unread::Repeated(name) => return Error::syntax(format!(
+                "An object of the body has the name \"{name}\" twice. Names are compared without case: send it once."
             )),
         };
         let (line, column) = (error.line(), error.column());
@@ -136,6 +135,17 @@ pub fn json(headers: &HeaderMap, body: &Bytes, operations: Option<usize>) -> Res
 
 fn too_large(detail: String) -> Error {
     Error::new(ErrorKind::PayloadTooLarge, detail)
+}
+
+/// The media type of a body, if it is none of SCIM's. An empty header is the same as none.
+pub fn foreign_type(headers: &HeaderMap) -> Option<&str> {
+    let is_ours = |media_type: &str| media_type.trim().is_empty() || is(media_type, SCIM_JSON) || is(media_type, JSON);
+    text(headers, &CONTENT_TYPE).filter(|media_type| !is_ours(media_type))
+}
+
+/// The coding of a body that has one.
+pub fn coding(headers: &HeaderMap) -> Option<&str> {
+    text(headers, &CONTENT_ENCODING).filter(|coding| !coding.trim().eq_ignore_ascii_case("identity"))
 }
 
 /// Whether a media type with parameters is this one.

@@ -140,6 +140,9 @@ async fn what_cannot_be_used_is_a_problem_and_changes_nothing() {
     problem(&api.post("/tenants", json!({"name": "acme", "token_seconds": 0})).await, 400, "from 1 second");
     problem(&api.post("/tenants", json!({"name": "test"})).await, 409, "already a tenant");
     problem(&api.post("/tenants", json!(["acme"])).await, 400, "a JSON object");
+    let twice = "{\"name\": \"acme\", \"settings\": {\"strict\": true, \"strict\": false}}".to_owned();
+    let twice = api.try_ask("POST", "/tenants", Some(twice)).await.expect("an answer");
+    problem(&twice, 400, "the name \"strict\" stands in one object twice");
     problem(&api.get("/tenants/none").await, 404, "no tenant");
     problem(&api.get("/tenants?x=1").await, 400, "no parameter \"x\"");
     problem(&api.get("/none").await, 404, "openapi.json");

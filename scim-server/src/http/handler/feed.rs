@@ -190,17 +190,13 @@ impl Service {
         call: Call<'_, '_>,
         shape: &Shape,
     ) -> Result<T, Error> {
-        let Call { parts, incoming, notes } = call;
-        let body = self.body(context, Call { parts, incoming, notes: &mut *notes }).await?;
+        let body = self.body(context, call).await?;
         let wrong = |why: &str| {
             let guides = "The guides about events and security event tokens say what it may have.";
             Error::value(format!("The body cannot be used: {why}. {guides}"))
         };
         // A list would be read as the members of an object in their order.
         let Value::Object(mut body) = body else { return Err(wrong("it is no JSON object")) };
-        if let Some(name) = shape::doubled(&notes.body) {
-            return Err(wrong(&format!("{name:?} stands in it twice")));
-        }
         shape::check(&mut body, shape.members, shape.closed).map_err(|why| wrong(&why))?;
         serde_json::from_value(Value::Object(body)).map_err(|error| wrong(&error.to_string()))
     }

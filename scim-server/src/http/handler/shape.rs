@@ -1,11 +1,5 @@
 //! What the body of a request may have, checked before it is read: so that an error says what to change in our words.
 
-use std::{collections::HashSet, fmt};
-
-use serde::{
-    Deserializer,
-    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
-};
 use serde_json::{Map, Value};
 
 /// What a member is.
@@ -100,76 +94,6 @@ pub(super) fn check(body: &mut Map<String, Value>, members: &[Member], closed: b
     Ok(())
 }
 
-/// The first name that an object in a JSON text has twice: of two values nobody knows which is meant.
-pub(super) fn doubled(text: &[u8]) -> Option<String> {
-    let mut found = None;
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let _ = Once { found: &mut found }.deserialize(&mut deserializer);
-    found
-}
-
-/// Walks through a value until an object has a name twice.
-struct Once<'f> {
-    found: &'f mut Option<String>,
-}
-
-impl<'de> DeserializeSeed<'de> for Once<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Once<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut names = HashSet::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if let Some(name) = names.replace(name) {
-                *self.found = Some(name);
-                return Err(A::Error::custom("doubled"));
-            }
-            members.next_value_seed(Once { found: &mut *self.found })?;
-        }
-        Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        while elements.next_element_seed(Once { found: &mut *self.found })?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
-
 /// What follows the member's name if it is wrong.
 fn check_value(value: &mut Value, kind: &Kind) -> Result<(), String> {
     let (fits, wanted) = match kind {
@@ -241,18 +165,5 @@ mod tests {
         says(json!({"id": "1", "errors": [1]}), "errors is to be an object");
         says(json!({"id": "1", "errors": {"x": 5}}), "errors: \"x\" is to be an object");
         says(json!({"id": "1", "errors": {"x": {}}}), "errors: \"x\": err is missing");
-    }
-
-    #[test]
-    fn a_name_that_stands_twice_is_found() {
-        for (text, expected) in [
-            ("{\"a\": 1, \"b\": {\"a\": [1.5, -1, null, \"x\", true, {}]}}", None),
-            ("{\"a\": 1, \"a\": 1}", Some("a")),
-            ("{\"a\": {\"b\": 1, \"c\": 2, \"b\": 3}}", Some("b")),
-            ("[{\"a\": 1}, {\"a\": 1, \"\\u0061\": 2}]", Some("a")),
-            ("{\"a\": ", None),
-        ] {
-            assert_eq!(doubled(text.as_bytes()).as_deref(), expected, "{text}");
-        }
     }
 }

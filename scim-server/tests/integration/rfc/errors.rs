@@ -143,6 +143,10 @@ async fn bodies_that_are_not_json() {
         ("\u{feff}\u{feff}{\"userName\": \"a\"}".to_owned(), "line 1"),
         ("userName=a".to_owned(), "line 1"),
         ("<user/>".to_owned(), "line 1"),
+        ("{\"userName\": \"a\", \"userName\": \"b\"}".to_owned(), "the name \"userName\" twice"),
+        ("{\"userName\": \"a\", \"username\": \"b\"}".to_owned(), "the name \"username\" twice"),
+        ("{\"x\": [{\"value\": 1, \"value\": 1}]}".to_owned(), "the name \"value\" twice"),
+        (format!("{{\"{0}\": 1, \"{0}\": 2}}", "x".repeat(4050)), "bytes are left out"),
         (deep("[", "]"), "nested too deeply"),
         (deep("{\"a\":", "}"), "nested too deeply"),
     ] {

@@ -145,7 +145,7 @@ async fn what_is_wrong_with_a_body_is_said() {
         let authorization = receiver.client.authorization();
         let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
         let refused = receiver.client.send("POST", url, &headers, Some(body.to_owned())).await;
-        assert!(refused.status == 400 && refused.text.contains("stands in it twice"), "{body}: {}", refused.text);
+        assert!(refused.status == 400 && refused.text.contains("twice"), "{body}: {}", refused.text);
     }
     let refused = receiver.ask(&stream, &json!({"setErrs": {"x": 5}, "returnImmediately": true})).await;
     assert!(refused.status == 400 && refused.text.contains("is to be an object"), "{}", refused.text);

@@ -135,6 +135,7 @@ fn record(body: Document<'_>) -> AuditRecord<'_> {
         response: Document::None,
         error: None,
         mapping: &[],
+        headers: &[],
         explanation: None,
         request: Uuid::from_u128(1 << 100),
         event_id: Uuid::from_u128(2 << 100),

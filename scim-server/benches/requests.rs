@@ -93,6 +93,7 @@ impl World {
             response: Document::None,
             error,
             mapping: &[],
+            headers: &[],
             explanation: None,
             request: made_at(n / 10, 4, n),
             event_id: made_at(n / 10, 5, n),

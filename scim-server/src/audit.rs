@@ -21,5 +21,5 @@ mod vocabulary;
 pub use log::{AuditLog, MAX_QUEUED};
 pub use output::{AuditError, Destination};
 pub use record::{AuditRecord, Document, EventName, Form, Repeated, Verb};
-pub use redact::{HIDDEN, MAX_DOCUMENT, Message, RequestPath, host, software};
+pub use redact::{HIDDEN, MAX_DOCUMENT, Message, RequestPath, coding, host, media_type, software};
 pub use vocabulary::Vocabulary;

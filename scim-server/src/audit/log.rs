@@ -289,6 +289,7 @@ mod tests {
             response: Document::None,
             error: None,
             mapping: &[],
+            headers: &[],
             explanation: None,
             request: Uuid::from_u128(number),
             event_id: Uuid::nil(),

@@ -42,6 +42,8 @@ pub struct AuditRecord<'a> {
     pub explanation: Option<&'a str>,
     /// The names of the tenant's rewrites that changed the body before it was used.
     pub mapping: &'a [String],
+    /// The headers that decide what is done, as they may be shown.
+    pub headers: &'a [(&'static str, &'a str)],
     /// The id of the request, which the client was told.
     pub request: Uuid,
     /// An id of this line.
@@ -334,20 +336,30 @@ impl AuditRecord<'_> {
     }
 
     fn additional(&self, line: &mut LineWriter<'_>) {
-        if self.explanation.is_none() && self.mapping.is_empty() {
+        if self.explanation.is_none() && self.headers.is_empty() && self.mapping.is_empty() {
             return;
         }
+        let mut comma = "";
         line.raw(r#","additionalEventData":{"#);
         if let Some(explanation) = self.explanation {
             line.raw(r#""explanation":"#);
             line.escaped(&Message(explanation));
+            comma = ",";
+        }
+        for (place, (name, value)) in self.headers.iter().enumerate() {
+            line.raw(if place == 0 { comma } else { "," });
+            line.raw(if place == 0 { r#""headers":{"# } else { "" });
+            line.verbatim(name);
+            line.raw(":");
+            line.string(value);
+        }
+        if !self.headers.is_empty() {
+            line.raw("}");
+            comma = ",";
         }
         for (place, name) in self.mapping.iter().enumerate() {
-            line.raw(match (place, self.explanation) {
-                (0, None) => r#""mapping":["#,
-                (0, Some(_)) => r#","mapping":["#,
-                _ => ",",
-            });
+            line.raw(if place == 0 { comma } else { "," });
+            line.raw(if place == 0 { r#""mapping":["# } else { "" });
             line.string(name);
         }
         if !self.mapping.is_empty() {

@@ -18,7 +18,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 pub use expression::Message;
 pub use expression::is_id;
 use expression::{Expression, Location};
-pub use header::{host, software};
+pub use header::{coding, host, media_type, software};
 pub use path::RequestPath;
 
 use super::{

@@ -1,6 +1,7 @@
 //! The life of a request, every step in order.
 
 mod authorization;
+mod deciding;
 mod deferred;
 mod discovery;
 mod feed;

@@ -250,6 +250,7 @@ mod tests {
             response: Document::None,
             error: Some(error),
             mapping: &[],
+            headers: &[],
             explanation: None,
             request: Uuid::from_u128(1),
             event_id: Uuid::from_u128(2),

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, Options, TestServer, USER, program};
+use crate::server::{Client, Options, Response, TestServer, USER, program};
 
 /// The calls of the tenant that these arguments name, newest first.
 fn list(server: &TestServer, arguments: &[&str]) -> Vec<Value> {
@@ -143,6 +143,39 @@ async fn a_call_is_explained_with_what_to_do() {
     let text = server.run(&["requests", "show", refused.header("x-request-id")]);
     let text = String::from_utf8_lossy(&text.stdout);
     assert!(text.contains("What to do: Look the resource up"), "{text}");
+}
+
+/// Otherwise the command would do something else than the call did, or be refused for something else.
+#[tokio::test]
+async fn a_command_has_the_conditions_and_the_type_of_the_body_that_were_sent() {
+    let server = TestServer::start();
+    let client = server.client();
+    let path = format!("/Users/{}", client.user("jane").await);
+    let curl = |answer: &Response| {
+        let shown = show(&server, answer.header("x-request-id"));
+        shown["curl"].as_str().expect("a command").to_owned()
+    };
+    let read = client.get(&path).await.expect(200);
+    assert!(!curl(&read).contains("Match"), "{}", curl(&read));
+    let version = read.header("etag");
+    let body = json!({"schemas": [USER], "userName": "jane", "title": "Lead"});
+    for (method, header, value, status, expect) in [
+        ("GET", "if-none-match", version, 304, "-H \"If-None-Match: ${VERSION:?the version of the resource}\""),
+        ("PUT", "if-match", version, 200, "-H \"If-Match: ${VERSION:?the version of the resource}\""),
+        ("PUT", "if-none-match", "*", 412, "-H 'If-None-Match: *'"),
+        ("PUT", "if-match", "W/\"999\"", 412, "-H \"If-Match: ${VERSION:?"),
+        ("PUT", "if-match", "*", 200, "-H 'If-Match: *'"),
+        ("PUT", "content-type", "text/plain; charset=utf-8", 415, "-H 'Content-Type: text/plain' --data"),
+        ("PUT", "content-type", "jane", 415, "-H \"Content-Type: ${TYPE:?the type of the body}\" --data"),
+        ("PUT", "content-type", "application/json", 200, "-H 'Content-Type: application/scim+json' --data"),
+        ("PUT", "content-encoding", "gzip", 415, "-H 'Content-Encoding: gzip'"),
+    ] {
+        let body = (method == "PUT").then_some(&body);
+        let answer = client.request(method, &path, &[(header, value)], body).await.expect(status);
+        let command = curl(&answer);
+        assert!(command.contains(expect), "{method} {header}: {command}");
+        assert_eq!(command.matches("Content-Type").count(), usize::from(method == "PUT"), "{command}");
+    }
 }
 
 #[tokio::test]

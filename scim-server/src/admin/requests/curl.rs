@@ -3,16 +3,19 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use crate::request_log::{Method, Row};
+use crate::{
+    audit::HIDDEN,
+    request_log::{Method, Row},
+};
 
 /// What stays in a query as it is (RFC 3986 §2.3).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What a call was refused with because a condition on the version did not hold (RFC 7644 §3.14).
-const PRECONDITION_FAILED: u16 = 412;
+/// The type of bodies, unless the call was refused for another one.
+const SCIM_JSON: &str = "application/scim+json";
 
-/// A command that repeats a call, with the token in a variable. What was hidden in it must be filled in. Conditions are not
-/// kept; a call that was refused by one has a variable for the version, without which the shell does not run the command.
+/// A command that repeats a call, with the token in a variable. What was hidden in it must be filled in. What decides what is
+/// done is as it was: the conditions on the version, and the type and coding of the body.
 pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     let mut command = "curl -sS".to_owned();
     match row.method {
@@ -27,14 +30,37 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     command.push(' ');
     command.push_str(&quoted(&format!("{base}{}{query}", row.path)));
     command.push_str(" -H \"Authorization: Bearer $TOKEN\"");
-    if row.status == PRECONDITION_FAILED {
-        command.push_str(" -H \"If-Match: ${VERSION:?the version of the resource}\"");
+    let body = line.pointer("/requestParameters/httpBody").filter(|body| !body.is_null());
+    let sent = line.pointer("/additionalEventData/headers").and_then(Value::as_object);
+    let sent = |name: &str| sent.and_then(|headers| headers.get(name)?.as_str());
+    for name in ["If-Match", "If-None-Match", "Content-Encoding", CONTENT_TYPE] {
+        let usual = body.filter(|_| name == CONTENT_TYPE).map(|_| SCIM_JSON);
+        if let Some(value) = sent(name).or(usual) {
+            command.push_str(" -H ");
+            command.push_str(&header(name, value));
+        }
     }
-    if let Some(body) = line.pointer("/requestParameters/httpBody").filter(|body| !body.is_null()) {
-        command.push_str(" -H 'Content-Type: application/scim+json' --data ");
+    if let Some(body) = body {
+        command.push_str(" --data ");
         command.push_str(&quoted(&body.to_string()));
     }
     command
+}
+
+const CONTENT_TYPE: &str = "Content-Type";
+
+/// A header as a shell takes it for one word. A value that is hidden stands in a variable, without which the shell does not
+/// run the command.
+fn header(name: &str, value: &str) -> String {
+    if value != HIDDEN {
+        return quoted(&format!("{name}: {value}"));
+    }
+    let (variable, what) = match name {
+        CONTENT_TYPE => ("TYPE", "the type of the body"),
+        "Content-Encoding" => ("CODING", "the coding of the body"),
+        _ => ("VERSION", "the version of the resource"),
+    };
+    format!("\"{name}: ${{{variable}:?{what}}}\"")
 }
 
 fn query(parameters: &Value) -> String {

@@ -30,7 +30,11 @@ pub(super) async fn show(
     let event = Event::new(Action::Administer, &context.by.actor(), tenant::record::KIND, ResourceId(tenant.0));
     let event = Event { deed: Some(Deed::CallValuesShown), attributes: vec![id.to_owned()], ..event };
     directory.tell(home, event).await?;
-    let sent = json!({"requestParameters": {"query": kept.get("query"), "httpBody": kept.get("request")}});
+    let line: Value = serde_json::from_str(&row.line).unwrap_or_default();
+    let sent = json!({
+        "requestParameters": {"query": kept.get("query"), "httpBody": kept.get("request")},
+        "additionalEventData": line.get("additionalEventData"),
+    });
     let curl = curl::command(&row, &sent, context.base.trim_end_matches('/'));
     let mut shown = Map::from_iter([("id".to_owned(), json!(id))]);
     shown.extend(kept);

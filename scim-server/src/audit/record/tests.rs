@@ -26,6 +26,7 @@ fn record<'a>() -> AuditRecord<'a> {
         response: Document::None,
         error: None,
         mapping: &[],
+        headers: &[],
         explanation: None,
         request: Uuid::from_u128(1),
         event_id: Uuid::from_u128(2),
@@ -93,6 +94,16 @@ fn the_rewrites_of_a_body_are_named() {
     assert_eq!(line["additionalEventData"], json!({"mapping": names}));
     let line = written(&AuditRecord { mapping: &names[..1], explanation: Some("Nobody."), ..record() });
     assert_eq!(line["additionalEventData"], json!({"explanation": "Nobody.", "mapping": ["mail"]}));
+}
+
+#[test]
+fn headers_stand_between_the_explanation_and_the_rewrites() {
+    let (names, headers) = (["mail".to_owned()], [("Content-Type", "text/plain"), ("If-Match", "*")]);
+    let line = written(&AuditRecord { headers: &headers, ..record() });
+    assert_eq!(line["additionalEventData"], json!({"headers": {"Content-Type": "text/plain", "If-Match": "*"}}));
+    let whole = AuditRecord { headers: &headers[1..], mapping: &names, explanation: Some("Nobody."), ..record() };
+    let expect = json!({"explanation": "Nobody.", "headers": {"If-Match": "*"}, "mapping": ["mail"]});
+    assert_eq!(written(&whole)["additionalEventData"], expect);
 }
 
 #[test]

@@ -18,6 +18,43 @@ pub fn software(user_agent: &str) -> &str {
     if legal && versions { shown } else { HIDDEN }
 }
 
+/// Types of bodies that clients send instead of SCIM's. Any other may be a name.
+const MEDIA_TYPES: [&str; 15] = [
+    "application/json-patch+json",
+    "application/jwt",
+    "application/ld+json",
+    "application/merge-patch+json",
+    "application/octet-stream",
+    "application/problem+json",
+    "application/secevent+jwt",
+    "application/vnd.api+json",
+    "application/x-www-form-urlencoded",
+    "application/xml",
+    "multipart/form-data",
+    "text/html",
+    "text/json",
+    "text/plain",
+    "text/xml",
+];
+
+/// Codings of bodies (RFC 9110 §18.6).
+const CODINGS: [&str; 6] = ["br", "compress", "deflate", "gzip", "x-gzip", "zstd"];
+
+/// A media type as it may be shown: without its parameters, where it is one that is known.
+pub fn media_type(sent: &str) -> &str {
+    one_of(&MEDIA_TYPES, sent.split(';').next().unwrap_or_default())
+}
+
+/// The coding of a body as it may be shown, where it is one that is known.
+pub fn coding(sent: &str) -> &str {
+    one_of(&CODINGS, sent)
+}
+
+fn one_of<'a>(known: &[&str], sent: &'a str) -> &'a str {
+    let sent = sent.trim();
+    if known.iter().any(|one| one.eq_ignore_ascii_case(sent)) { sent } else { HIDDEN }
+}
+
 /// `1.0.0`, `v18`, `5.0`.
 fn is_version(word: &str) -> bool {
     let digits = word.strip_prefix(['v', 'V']).unwrap_or(word);
@@ -64,6 +101,16 @@ mod tests {
         let long = "a/1 ".repeat(200);
         assert_eq!(software(&long).len(), MAX_LENGTH);
         assert_eq!(shortened(&format!("x{}", "é".repeat(200))).len(), 255);
+    }
+
+    #[test]
+    fn types_and_codings_are_shown_when_they_are_known() {
+        for (sent, shown) in
+            [("text/plain", "text/plain"), ("Text/XML ; charset=jane", "Text/XML"), ("text/jane", HIDDEN)]
+        {
+            assert_eq!(media_type(sent), shown);
+        }
+        assert_eq!((coding(" gzip"), coding("gzip, br"), coding("jane")), ("gzip", HIDDEN, HIDDEN));
     }
 
     #[test]

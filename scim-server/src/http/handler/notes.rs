@@ -11,7 +11,7 @@ use hyper::{Method, Response, header::USER_AGENT, http::request::Parts};
 use scim_protocol::{Error, schema::ResourceType};
 use tokio::time::Instant;
 
-use super::{Arrival, values};
+use super::{Arrival, deciding::deciding, values};
 use crate::{
     access::Refusal,
     audit::{self, AuditLog, AuditRecord, Document, EventName, Form, Verb, Vocabulary},
@@ -207,6 +207,7 @@ impl Service {
         let settings = self.settings.load();
         let refused = error.and_then(refusal::of).map(ToString::to_string);
         let mapping = notes.rewritten.names();
+        let headers = if token.is_some() { deciding(&parts.headers) } else { Vec::new() };
         let record = AuditRecord {
             at: arrival.at,
             event,
@@ -221,6 +222,7 @@ impl Service {
             response: made(notes, response, error),
             error,
             mapping: &mapping,
+            headers: &headers,
             explanation: error.and_then(profile::explanation).or(refused.as_deref()),
             request: arrival.id,
             event_id: request_id(arrival.at),

@@ -128,6 +128,10 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
     }
     let now = context.clock.now();
     let mut tokens = context.directory().ledger().list(record.id).await?;
+    for token in &mut tokens {
+        // What is stored is up to a minute old.
+        token.last_used = context.access.last_used(token).map(Timestamp::as_millis);
+    }
     let mut clients = context.directory().clients().list(record.id).await?;
     // Of what a server had not stored when it was killed the log tells.
     context.access.catch_up_with(record.id, record.home()).await?;
@@ -269,11 +273,12 @@ fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Tim
         problems.push(Problem::new(state, "TokenExpired", detail));
     }
     for token in &live {
-        let next = live.iter().find(|later| later.replaces(token));
+        let mut next = live.iter().filter(|later| later.replaces(token));
         // Whose successor is in use may end.
-        if reminder::days_left(token.expires, now) > SOON || next.is_some_and(|next| next.last_used.is_some()) {
+        if reminder::days_left(token.expires, now) > SOON || next.clone().any(|next| next.last_used.is_some()) {
             continue;
         }
+        let next = next.next();
         let (name, left) = (name(token), time_left(token.expires, now));
         let detail = if let Some(Token { id, .. }) = next {
             format!(

@@ -56,6 +56,23 @@ async fn without_a_server_nothing_is_in_order() {
     assert_eq!(Place::new(Some(&[])).await.codes().await, [""; 0]);
 }
 
+/// What is stored is up to a minute old, and who has just given the provider its next token looks at once.
+#[tokio::test]
+async fn a_successor_in_use_is_known_before_that_is_stored() {
+    let Place { time, context, record, .. } = &Place::new(Some(&[])).await;
+    let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
+    let (directory, name) = (context.directory(), "okta");
+    directory.ledger().issue(record, Some(name.to_owned()), Scopes::ALL, days(10)).await.unwrap();
+    time.advance(1000);
+    let (_, next) = directory.ledger().rotate(record, Some(name), days(365), None).await.unwrap();
+    context.access.reload().await.unwrap();
+    let codes = async || of(context, record).await.unwrap().problems.iter().map(|one| one.code).collect::<Vec<_>>();
+    assert_eq!(codes().await, ["TokenExpires"]);
+    let bearer = format!("Bearer {}", next.secret.reveal());
+    context.access.authenticate(&record.id.to_string(), Some(&bearer), context.clock.now()).unwrap();
+    assert_eq!(codes().await, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_sink_that_does_not_take_what_is_old_fails() {
     let place = Place::new(Some(&["file"])).await;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     ATTEMPTS, Answer, Context, Operations, Outcome,
     adopt::Sent,
-    disable,
+    disable::{self, Made},
     mapped::Applied,
     restore::{FormerGroups, Kept},
     source,
@@ -62,7 +62,8 @@ impl Operations {
             let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
             let specs = tenant.index_specs(&rt.name);
             let returns = kept.as_ref().map(|kept| kept.deleted.record());
-            let (aside, shown) = disable::as_it_was_disabled(returns.as_ref(), namesake.is_locked, &resource)?;
+            let Made { aside, shown, told: says } =
+                disable::as_it_was_disabled(returns.as_ref(), namesake.is_locked, &resource)?;
             let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
             disable::keep(&mut form.body, aside.as_ref())?;
             self.limits.check_entries(&form, 0)?;
@@ -70,9 +71,8 @@ impl Operations {
             let event = context.event(Action::Create, &key, attributes.clone());
             let values = if tenant.settings.tells_values() { told::whole(&form.body) } else { None };
             let (external_id, restored) = (told::external_id(resource.document()), kept.is_some());
-            let mapping = applied.clone();
-            let adopted = namesake.is_anothers;
-            let event = Event { external_id, values, mapping, restored, adopted, ..event };
+            let (mapping, adopted) = (applied.clone(), namesake.is_anothers);
+            let event = Event { external_id, aside: says, values, mapping, restored, adopted, ..event };
             let mut commit = Commit::new(key.clone(), event);
             commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name.clone(), quota)));
             commit.expect.extend(namesake.expect);

@@ -89,10 +89,11 @@ pub(super) fn differ(old: &Resource, new: &Resource) -> bool {
     old.document().get(ACTIVE) != new.document().get(ACTIVE)
 }
 
-/// What a provider says of `active`, where it says something else than before.
-pub(super) fn said_aside(old: &Resource, new: &Resource) -> Option<bool> {
-    let now = is_active(new.document());
-    (is_active(old.document()) != now).then_some(now)
+/// What the event of a write tells of what is kept aside: what the provider says of `active`, where it said something else
+/// `before`, or nothing.
+pub(super) fn told_aside(aside: Option<&Resource>, before: Option<bool>) -> Option<bool> {
+    let says = is_active(aside?.document());
+    (before != Some(says)).then_some(says)
 }
 
 /// Keeps aside what the provider says, if the user is disabled.
@@ -142,16 +143,27 @@ impl Operations {
     }
 }
 
+/// What a POST makes, where somebody may be disabled.
+pub(super) struct Made<'r> {
+    /// What is kept aside.
+    pub aside: Option<Resource>,
+    /// What everybody reads.
+    pub shown: Cow<'r, Resource>,
+    /// What the event tells of what is kept aside.
+    pub told: Option<bool>,
+}
+
 /// What a POST makes: who was disabled when deleted stays so, whether that one returns or another of the name comes.
 pub(super) fn as_it_was_disabled<'r>(
     returns: Option<&Record>,
     is_locked: bool,
     resource: &'r Resource,
-) -> Result<(Option<Resource>, Cow<'r, Resource>), StoreError> {
+) -> Result<Made<'r>, StoreError> {
     let was_disabled = returns.map(provider_active).transpose()?.flatten().is_some();
     if !was_disabled && !is_locked {
-        return Ok((None, Cow::Borrowed(resource)));
+        return Ok(Made { aside: None, shown: Cow::Borrowed(resource), told: None });
     }
     let (aside, shown) = parted(resource.clone(), true);
-    Ok((aside, Cow::Owned(shown)))
+    let told = told_aside(aside.as_ref(), returns.map(was_active).transpose()?);
+    Ok(Made { aside, shown: Cow::Owned(shown), told })
 }

@@ -104,7 +104,8 @@ impl Operations {
         patched(&stored_resource(&record)?, &operations, rt, context).map(drop)
     }
 
-    /// Makes a user inactive whatever the provider says, or lets the provider's word count again.
+    /// Makes a user inactive whatever the provider says, or lets the provider's word count again, also against the lock of a
+    /// deleted namesake.
     pub async fn switch(
         &self,
         context: &Context,
@@ -115,6 +116,9 @@ impl Operations {
         let (query, preconditions) = (Query::default(), Preconditions::default());
         let asked = Asked { context, rt, id, query: &query, preconditions: &preconditions };
         let decide = |resource: &Resource| Ok((resource.clone(), Applied::new()));
+        if !disable {
+            self.spare(context, rt, id).await?;
+        }
         let switch = if disable { Switch::Disable } else { Switch::Enable };
         let change = Change { action: Action::Modify, decide: &decide, members: Vec::new(), switch, adopts: false };
         self.change(asked, change).await.map(drop)
@@ -173,12 +177,12 @@ impl Operations {
         let (mut new, mapping) = context.pace.whole_against(longest_list(old), || (change.decide)(old)).await??;
         self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
-        let (is_locked, expect) = self.gets_locked_name(context, rt, old.document(), new.document()).await?;
+        let (is_locked, expect) = self.gets_locked_name(context, rt, key.id, old.document(), new.document()).await?;
         let disabled = change.switch.disables(kept.is_some()) || is_locked;
         let moved_aside = disabled != kept.is_some() || disabled && disable::differ(old, &new);
-        let said_aside = disable::said_aside(old, &new).filter(|_| disabled);
         // What is kept aside, and what everybody reads.
         let (aside, new) = disable::parted(new, disabled);
+        let said_aside = disable::told_aside(aside.as_ref(), Some(is_active(old.document())));
         let old = &served;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
 

@@ -75,6 +75,8 @@ pub(super) struct Returning {
     /// Under which values it is found.
     pub entries: BTreeSet<IndexEntry>,
     document: Map<String, Value>,
+    /// What its event tells of what is kept aside.
+    aside: Option<bool>,
     /// What a commit expects.
     expect: Option<Expect>,
 }
@@ -137,8 +139,10 @@ impl Operations {
         let tenant = context.caller.tenant();
         for _ in 0..ATTEMPTS {
             let kept = self.kept(context, rt, id).await?;
-            let Returning { body, entries, document, expect } = self.returning(context, rt, &kept, decide).await?;
-            let mut commit = Commit::new(kept.key.clone(), return_event(context, &kept.key, &body, &document));
+            let Returning { body, entries, document, aside, expect } =
+                self.returning(context, rt, &kept, decide).await?;
+            let event = Event { aside, ..return_event(context, &kept.key, &body, &document) };
+            let mut commit = Commit::new(kept.key.clone(), event);
             commit.expect.extend(expect);
             let name = TypeName::from(rt.name.as_str());
             commit.expect.extend(tenant.quota(rt).map(|quota| Expect::Fewer(tenant.home, name, quota)));
@@ -180,19 +184,21 @@ impl Operations {
         let was = provided_resource(&record)?;
         let resource = decide(&record, &was)?;
         let specs = context.caller.tenant().index_specs(&rt.name);
-        let (is_locked, expect) = self.gets_locked_name(context, rt, &Map::new(), resource.document()).await?;
+        let (id, new) = (kept.key.id, resource.document());
+        let (is_locked, expect) = self.gets_locked_name(context, rt, id, &Map::new(), new).await?;
         let was_disabled = disable::provider_active(&record)?.is_some();
         if resource == was && (was_disabled || !is_locked) {
             let document = stored_resource(&record)?.document().clone();
             let entries = index::entries(&kept.key, &document, specs);
-            return Ok(Returning { body: record.body, entries, document, expect });
+            return Ok(Returning { body: record.body, entries, document, aside: None, expect });
         }
         let (aside, resource) = disable::parted(resource, was_disabled || is_locked);
+        let told = disable::told_aside(aside.as_ref(), Some(disable::is_active(was.document())));
         let document = resource.document().clone();
         let StoredForm { mut body, entries } = StoredForm::new(&kept.key, &resource, rt, specs)?;
         disable::keep(&mut body, aside.as_ref())?;
         source::stamp(&mut body, Some(&record), &context.caller, self.clock.now())?;
-        Ok(Returning { body, entries, document, expect })
+        Ok(Returning { body, entries, document, aside: told, expect })
     }
 
     /// Removes for good what is kept of a deleted resource. 404 when nothing is.

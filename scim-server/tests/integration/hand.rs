@@ -149,6 +149,39 @@ async fn a_rename_onto_a_locked_name_is_locked() {
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
 
+/// Whom an administrator enables has the name by the administrator's word, also after another name.
+#[tokio::test]
+async fn a_namesake_does_not_lock_again_who_was_enabled() {
+    let server = TestServer::start();
+    let client = server.client();
+    let first = client.user("anna").await;
+    by_hand(&server, &["user", "disable", "anna"]);
+    client.delete(&format!("/Users/{first}")).await.expect(204);
+    let anna = client.user("anna").await;
+    by_hand(&server, &["user", "enable", "anna"]);
+    let rename = async |id: &str, name: &str| {
+        let operation = json!([{"op": "replace", "path": "userName", "value": name}]);
+        client.patch(&format!("/Users/{id}"), &operation).await.expect(200).json["active"] != false
+    };
+    for name in ["anna.b", "Anna"] {
+        assert!(rename(&anna, name).await, "{name}");
+    }
+    // Also who comes back under it, with another name of before.
+    let external = json!([{"op": "add", "path": "externalId", "value": "e-2"}]);
+    client.patch(&format!("/Users/{anna}"), &external).await.expect(200);
+    assert!(rename(&anna, "anna.b").await);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let made = client.post("/Users", &json!({"schemas": [USER], "userName": "anna", "externalId": "e-2"})).await;
+    assert_eq!((made.json["id"].as_str(), made.json["active"] != false), (Some(&*anna), true), "{}", made.text);
+    assert!(rename(&anna, "anna.b").await);
+    // The lock holds for everybody else, and the newest counts.
+    let tmp = client.user("tmp").await;
+    assert!(!rename(&tmp, "anna").await);
+    client.delete(&format!("/Users/{tmp}")).await.expect(204);
+    assert!(!rename(&anna, "anna").await);
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
 #[tokio::test]
 async fn a_table_makes_and_changes_users_after_a_preview() {
     let server = TestServer::start();

@@ -119,7 +119,7 @@ impl Operations {
 
 impl Kept {
     /// The writes that keep what was changed in it, if nobody else changed it.
-    fn rewrite(&self, expect: &mut Vec<Expect>, writes: &mut Vec<Write>) -> Result<(), StoreError> {
+    pub(super) fn rewrite(&self, expect: &mut Vec<Expect>, writes: &mut Vec<Write>) -> Result<(), StoreError> {
         let key = deleted::key(&self.key);
         expect.push(Expect::Version(key.clone(), self.record.header.version));
         writes.push(Write::Put(key, self.deleted.body()?));

@@ -1,13 +1,14 @@
 //! What a POST finds among the deleted: who returns, and who had the name.
 
-use scim_protocol::{Error, schema::ResourceType, value::fold};
+use scim_protocol::{Error, ErrorKind, schema::ResourceType, value::fold};
 use serde_json::{Map, Value};
 
-use super::{Context, Kept, Operations};
+use super::{super::ATTEMPTS, Context, Kept, Operations};
 use crate::{
-    deleted::{By, Names},
+    deleted::{self, By, Names},
     operation::disable::provider_active,
-    store::{Expect, IndexKey, IndexRange, StoreError, Values},
+    render::stored_document,
+    store::{Commit, Expect, IndexKey, IndexRange, ResourceId, StoreError, Values},
     tenant::SameBy,
 };
 
@@ -21,7 +22,7 @@ pub(in super::super) struct Namesake {
     pub kept: Option<Kept>,
     /// Whether that one is of another source, and is taken over.
     pub is_anothers: bool,
-    /// Whether the last one who had the `userName` was disabled by an administrator.
+    /// Whether the last one who had the `userName` was disabled by an administrator, and that holds for who returns.
     pub is_locked: bool,
     /// That nobody of these names is deleted meanwhile: a DELETE at the same time comes before the POST or after it.
     pub expect: Vec<Expect>,
@@ -51,7 +52,7 @@ impl Operations {
         )?;
         let mut namesake = Namesake::default();
         namesake.expect.extend([same_id.1.take(), same_name.1.take()].into_iter().flatten());
-        namesake.is_locked = is_locked(&same_name.0)?;
+        let spared = spared(&same_name.0)?;
         let is_called_so = |kept: &Kept| Ok::<_, StoreError>(is_called(&kept.deleted.names()?, document));
         namesake.is_anothers = self.leave_own(context, &mut same_id.0, adopt != SameBy::None).await?;
         namesake.kept = best(same_id.0, is_called_so)?;
@@ -70,6 +71,7 @@ impl Operations {
             namesake.is_anothers = self.leave_own(context, &mut candidates, adopt == SameBy::UserName).await?;
             namesake.kept = best(candidates, is_called_so)?;
         }
+        namesake.is_locked = is_locked(spared, namesake.kept.as_ref().map(|kept| kept.key.id));
         Ok(namesake)
     }
 
@@ -80,13 +82,39 @@ impl Operations {
         &self,
         context: &Context,
         rt: &ResourceType,
+        id: ResourceId,
         old: &Map<String, Value>,
         new: &Map<String, Value>,
     ) -> Result<(bool, Option<Expect>), Error> {
         let name = |document: &Map<String, Value>| document.get("userName").and_then(Value::as_str).map(fold);
         let user_name = name(new).filter(|text| !text.is_empty() && name(old).as_ref() != Some(text));
         let (had_it, expect) = self.kept_with(context, rt, By::UserName, user_name.as_deref()).await?;
-        Ok((is_locked(&had_it)?, expect))
+        Ok((is_locked(spared(&had_it)?, Some(id)), expect))
+    }
+
+    /// Notes in what is kept of the last one who had the name of a user that its lock does not hold for this user: an
+    /// administrator's word on who is there is more than the one on who was deleted.
+    pub(in super::super) async fn spare(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<(), Error> {
+        for _ in 0..ATTEMPTS {
+            let (key, record) = self.find(context, rt, id).await?;
+            let document = stored_document(&record)?;
+            let user_name = document.get("userName").and_then(Value::as_str);
+            let (mut all, _) = self.kept_with(context, rt, By::UserName, user_name).await?;
+            let is_spared = !is_locked(spared(&all)?, Some(key.id));
+            let Some(last) = all.iter_mut().max_by_key(|kept| kept.deleted.at).filter(|_| !is_spared) else {
+                return Ok(());
+            };
+            last.deleted.spares.push(key.id);
+            let mut commit = Commit::unnoticed(deleted::key(&last.key));
+            last.rewrite(&mut commit.expect, &mut commit.writes)?;
+            match self.store.commit(commit).await {
+                Ok(_) => return Ok(()),
+                // It was changed, restored or purged meanwhile.
+                Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable(1), "Others are changing who had the name of the user. Try again."))
     }
 
     /// Leaves those of the caller's own; where none is, those of others if it `adopts`. True if these are others'.
@@ -130,10 +158,17 @@ impl Operations {
     }
 }
 
-/// Whether the one who was deleted last was disabled by an administrator.
-fn is_locked(all: &[Kept]) -> Result<bool, StoreError> {
-    let last = all.iter().max_by_key(|kept| kept.deleted.at).map(|kept| kept.deleted.record());
-    Ok(last.as_ref().map(provider_active).transpose()?.flatten().is_some())
+/// Whom the lock of a name spares; `None` where it has none, because the one who was deleted last was not disabled by an
+/// administrator.
+fn spared(all: &[Kept]) -> Result<Option<Vec<ResourceId>>, StoreError> {
+    let Some(last) = all.iter().max_by_key(|kept| kept.deleted.at) else { return Ok(None) };
+    let disabled = provider_active(&last.deleted.record())?;
+    Ok(disabled.map(|_| last.deleted.spares.clone()))
+}
+
+/// Whether the lock of a name holds for whoever gets it: always for somebody new.
+fn is_locked(spared: Option<Vec<ResourceId>>, id: Option<ResourceId>) -> bool {
+    spared.is_some_and(|spared| id.is_none_or(|id| !spared.contains(&id)))
 }
 
 /// The one of the same name, else the one that was deleted last.

@@ -282,7 +282,12 @@ impl History {
 
     /// What was deleted came back, perhaps with other values.
     fn returned(&mut self, last: Last, event: &Event, rt: &ResourceType) {
-        let sent = event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS);
+        if let Some(says) = event.aside {
+            self.value_changed(ACTIVE.to_owned(), Json::of(&!says), Json::of(&says));
+        }
+        let is_known = |path: &str| path == ACTIVE && event.aside.is_some();
+        let sent =
+            event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS).filter(|path| !is_known(path));
         let is_hidden = |path: &&String| rt.attribute(path).is_some_and(|attribute| !is_served_by_default(attribute));
         let Some((last, values)) = last.document.zip(event.values.as_ref()) else {
             self.not_told(sent);
@@ -293,6 +298,9 @@ impl History {
         let (old, new) = (document(&last), document(&values.document));
         for one in told::differences(&old, &new, rt).into_iter().filter(|one| one.path != SCHEMAS) {
             self.shows_active |= one.path == ACTIVE;
+            if is_known(&one.path) {
+                continue;
+            }
             let [before, after] = [one.before, one.after].map(|value| value.and_then(Json::of));
             self.value_changed(one.path, before, after);
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{attempt, deactivate, ids, newest, people, second, shown, undo};
-use crate::server::{Client, Options, TestServer};
+use crate::server::{Client, Options, TestServer, USER};
 
 /// What the command does, which its dry run has said before, in the same order.
 #[track_caller]
@@ -123,6 +123,26 @@ async fn what_is_kept_aside_under_a_lock_is_put_back() {
         assert_eq!(shown(&client, "Users", &users[0]).await["active"], false);
         enable();
         assert_ne!(shown(&client, "Users", &users[0]).await["active"], false, "{command}");
+    }
+}
+
+/// So is what a POST says that brings somebody back under the lock.
+#[tokio::test]
+async fn what_a_post_says_under_a_lock_is_put_back() {
+    for tells in [true, false] {
+        let server = TestServer::with(Options::settings(json!({"event_values": tells})));
+        let client = server.client();
+        let body = |active: bool| json!({"schemas": [USER], "userName": "anna", "externalId": "e", "active": active});
+        let anna = client.post("/Users", &body(true)).await.expect(201).id();
+        server.run_json(&["user", "disable", "--tenant", "test", "anna", "--json"]);
+        let since = newest(&server);
+        client.delete(&format!("/Users/{anna}")).await.expect(204);
+        assert_eq!(client.post("/Users", &body(false)).await.expect(201).id(), anna);
+        let done = as_rehearsed(&server, &["--since", &since]);
+        assert_eq!(changes(&done, &anna), json!(["active"]), "{done}");
+        assert_eq!(shown(&client, "Users", &anna).await["active"], false);
+        server.run_json(&["user", "enable", "--tenant", "test", "anna", "--json"]);
+        assert_eq!(shown(&client, "Users", &anna).await["active"], true);
     }
 }
 

@@ -450,4 +450,5 @@ fn refuse_locked(record: &Record, history: &History, result: &mut Outcome) -> Re
     Ok(())
 }
 
-const UNTOLD: &str = "the events do not hold its value";
+const UNTOLD: &str =
+    "the events do not hold its value: they never do, as of a password, or the tenant's event_values was false";

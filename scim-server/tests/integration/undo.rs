@@ -366,11 +366,17 @@ async fn without_values_only_active_comes_back() {
     let anna = client.user("anna").await;
     let since = newest(&server);
     deactivate(&client, &anna).await;
-    client.patch(&format!("/Users/{anna}"), &json!([{"op": "add", "path": "title", "value": "x"}])).await.expect(200);
+    let renamed = json!([{"op": "add", "value": {"title": "x", "userName": "anna.b"}}]);
+    client.patch(&format!("/Users/{anna}"), &renamed).await.expect(200);
     let done = attempt(&server, &["--since", &since]);
     assert_eq!(done["undone"][0]["changes"], json!(["active"]));
-    assert_eq!((&done["refused"][0]["change"], done["refused"].as_array().map(Vec::len)), (&json!("title"), Some(1)));
-    assert_eq!(shown(&client, "Users", &anna).await["active"], true);
+    let refused = done["refused"].as_array().expect("a list");
+    let changes: Vec<_> = refused.iter().map(|one| one["change"].as_str().expect("a path")).collect();
+    assert_eq!(changes, ["title", "userName"], "{done}");
+    let says_why = |one: &Value| one["reason"].as_str().is_some_and(|why| why.contains("event_values"));
+    assert!(refused.iter().all(says_why), "{done}");
+    let now = shown(&client, "Users", &anna).await;
+    assert_eq!((&now["active"], &now["userName"]), (&json!(true), &json!("anna.b")));
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ pub struct Metrics {
     pub in_flight: Level,
     /// Open connections.
     pub connections: Level,
-    /// Connections closed at once, for their address.
+    /// Connections closed because others need the room.
     pub connections_refused: Counter,
     /// TLS handshakes that failed or took too long.
     pub tls_failures: Counter,
@@ -223,7 +223,7 @@ impl Metrics {
         http.register("connections", "Open connections", connections.0.clone());
         http.register(
             "connections_refused",
-            "Connections closed because their address had too many without a valid token",
+            "Connections closed because there were too many without a valid token",
             connections_refused.clone(),
         );
         http.register("tls_failures", "TLS handshakes that failed or took too long", tls_failures.clone());

@@ -141,7 +141,7 @@ fn connections() -> Vec<Row> {
         setting(
             "connections at a time",
             "max_connections",
-            "4,096 more wait in the system's queue (fewer where `net.core.somaxconn` is lower)",
+            "one that has asked nothing yet is closed; where there is none, 4,096 more wait in the system's queue (fewer where `net.core.somaxconn` is lower)",
         ),
         words(
             "file descriptors",
@@ -152,7 +152,7 @@ fn connections() -> Vec<Row> {
         setting(
             "connections from one address (IPv6: each /64) without a valid token, never more than half of `max_connections`",
             "address_connections",
-            "closed at once; `scim_connections_refused_total`",
+            "the one that has asked nothing for longest is closed, or the new one if each has asked something; `scim_connections_refused_total`",
         ),
         words("connections for administrators at a time", "64", "", "further ones wait"),
         words("body of a request to the management API, unless it is lines", "16 MiB", "", "413"),

@@ -1,7 +1,7 @@
 //! Connections: from `accept` to the last byte, each within its limits.
 //!
-//! A connection takes a permit before it is accepted, so a flood waits in the kernel's queue and
-//! not in this process. From then on it must keep moving: the handshake, the first request and
+//! Of the connections that have no permit yet one is accepted, and the others wait in the kernel's queue and not in this
+//! process. Where all permits are taken, it makes room: a connection on which nothing was asked ends. From then on it must keep moving: the handshake, the first request and
 //! every further one have a deadline, watched by [`idle`] at no cost to a request. HTTP/1.1 and
 //! HTTP/2 are told apart by ALPN, on plain connections by the first bytes.
 
@@ -27,7 +27,7 @@ use tokio::{
 
 use super::{
     body::ResponseBody,
-    peer::{Peer, Strangers},
+    peer::{End, Peer, Strangers},
     tls::Tls,
 };
 use crate::{clock::SystemClock, log::Seldom, metrics::Metrics};
@@ -42,10 +42,10 @@ mod tests;
 /// What one connection, and all of them together, may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// Connections at once; further ones wait in the kernel's queue.
+    /// Connections at once; further ones wait in the kernel's queue, unless one that has asked nothing makes room.
     pub max_connections: usize,
-    /// Connections of one address that have not shown a valid token yet; further ones are closed. Never more than
-    /// half of all; 0 is no limit.
+    /// Connections of one address that have not shown a valid token yet. Beyond them the one ends that has asked nothing for
+    /// longest, or the new one if each has asked something. Never more than half of all; 0 is no limit.
     pub address_connections: usize,
     /// From `accept` to a finished TLS handshake.
     pub handshake_timeout: Duration,
@@ -164,16 +164,29 @@ async fn accept_all<S: Answers>(listener: &TcpListener, shared: &Arc<Shared<S>>,
     let mut pause = MIN_PAUSE;
     let failing = Seldom::default();
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, address)) => {
                 pause = MIN_PAUSE;
-                let Some(peer) = shared.welcome(address) else { continue };
+                if permits.available_permits() == 0 {
+                    shared.strangers.make_room();
+                }
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+                let Some((peer, end)) = shared.welcome(address) else { continue };
                 let shared = Arc::clone(shared);
                 let phase = phase.subscribe();
                 tokio::spawn(async move {
                     let _open = shared.metrics.connections.enter();
-                    shared.connection(stream, peer, phase).await;
+                    let makes_room = async {
+                        match end {
+                            Some(end) => end.await.is_ok(),
+                            None => false,
+                        }
+                    };
+                    tokio::select! {
+                        biased;
+                        () = shared.connection(stream, peer, phase) => {}
+                        true = makes_room => shared.refused(address),
+                    }
                     drop(permit);
                 });
             }
@@ -218,8 +231,9 @@ impl<S> Shared<S> {
 }
 
 impl<S: Answers> Shared<S> {
-    /// The peer; `None` if its address already has the most connections that it may have without a token.
-    fn welcome(&self, address: SocketAddr) -> Option<Peer> {
+    /// The peer, and when its connection is to make room for others; `None` if its address already has the most connections
+    /// that it may have without a token, and something was asked on each.
+    fn welcome(&self, address: SocketAddr) -> Option<(Peer, Option<End>)> {
         if !self.service.is_clock_set() {
             // hyper would panic over the Date of its answer.
             if let Some(times) = self.crowded.tell() {
@@ -232,17 +246,22 @@ impl<S: Answers> Shared<S> {
         }
         let peer = Peer::new(address, self.tls.is_some());
         if self.service.is_proxy(address.ip()) {
-            return Some(peer);
+            return Some((peer, None));
         }
-        if let Some(stranger) = self.strangers.enter(address.ip()) {
-            return Some(peer.counted(stranger));
+        if let Some((stranger, end)) = self.strangers.enter(address.ip()) {
+            return Some((peer.counted(stranger), Some(end)));
         }
+        self.refused(address);
+        None
+    }
+
+    /// Counts a connection that is closed because others need the room, and now and then tells of it.
+    fn refused(&self, address: SocketAddr) {
         self.metrics.connections_refused.inc();
         if let Some(times) = self.crowded.tell() {
             let address = address.ip();
-            tracing::warn!(%address, times, "connections were closed: their address has too many without a valid token");
+            tracing::warn!(%address, times, "connections were closed: there are too many without a valid token");
         }
-        None
     }
 
     async fn connection(&self, stream: TcpStream, peer: Peer, mut phase: channel::Receiver<Phase>) {

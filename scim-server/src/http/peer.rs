@@ -1,11 +1,11 @@
-//! The other end of a connection, and the limit on connections without a valid token.
+//! The other end of a connection, and the room that connections without a valid token have.
 
 mod strangers;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use self::strangers::Stranger;
-pub(super) use self::strangers::Strangers;
+pub(super) use self::strangers::{End, Strangers};
 
 /// The other end of a connection.
 #[derive(Debug, Clone)]
@@ -31,6 +31,13 @@ impl Peer {
     /// Whether its connection is counted, and has not shown a valid token yet.
     pub(super) fn is_stranger(&self) -> bool {
         self.stranger.as_ref().is_some_and(|stranger| stranger.is_counted())
+    }
+
+    /// Notes that a request has come: its connection is no longer one that makes room for others.
+    pub(super) fn speak(&self) {
+        if let Some(stranger) = &self.stranger {
+            stranger.speak();
+        }
     }
 
     /// Notes that it has shown a valid token: its connection no longer counts towards the limit of its address.

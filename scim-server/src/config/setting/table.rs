@@ -317,13 +317,19 @@ pub const SETTINGS: &[Setting] = &[
         "60",
         "Failed authentications a minute from one address, and as many discovery requests without a token; further ones get 429, and whoever shows a valid token goes on. 0 is no limit.",
     ),
-    fixed(LIMITS, "max_connections", "N", "4096", "The most connections at a time; further ones wait."),
+    fixed(
+        LIMITS,
+        "max_connections",
+        "N",
+        "4096",
+        "The most connections at a time. Further ones wait, unless one that has sent no request yet can be closed for them.",
+    ),
     fixed(
         LIMITS,
         "address_connections",
         "N",
         "512",
-        "The most connections from one address (IPv6: one /64) that have not yet sent a valid token; further ones are closed. At most half of max_connections; 0 is no limit. Connections from trusted proxies do not count.",
+        "The most connections from one address (IPv6: one /64) that have not yet sent a valid token. For a further one the oldest that has sent no request is closed, or the new one if each has. At most half of max_connections; 0 is no limit. Connections from trusted proxies do not count.",
     ),
     live(LIMITS, "max_body", "SIZE", "1MiB", "The largest body of a request that is not a bulk request."),
     live(

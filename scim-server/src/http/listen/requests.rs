@@ -95,6 +95,7 @@ fn answering<S: Answers>(
 {
     let activity = Arc::clone(activity);
     service_fn(move |request: Request<Incoming>| {
+        peer.speak();
         let busy = activity.begin();
         let head = request.method() == Method::HEAD;
         let response = service.clone().answer(request, peer.clone());

@@ -1,6 +1,7 @@
 //! Connections over real sockets: limits, deadlines, protocols and the end.
 
 mod http2;
+mod room;
 mod tls;
 
 use std::{net::Ipv4Addr, sync::atomic::Ordering, time::Instant};
@@ -235,9 +236,10 @@ async fn connections_beyond_the_cap_wait_their_turn() {
     let server = TestServer::start(ConnectionLimits { max_connections: 2, ..limits() }, None).await;
     let (mut one, mut two) = (server.connect().await, server.connect().await);
     for stream in [&mut one, &mut two] {
+        send(stream, GET).await;
+        receive(stream).await;
         send(stream, "GET /stuck HTTP/1.1\r\nhost: a\r\n\r\n").await;
     }
-    sleep(Duration::from_millis(50)).await;
     let mut three = server.connect().await;
     send(&mut three, GET).await;
     assert!(timeout(Duration::from_millis(300), three.readable()).await.is_err());

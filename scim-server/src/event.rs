@@ -81,6 +81,9 @@ pub struct Event {
     /// disabled the user: nobody reads it, and an undo puts it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aside: Option<bool>,
+    /// What became of an administrator's lock on the user. `active` may have changed by it, whatever the provider says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// Who has become a member of the target, and who has ceased to be one; set by the store, but for a deletion, where
     /// it is who was in the group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -99,6 +102,18 @@ pub struct Event {
     /// Whether a POST took over what another source had made.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+}
+
+/// What became of the lock on a user whom an administrator keeps out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lock {
+    /// An administrator has disabled the user.
+    Disabled,
+    /// The user got the name of somebody who was locked out.
+    Named,
+    /// An administrator has enabled the user.
+    Enabled,
 }
 
 /// Members that came and went in one change: as many as a request may change (`max_member_changes`), and all of a group
@@ -183,6 +198,7 @@ impl Event {
             attributes: Vec::new(),
             active: None,
             aside: None,
+            lock: None,
             members: None,
             values: None,
             request: String::new(),

@@ -1,9 +1,6 @@
 //! The brake on mass deprovisioning, for people: look, let it go on, or put it back.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeSet;
 
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -246,23 +243,20 @@ async fn put_back(context: &AdminContext, caller: &Caller, dry_run: bool, output
         )));
     };
     let until = context.store.log(tenant.home).await?.newest;
-    let range = Range { since: trip.since, until, actors: trip.actors.clone(), only_losses: true };
+    let range = Range { since: trip.since, until, actors: BTreeSet::new(), only_losses: true };
     let refusals = undo::run(context, caller, &range, dry_run, output).await?;
     // Whoever is not put back must not be told of: the administrator looks, and approves.
     if !dry_run && refusals == 0 {
         // Unless it has tripped anew meanwhile.
         let settled = context.clock.now().as_millis();
-        let all = Mutex::new(trip.actors);
         let change = |state: &State| {
-            let now = state.trip.as_ref().filter(|now| now.at == trip.at)?;
-            all.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&now.actors);
-            Some(State { settled, ..State::default() })
+            let is_same = state.trip.as_ref().is_some_and(|now| now.at == trip.at);
+            is_same.then(|| State { settled, ..State::default() })
         };
         context.operations.change_brake(Deed::BrakeUndone, caller, change).await?;
-        // What came while it was put back is not counted any more: it is put back, too, also of who began only then.
-        let actors = all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // What came while it was put back is not counted any more: it is put back, too.
         let until = context.store.log(tenant.home).await?.newest;
-        undo::run(context, caller, &Range { until, actors, ..range }, dry_run, output).await?;
+        undo::run(context, caller, &Range { until, ..range }, dry_run, output).await?;
     }
     let state = context.operations.brake_state(tenant.home).await?.value;
     output.row(&json!({"brake": name_of(tenant.settings.brake.as_ref(), &state, context.clock.now())})).await

@@ -62,7 +62,7 @@ impl Operations {
             let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
             let specs = tenant.index_specs(&rt.name);
             let returns = kept.as_ref().map(|kept| kept.deleted.record());
-            let Made { aside, shown, told: says } =
+            let Made { aside, shown, told: says, lock } =
                 disable::as_it_was_disabled(returns.as_ref(), namesake.is_locked, &resource)?;
             let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
             disable::keep(&mut form.body, aside.as_ref())?;
@@ -72,7 +72,7 @@ impl Operations {
             let values = if tenant.settings.tells_values() { told::whole(&form.body) } else { None };
             let (external_id, restored) = (told::external_id(resource.document()), kept.is_some());
             let (mapping, adopted) = (applied.clone(), namesake.is_anothers);
-            let event = Event { external_id, aside: says, values, mapping, restored, adopted, ..event };
+            let event = Event { external_id, aside: says, lock, values, mapping, restored, adopted, ..event };
             let mut commit = Commit::new(key.clone(), event);
             commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name.clone(), quota)));
             commit.expect.extend(namesake.expect);

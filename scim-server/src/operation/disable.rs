@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::{Context, Operations};
 use crate::{
+    event::Lock,
     render::{PROVIDER_ACTIVE, stored_document},
     store::{Body, Record, ResourceId, Start, StoreError, TenantId, TypeName},
 };
@@ -21,9 +22,11 @@ const ACTIVE: &str = "active";
 /// What an administrator wants of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Switch {
-    /// Nothing.
+    /// Nothing: a lock stays, and comes with the name of somebody who was locked out.
     #[default]
     Keep,
+    /// The same, but a name brings no lock: it is given back to whom it was taken from.
+    Stay,
     /// Inactive, whatever the provider says.
     Disable,
     /// As the provider says.
@@ -31,12 +34,23 @@ pub(super) enum Switch {
 }
 
 impl Switch {
-    /// Whether the user is disabled afterwards.
-    pub fn disables(self, was: bool) -> bool {
+    /// Whether the user is disabled afterwards, of whom is said whether it was, and whether its new name is locked.
+    pub fn disables(self, was: bool, is_locked: bool) -> bool {
         match self {
-            Self::Keep => was,
+            Self::Keep => was || is_locked,
+            Self::Stay => was,
             Self::Disable => true,
             Self::Enable => false,
+        }
+    }
+
+    /// What an event tells of that.
+    pub fn told(self, was: bool, is: bool) -> Option<Lock> {
+        match self {
+            _ if was == is => None,
+            _ if was => Some(Lock::Enabled),
+            Self::Disable => Some(Lock::Disabled),
+            Self::Keep | Self::Stay | Self::Enable => Some(Lock::Named),
         }
     }
 }
@@ -151,6 +165,8 @@ pub(super) struct Made<'r> {
     pub shown: Cow<'r, Resource>,
     /// What the event tells of what is kept aside.
     pub told: Option<bool>,
+    /// What it tells of the lock.
+    pub lock: Option<Lock>,
 }
 
 /// What a POST makes: who was disabled when deleted stays so, whether that one returns or another of the name comes.
@@ -161,9 +177,9 @@ pub(super) fn as_it_was_disabled<'r>(
 ) -> Result<Made<'r>, StoreError> {
     let was_disabled = returns.map(provider_active).transpose()?.flatten().is_some();
     if !was_disabled && !is_locked {
-        return Ok(Made { aside: None, shown: Cow::Borrowed(resource), told: None });
+        return Ok(Made { aside: None, shown: Cow::Borrowed(resource), told: None, lock: None });
     }
     let (aside, shown) = parted(resource.clone(), true);
     let told = told_aside(aside.as_ref(), returns.map(was_active).transpose()?);
-    Ok(Made { aside, shown: Cow::Owned(shown), told })
+    Ok(Made { aside, shown: Cow::Owned(shown), told, lock: Switch::Keep.told(was_disabled, true) })
 }

@@ -178,7 +178,8 @@ impl Operations {
         self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
         let (is_locked, expect) = self.gets_locked_name(context, rt, key.id, old.document(), new.document()).await?;
-        let disabled = change.switch.disables(kept.is_some()) || is_locked;
+        let disabled = change.switch.disables(kept.is_some(), is_locked);
+        let lock = change.switch.told(kept.is_some(), disabled);
         let moved_aside = disabled != kept.is_some() || disabled && disable::differ(old, &new);
         // What is kept aside, and what everybody reads.
         let (aside, new) = disable::parted(new, disabled);
@@ -196,7 +197,8 @@ impl Operations {
         let active = Some(is_active(new.document())).filter(|now| *now != is_active(old.document()));
         let external_id = told::external_id(new.document());
         let event = context.event(change.action, key, attributes);
-        let mut event = Event { external_id, active, aside: said_aside, mapping, adopted: change.adopts, ..event };
+        let mut event =
+            Event { external_id, active, aside: said_aside, lock, mapping, adopted: change.adopts, ..event };
         let mut writes = Vec::new();
         let mut after = record.clone();
         if document_changes {

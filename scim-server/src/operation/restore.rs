@@ -13,7 +13,8 @@ use serde_json::{Map, Value};
 
 pub(super) use self::{memberships::FormerGroups, namesake::Namesake};
 use super::{
-    ATTEMPTS, Answer, Context, Operations, Outcome, disable,
+    ATTEMPTS, Answer, Context, Operations, Outcome,
+    disable::{self, Switch},
     modify::{provided_resource, stored_resource},
     source,
     stored_form::StoredForm,
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     deleted::{self, Deleted},
-    event::{Action, Event, SERVER},
+    event::{Action, Event, Lock, SERVER},
     index,
     store::{
         Body, Commit, Edge, Expect, IndexEntry, Record, ResourceId, ResourceKey, Start, StoreError, TypeName, Write,
@@ -66,8 +67,8 @@ impl Restorable {
     }
 }
 
-/// What a deleted resource returns as: made of its record, and of what that says.
-pub(super) type Decide<'a> = dyn Fn(&Record, &Resource) -> Result<Resource, Error> + Send + Sync + 'a;
+/// What a deleted resource returns as, made of what is kept.
+pub(super) type Decide<'a> = dyn Fn(&Resource) -> Resource + Send + Sync + 'a;
 
 /// A deleted resource as it returns.
 pub(super) struct Returning {
@@ -77,6 +78,8 @@ pub(super) struct Returning {
     document: Map<String, Value>,
     /// What its event tells of what is kept aside.
     aside: Option<bool>,
+    /// What it tells of an administrator's lock.
+    lock: Option<Lock>,
     /// What a commit expects.
     expect: Option<Expect>,
 }
@@ -123,7 +126,7 @@ impl Operations {
     /// Restores a deleted resource as it was, and shows it. 404 when none with that id is kept; 409 when one of its
     /// unique values is another's meanwhile.
     pub async fn restore(&self, context: &Context, rt: &Arc<ResourceType>, id: &str) -> Result<Answer, Error> {
-        let (key, record) = self.restore_as(context, rt, id, &|_, kept| Ok(kept.clone())).await?;
+        let (key, record) = self.restore_as(context, rt, id, Switch::Keep, &Resource::clone).await?;
         let view = view(context, rt, &Query::default())?;
         self.show(context, Outcome::Ok, &key, record, &view).await
     }
@@ -134,14 +137,15 @@ impl Operations {
         context: &Context,
         rt: &Arc<ResourceType>,
         id: &str,
+        switch: Switch,
         decide: &Decide<'_>,
     ) -> Result<(ResourceKey, Record), Error> {
         let tenant = context.caller.tenant();
         for _ in 0..ATTEMPTS {
             let kept = self.kept(context, rt, id).await?;
-            let Returning { body, entries, document, aside, expect } =
-                self.returning(context, rt, &kept, decide).await?;
-            let event = Event { aside, ..return_event(context, &kept.key, &body, &document) };
+            let Returning { body, entries, document, aside, lock, expect } =
+                self.returning(context, rt, &kept, switch, decide).await?;
+            let event = Event { aside, lock, ..return_event(context, &kept.key, &body, &document) };
             let mut commit = Commit::new(kept.key.clone(), event);
             commit.expect.extend(expect);
             let name = TypeName::from(rt.name.as_str());
@@ -171,34 +175,36 @@ impl Operations {
         ))
     }
 
-    /// What is stored of a deleted resource that returns. Whoever is disabled stays so, and whoever gets the name of
-    /// somebody who was becomes so.
+    /// What is stored of a deleted resource that returns. Whoever is disabled stays so; whoever gets the name of
+    /// somebody who was becomes so, if the `switch` is to keep that.
     pub(super) async fn returning(
         &self,
         context: &Context,
         rt: &ResourceType,
         kept: &Kept,
+        switch: Switch,
         decide: &Decide<'_>,
     ) -> Result<Returning, Error> {
         let record = kept.deleted.record();
         let was = provided_resource(&record)?;
-        let resource = decide(&record, &was)?;
+        let resource = decide(&was);
         let specs = context.caller.tenant().index_specs(&rt.name);
         let (id, new) = (kept.key.id, resource.document());
         let (is_locked, expect) = self.gets_locked_name(context, rt, id, &Map::new(), new).await?;
         let was_disabled = disable::provider_active(&record)?.is_some();
-        if resource == was && (was_disabled || !is_locked) {
+        let disabled = switch.disables(was_disabled, is_locked);
+        if resource == was && disabled == was_disabled {
             let document = stored_resource(&record)?.document().clone();
             let entries = index::entries(&kept.key, &document, specs);
-            return Ok(Returning { body: record.body, entries, document, aside: None, expect });
+            return Ok(Returning { body: record.body, entries, document, aside: None, lock: None, expect });
         }
-        let (aside, resource) = disable::parted(resource, was_disabled || is_locked);
+        let (aside, resource) = disable::parted(resource, disabled);
         let told = disable::told_aside(aside.as_ref(), Some(disable::is_active(was.document())));
         let document = resource.document().clone();
         let StoredForm { mut body, entries } = StoredForm::new(&kept.key, &resource, rt, specs)?;
         disable::keep(&mut body, aside.as_ref())?;
         source::stamp(&mut body, Some(&record), &context.caller, self.clock.now())?;
-        Ok(Returning { body, entries, document, aside: told, expect })
+        Ok(Returning { body, entries, document, aside: told, lock: switch.told(was_disabled, disabled), expect })
     }
 
     /// Removes for good what is kept of a deleted resource. 404 when nothing is.

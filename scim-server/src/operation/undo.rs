@@ -6,12 +6,14 @@
 
 mod existence;
 mod history;
+mod lock;
 mod moves;
 mod names;
 mod order;
 mod outcome;
 mod rehearsal;
 mod ring;
+mod step;
 mod values;
 
 use std::{
@@ -37,9 +39,9 @@ use self::{
 };
 use super::{
     Asked, Context, Operations, Preconditions,
-    disable::{self, Switch},
+    disable::Switch,
     mapped::Applied,
-    modify::{Change, provided_resource, stored_resource},
+    modify::{Change, provided_resource},
     pace::Pace,
     told,
 };
@@ -327,7 +329,8 @@ impl Undo<'_> {
         if result.waits {
             return Ok(result);
         }
-        let steps = self.steps(&record, id, history, &mut result)?;
+        let steps = self.steps(id, history, &mut result);
+        let switch = lock::switch(&record, (rt, id), history, &steps, &mut result)?;
         // What is decided when the commit is.
         let decided = Mutex::new(PutBack::default());
         let decide = |now: &Resource| {
@@ -344,15 +347,15 @@ impl Undo<'_> {
                 Err(error) => Err(error),
             }
         } else {
-            self.commit(context, rt, id, &decide, &moves).await
+            self.commit(context, rt, id, switch, &decide, &moves).await
         };
         if let Err(error) = done {
             let failed = steps.keys().next().map_or(MEMBERS, String::as_str);
             return Ok(Outcome::or_failure(failed, error)?.behind(result));
         }
         let PutBack { done, refused, .. } = decided.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let told: Vec<_> = done.into_iter().filter(|path| !result.refuses(path)).collect();
-        result.changes.extend(told);
+        let is_moved = switch != Switch::Stay && !done.iter().any(|path| path == ACTIVE);
+        result.changes.extend(done.into_iter().chain(is_moved.then(|| ACTIVE.to_owned())));
         result.refused.extend(refused);
         if !moves.is_empty() || self.has_moved(id, history) {
             result.changes.push(MEMBERS.to_owned());
@@ -361,20 +364,13 @@ impl Undo<'_> {
     }
 
     /// The values to be put back. Refuses those that it gives up.
-    fn steps<'h>(
-        &self,
-        record: &Record,
-        id: ResourceId,
-        history: &'h History,
-        result: &mut Outcome,
-    ) -> Result<Cow<'h, Steps>, Error> {
-        refuse_locked(record, history, result)?;
+    fn steps<'h>(&self, id: ResourceId, history: &'h History, result: &mut Outcome) -> Cow<'h, Steps> {
         let mut steps = Cow::Borrowed(&history.values);
         for (path, reason) in self.given_up.get(&id).into_iter().flatten() {
             steps.to_mut().remove(path);
             result.refused.push((path.clone(), reason.clone()));
         }
-        Ok(steps)
+        steps
     }
 
     /// The resource whose values are to be put back; in a dry run also one that would be restored.
@@ -393,10 +389,8 @@ impl Undo<'_> {
             return Ok(None);
         }
         let kept = self.operations.kept(context, rt, &id.to_string()).await?;
-        let decide = |record: &Record, was: &Resource| {
-            self.as_before(context, (rt, id), history, record, was).map(|(resource, _)| resource)
-        };
-        let body = self.operations.returning(context, rt, &kept, &decide).await?.body;
+        let decide = |was: &Resource| self.as_before(context, (rt, id), history, was).0;
+        let body = self.operations.returning(context, rt, &kept, Switch::Stay, &decide).await?.body;
         Ok(Some((key, Record { body, ..kept.deleted.record() })))
     }
 
@@ -405,6 +399,7 @@ impl Undo<'_> {
         context: &Context,
         rt: &Arc<ResourceType>,
         id: ResourceId,
+        switch: Switch,
         decide: &(dyn Fn(&Resource) -> Result<Resource, Error> + Sync),
         moves: &[(ResourceId, bool)],
     ) -> Result<(), Error> {
@@ -416,7 +411,7 @@ impl Undo<'_> {
             action: Action::Modify,
             decide: &unmapped,
             members: moves::operations(some.next().unwrap_or_default()),
-            switch: Switch::Keep,
+            switch,
             adopts: false,
         };
         self.operations.change(asked, first).await?;
@@ -426,28 +421,13 @@ impl Undo<'_> {
                 action: Action::Modify,
                 decide: &unchanged,
                 members: moves::operations(moves),
-                switch: Switch::Keep,
+                switch: Switch::Stay,
                 adopts: false,
             };
             self.operations.change(asked, change).await?;
         }
         Ok(())
     }
-}
-
-/// What the provider says of `active` is put back of a user whom an administrator has disabled, too: it counts when that
-/// ends. What everybody reads is refused, unless it is as it was before.
-fn refuse_locked(record: &Record, history: &History, result: &mut Outcome) -> Result<(), Error> {
-    let Some(Some(step)) = history.values.get(ACTIVE).filter(|_| history.shows_active) else { return Ok(()) };
-    if disable::provider_active(record)?.is_none() {
-        return Ok(());
-    }
-    let (served, before) = (stored_resource(record)?, step.before.as_ref().and_then(values::value));
-    if !values::mean_the_same(ACTIVE, served.document().get(ACTIVE), before.as_ref()) {
-        let reason = "an administrator has disabled the user; `user enable` ends that".to_owned();
-        result.refused.push((ACTIVE.to_owned(), reason));
-    }
-    Ok(())
 }
 
 const UNTOLD: &str =

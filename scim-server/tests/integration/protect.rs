@@ -222,6 +222,7 @@ async fn no_token_says_who_is_protected() {
         json!({"schemas": [GROUP], "displayName": "Break glass", "members": members})
     };
     client.put(&path, &put(&users)).await.expect(403);
+    client.patch(&path, &add(&group)).await.expect(403);
     let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
         {"method": "PATCH", "path": path, "data": patch_body(&add(&users[1]))}]});
     let refused = client.post("/Bulk", &bulk).await.expect(200);

@@ -2,6 +2,7 @@
 
 mod histories;
 mod killed;
+mod locks;
 mod model;
 mod names;
 mod preview;

@@ -50,7 +50,7 @@ impl Pieces {
             Some(_) => "The brake is ready again, and the events go out.\n",
             None => "",
         };
-        Self::said(undone, self.whom(), refused, dry_run) + brake
+        Self::said(undone, self.whom(), refused, dry_run, self.brake.is_some()) + brake
     }
 
     /// What they are called together.
@@ -67,7 +67,7 @@ impl Pieces {
         }
     }
 
-    fn said(undone: usize, whom: &str, refused: usize, dry_run: bool) -> String {
+    fn said(undone: usize, whom: &str, refused: usize, dry_run: bool, of_burst: bool) -> String {
         match (undone, refused, dry_run) {
             (0, 0, _) => "There is nothing to put back: everything is as it was before.\n".to_owned(),
             (_, _, true) => {
@@ -76,7 +76,8 @@ impl Pieces {
                 )
             }
             (_, _, false) => {
-                format!("{undone} {whom} are as they were before; {refused} change(s) were refused.\n")
+                let before = if of_burst { "before they were taken away" } else { "before" };
+                format!("{undone} {whom} are as they were {before}; {refused} change(s) were refused.\n")
             }
         }
     }

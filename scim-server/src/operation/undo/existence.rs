@@ -11,9 +11,9 @@ use super::{
     values::{PutBack, since},
 };
 use crate::{
-    operation::Condition,
+    operation::{Condition, disable::Switch},
     profile,
-    store::{Record, ResourceId, ResourceKey},
+    store::{ResourceId, ResourceKey},
 };
 
 /// How many events are read at a time.
@@ -78,16 +78,16 @@ impl Undo<'_> {
         }
         // What is decided when the commit is.
         let decided = Mutex::new(Vec::new());
-        let decide = |record: &Record, was: &Resource| {
-            let (resource, done) = self.as_before(context, (rt, id), history, record, was)?;
+        let decide = |was: &Resource| {
+            let (resource, done) = self.as_before(context, (rt, id), history, was);
             *decided.lock().unwrap_or_else(PoisonError::into_inner) = done;
-            Ok(resource)
+            resource
         };
         let text = id.to_string();
         let restored = if self.dry_run {
             self.rehearse_restore(context, rt, &text, &decide).await
         } else {
-            self.operations.restore_as(context, rt, &text, &decide).await.map(drop)
+            self.operations.restore_as(context, rt, &text, Switch::Stay, &decide).await.map(drop)
         };
         match restored {
             Ok(()) => {
@@ -106,17 +106,15 @@ impl Undo<'_> {
         context: &Context,
         (rt, id): (&ResourceType, ResourceId),
         history: &History,
-        record: &Record,
         was: &Resource,
-    ) -> Result<(Resource, Vec<String>), Error> {
-        let mut locked = Outcome::default();
-        let steps = self.steps(record, id, history, &mut locked)?;
+    ) -> (Resource, Vec<String>) {
+        let steps = self.steps(id, history, &mut Outcome::default());
         let PutBack { document, done, .. } = PutBack::new(was.document(), &steps, rt, id);
         let resource = Resource::from_stored(document);
         if done.is_empty() || profile::check_resource(context.caller.tenant().profile(), rt, &resource).is_err() {
-            return Ok((was.clone(), Vec::new()));
+            return (was.clone(), Vec::new());
         }
-        Ok((resource, done.into_iter().filter(|path| !locked.refuses(path)).collect()))
+        (resource, done)
     }
 
     /// Whether nobody but this undo has changed a resource since it began.

@@ -8,9 +8,12 @@ use std::{
 use scim_protocol::{Error, schema::ResourceType};
 use serde_json::{Map, Value};
 
-use super::{Called, Subject};
+use super::{
+    Called, Subject,
+    step::{Other, Step},
+};
 use crate::{
-    event::{ADMIN, Action, Change, Event, Json, is_administrator},
+    event::{ADMIN, Action, Change, Event, Json, Lock, SERVER, is_administrator},
     membership::MEMBERS,
     operation::{Context, Operations, told},
     render::is_served_by_default,
@@ -30,7 +33,8 @@ pub struct Range {
     /// Only what these did: ids of tokens and clients, names of administrators, `admin` for all of those, or `server`;
     /// what all did when there are none.
     pub actors: BTreeSet<String>,
-    /// Only deactivations, deletions and members that left.
+    /// Only deactivations, deletions and members that left: what the brake is for. It does not stop administrators, and
+    /// what they did is not chosen.
     pub only_losses: bool,
 }
 
@@ -39,45 +43,11 @@ impl Range {
         event.sequence > self.since
             && event.sequence <= self.until
             && (self.actors.is_empty() || self.names(&event.actor))
+            && !(self.only_losses && (event.actor == SERVER || is_administrator(&event.actor)))
     }
 
     fn names(&self, actor: &str) -> bool {
         self.actors.contains(actor) || self.actors.contains(ADMIN) && is_administrator(actor)
-    }
-}
-
-/// An event that was not chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Other {
-    pub sequence: u64,
-    /// What people call the actor.
-    pub actor: String,
-}
-
-/// One thing that chosen events changed: how it was before the first of them, and how the last of them left it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step<T> {
-    pub before: T,
-    pub after: T,
-    /// Who has changed it since.
-    pub other: Option<Other>,
-}
-
-impl<T> Step<T> {
-    /// What a chosen event does comes to what those before it did. If somebody else has come between, only what
-    /// happened after that can be put back without losing theirs. `begins` is whether there is something to put back that
-    /// begins with this event: of losses, what came before the first of them is to stay.
-    fn extend(slot: &mut Option<Self>, before: T, after: T, begins: bool) {
-        match slot {
-            Some(step) if step.other.is_none() => step.after = after,
-            _ => *slot = begins.then_some(Self { before, after, other: None }),
-        }
-    }
-}
-
-impl<T: PartialEq> Step<T> {
-    pub fn is_nothing(&self) -> bool {
-        self.before == self.after
     }
 }
 
@@ -110,8 +80,10 @@ pub(super) struct History {
     pub put_into: BTreeMap<ResourceId, (TypeName, Other)>,
     /// Whether only what was taken away is to be put back; then nothing is, if somebody else has deleted it.
     pub only_losses: bool,
-    /// Whether a chosen event changed what everybody reads of `active`, and not only what is kept aside of it.
-    pub shows_active: bool,
+    /// An administrator's lock on a user.
+    pub lock: Option<Step<bool>>,
+    /// Whether that came with the name.
+    pub is_locked_by_name: bool,
     /// In which turn it gets its name.
     pub turn: Turn,
     /// What was deleted.
@@ -132,6 +104,11 @@ impl History {
     /// Adds a chosen event.
     pub fn choose(&mut self, event: &Event, rt: &ResourceType) {
         self.version = event.version;
+        if let Some(lock) = event.lock {
+            self.is_locked_by_name = lock == Lock::Named;
+            let before = lock == Lock::Enabled;
+            Step::extend(&mut self.lock, before, !before, true);
+        }
         if let Some(values) = &event.values {
             self.document = Some(values.document.clone());
         }
@@ -195,8 +172,12 @@ impl History {
                 }
             }
             Action::Replace | Action::Modify => {
+                if let Some(step) = self.lock.as_mut().filter(|_| event.lock.is_some()) {
+                    step.other = other();
+                }
                 let aside = event.aside.map(|_| ACTIVE);
-                for path in event.attributes.iter().map(String::as_str).chain(aside) {
+                let shown = event.attributes.iter().map(String::as_str);
+                for path in shown.filter(|path| *path != ACTIVE || event.lock.is_none()).chain(aside) {
                     if let Some(Some(step)) = self.values.get_mut(path) {
                         step.other = other();
                     }
@@ -230,12 +211,9 @@ impl History {
 
     fn changed(&mut self, event: &Event) {
         let told = event.values.as_ref().map(|values| &values.changes);
-        if let Some(says) = event.aside {
-            self.value_changed(ACTIVE.to_owned(), Json::of(&!says), Json::of(&says));
-        }
+        self.said_aside(event);
         for path in event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS) {
-            self.shows_active |= path == ACTIVE;
-            if path == ACTIVE && event.aside.is_some() {
+            if path == ACTIVE && is_kept_aside(event) {
                 continue;
             }
             let (before, after) = match (told.and_then(|told| told.get(path)), event.active) {
@@ -266,6 +244,13 @@ impl History {
         }
     }
 
+    /// What the provider says of `active` behind an administrator's lock.
+    fn said_aside(&mut self, event: &Event) {
+        if let Some(says) = event.aside {
+            self.value_changed(ACTIVE.to_owned(), Json::of(&!says), Json::of(&says));
+        }
+    }
+
     fn value_changed(&mut self, path: String, before: Option<Json>, after: Option<Json>) {
         let deactivates = after.as_ref().is_some_and(|json| json.text() == "false");
         let begins = !self.only_losses || path != ACTIVE || deactivates;
@@ -282,10 +267,8 @@ impl History {
 
     /// What was deleted came back, perhaps with other values.
     fn returned(&mut self, last: Last, event: &Event, rt: &ResourceType) {
-        if let Some(says) = event.aside {
-            self.value_changed(ACTIVE.to_owned(), Json::of(&!says), Json::of(&says));
-        }
-        let is_known = |path: &str| path == ACTIVE && event.aside.is_some();
+        self.said_aside(event);
+        let is_known = |path: &str| path == ACTIVE && is_kept_aside(event);
         let sent =
             event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS).filter(|path| !is_known(path));
         let is_hidden = |path: &&String| rt.attribute(path).is_some_and(|attribute| !is_served_by_default(attribute));
@@ -295,16 +278,18 @@ impl History {
         };
         self.not_told(sent.filter(is_hidden));
         let document = |json: &Json| serde_json::from_str::<Map<String, Value>>(json.text()).unwrap_or_default();
-        let (old, new) = (document(&last), document(&values.document));
-        for one in told::differences(&old, &new, rt).into_iter().filter(|one| one.path != SCHEMAS) {
-            self.shows_active |= one.path == ACTIVE;
-            if is_known(&one.path) {
-                continue;
-            }
+        let (old, now) = (document(&last), document(&values.document));
+        let differences = told::differences(&old, &now, rt).into_iter();
+        for one in differences.filter(|one| one.path != SCHEMAS && !is_known(&one.path)) {
             let [before, after] = [one.before, one.after].map(|value| value.and_then(Json::of));
             self.value_changed(one.path, before, after);
         }
     }
+}
+
+/// Whether an event says in `aside` alone what the provider says of `active`: what everybody reads follows from the lock.
+fn is_kept_aside(event: &Event) -> bool {
+    event.aside.is_some() || event.lock.is_some()
 }
 
 impl Last {
@@ -411,7 +396,7 @@ impl Operations {
 pub(super) const ACTIVE: &str = "active";
 
 /// The name of a user.
-const USER_NAME: &str = "userName";
+pub(super) const USER_NAME: &str = "userName";
 
 /// Follows from the other attributes.
 pub(super) const SCHEMAS: &str = "schemas";

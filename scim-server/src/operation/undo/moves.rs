@@ -4,12 +4,7 @@ use std::collections::BTreeSet;
 
 use scim_protocol::Error;
 
-use super::{
-    Context, Undo,
-    history::{History, Step},
-    outcome::Outcome,
-    values::since,
-};
+use super::{Context, Undo, history::History, outcome::Outcome, step::Step, values::since};
 use crate::{
     membership::{MEMBERS, MemberOperation},
     store::{Record, ResourceId, ResourceKey},

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     event::Json,
     index,
+    operation::disable::Switch,
     store::{IndexKey, ResourceKey, TypeName},
     tenant::{IndexSpec, Tenant},
 };
@@ -33,14 +34,23 @@ struct Holders {
     before: BTreeMap<Rename, Name>,
     /// Who gives the name back.
     back: BTreeSet<Rename>,
+    /// Names that somebody is to have again.
+    claimed: BTreeSet<Name>,
 }
 
 impl Holders {
-    /// Somebody is to have these names: whoever has taken one of them within the burst is called as before.
-    fn claim(&mut self, mut wanted: Vec<Name>) {
+    /// Somebody is to have these names: whoever has taken one of them within the burst is called as before. Who came with
+    /// it (`is_new`) keeps the name if the one that it came with is another's.
+    fn claim(&mut self, mut wanted: Vec<Name>, is_new: impl Fn(usize) -> bool) {
+        self.claimed.extend(wanted.iter().cloned());
         while let Some(name) = wanted.pop() {
             for rename in self.by_name.remove(&name).unwrap_or_default() {
-                wanted.extend(self.before.get(&rename).cloned());
+                let before = self.before.get(&rename).cloned();
+                if is_new(rename.0) && before.as_ref().is_some_and(|before| self.claimed.contains(before)) {
+                    continue;
+                }
+                self.claimed.extend(before.clone());
+                wanted.extend(before);
                 self.back.insert(rename);
             }
         }
@@ -68,14 +78,15 @@ impl Histories {
                 }
             }
         }
-        holders.claim(wanted);
+        let is_new = |place: usize| self.all.get(place).is_some_and(|(_, history)| history.turn == Turn::Came);
+        holders.claim(wanted, is_new);
         // Of several who have taken the same one the first keeps it.
         for (name, rename) in renames {
             if !holders.back.contains(&rename) {
                 if let Some(all) = holders.by_name.get_mut(&name) {
                     all.retain(|other| *other != rename);
                 }
-                holders.claim(vec![name.clone()]);
+                holders.claim(vec![name.clone()], is_new);
                 holders.by_name.insert(name, vec![rename]);
             }
         }
@@ -119,10 +130,8 @@ impl Undo<'_> {
         if phase.restores() {
             // Whether it can return is seen when it is to.
             let Ok(kept) = self.operations.kept(&context, rt, &id.to_string()).await else { return Vec::new() };
-            let decide = |record: &_, was: &_| {
-                self.as_before(&context, (rt, *id), history, record, was).map(|(resource, _)| resource)
-            };
-            let Ok(returning) = self.operations.returning(&context, rt, &kept, &decide).await else {
+            let decide = |was: &_| self.as_before(&context, (rt, *id), history, was).0;
+            let Ok(returning) = self.operations.returning(&context, rt, &kept, Switch::Stay, &decide).await else {
                 return Vec::new();
             };
             return returning.entries.into_iter().filter(|entry| entry.unique).map(|entry| entry.key).collect();

@@ -6,7 +6,8 @@ use scim_protocol::{Error, ErrorKind, schema::ResourceType};
 use serde::Serialize;
 
 use super::{
-    history::{History, Other, Step},
+    history::History,
+    step::{Other, Step},
     values::since,
 };
 use crate::{
@@ -76,11 +77,6 @@ impl Outcome {
 
     pub fn refused(change: &str, reason: String) -> Self {
         Self { refused: vec![(change.to_owned(), reason)], ..Self::default() }
-    }
-
-    /// Whether a change is refused.
-    pub fn refuses(&self, change: &str) -> bool {
-        self.refused.iter().any(|(refused, _)| refused == change)
     }
 
     /// What became of the same resource before, and this.

@@ -12,7 +12,10 @@ use serde_json::{Map, Value};
 use super::{Context, Undo};
 use crate::{
     index,
-    operation::restore::{Decide, name_taken},
+    operation::{
+        disable::Switch,
+        restore::{Decide, name_taken},
+    },
     render::stored_document,
     store::{IndexEntry, IndexKey, Record, ResourceId, ResourceKey, Store, StoreError, TypeName},
 };
@@ -50,7 +53,13 @@ impl Rehearsal {
                 return Err(StoreError::Taken((*entry).clone()));
             }
         }
-        owners.extend(before.difference(after).filter(|entry| entry.unique).map(|entry| (entry.key.clone(), None)));
+        for gone in before.difference(after).filter(|entry| entry.unique) {
+            // It may have given it up before, and another has it by now.
+            let owner = owners.entry(gone.key.clone()).or_insert(Some(id));
+            if *owner == Some(id) {
+                *owner = None;
+            }
+        }
         owners.extend(comes.into_iter().map(|entry| (entry.key.clone(), Some(id))));
         Ok(())
     }
@@ -87,7 +96,7 @@ impl Undo<'_> {
         let members = self.operations.kept_members(context, &kept).await?;
         self.rehearse_number(context, rt).await?;
         let store = &*self.operations.store;
-        let entries = self.operations.returning(context, rt, &kept, decide).await?.entries;
+        let entries = self.operations.returning(context, rt, &kept, Switch::Stay, decide).await?.entries;
         match self.rehearsal.change(store, kept.key.id, &BTreeSet::new(), &entries).await {
             Err(StoreError::Taken(entry)) => {
                 self.count(&kept.key.resource_type, -1);

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     index,
-    operation::modify::stored_resource,
+    operation::{disable::Switch, modify::stored_resource},
     store::{IndexEntry, ResourceId},
 };
 
@@ -98,7 +98,7 @@ impl Undo<'_> {
     ) -> Result<bool, Error> {
         let context = self.fresh_context();
         let Some((key, record)) = self.find(&context, rt, id, history).await? else { return Ok(false) };
-        let steps = self.steps(&record, id, history, &mut Outcome::default())?;
+        let steps = self.steps(id, history, &mut Outcome::default());
         let now = stored_resource(&record)?;
         let then = PutBack::new(now.document(), &steps, rt, id).document;
         let specs = context.caller.tenant().index_specs(&rt.name);
@@ -154,7 +154,7 @@ impl Undo<'_> {
             let [before, after] = [&now, &decide(&now)?].map(|one| index::entries(&key, one.document(), specs));
             self.rehearsal.change(&*self.operations.store, id, &before, &after).await?;
         } else {
-            self.commit(&context, rt, id, &decide, &[]).await?;
+            self.commit(&context, rt, id, Switch::Stay, &decide, &[]).await?;
         }
         Ok(true)
     }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use scim_protocol::schema::ResourceType;
 use serde_json::{Map, Value};
 
-use super::history::{ACTIVE, Other, SCHEMAS, Step};
+use super::{
+    history::{ACTIVE, SCHEMAS},
+    step::{Other, Step},
+};
 use crate::{event::Json, store::ResourceId};
 
 /// What was changed, and what was to be put back.

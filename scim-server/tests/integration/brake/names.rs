@@ -102,3 +102,46 @@ async fn of_two_deleted_who_had_the_name_before_gets_it() {
         }
     }
 }
+
+/// Somebody new has come under the name of somebody deleted, and exchanged it for another's: the new one has no name of
+/// before, and the dry run says so as well.
+#[tokio::test]
+async fn who_came_under_the_name_of_somebody_deleted_keeps_the_new_one() {
+    let server = with(true);
+    let client = server.client();
+    let users = people(&client, 3).await;
+    delete(&client, "Users", &users[0]).await;
+    let new = client.user("user0").await;
+    rename(&client, &new, "other").await;
+    rename(&client, &users[1], "user0").await;
+    rename(&client, &new, "user1").await;
+    super::deactivate(&client, &users[2]).await.expect(200);
+    let done = undone(&server);
+    let refused = done["refused"].as_array().expect("a list");
+    let reason = |id: &str| refused.iter().find(|one| one["id"] == id).map(|one| one["reason"].to_string());
+    assert_eq!((refused.len(), &done["brake"]), (2, &json!("tripped")), "{done}");
+    assert!(reason(&users[0]).is_some_and(|reason| reason.contains(&users[1])), "{done}");
+    assert!(reason(&users[1]).is_some_and(|reason| reason.contains(&new)), "{done}");
+    assert_eq!((name(&client, &users[1]).await, name(&client, &new).await), (json!("user0"), json!("user1")));
+    // Once that one is renamed, everybody has the name of before.
+    rename(&client, &new, "new").await;
+    assert_eq!(undone(&server)["refused"], json!([]));
+    assert_eq!((name(&client, &users[0]).await, name(&client, &users[1]).await), (json!("user0"), json!("user1")));
+}
+
+/// Whichever token has given the name away.
+#[tokio::test]
+async fn a_name_that_another_token_gave_away_goes_back() {
+    let server = with(true);
+    let client = server.client();
+    let users = people(&client, 3).await;
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--name", "second", "--json"]);
+    let other = client.with_token(made["token"].as_str().expect("a token"));
+    delete(&client, "Users", &users[0]).await;
+    delete(&client, "Users", &users[1]).await;
+    rename(&other, &users[2], "user0").await;
+    assert_eq!(undone(&server)["refused"], json!([]));
+    for (id, expect) in users.iter().zip(["user0", "user1", "user2"]) {
+        assert_eq!(name(&client, id).await, expect);
+    }
+}

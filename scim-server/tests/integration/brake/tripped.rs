@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{count, deactivate, feed, people, show};
-use crate::server::{Client, Options, TestServer};
+use crate::server::{Client, Options, TestServer, USER};
 
 /// Sets the brake, and gives what is said of it.
 #[track_caller]
@@ -217,4 +217,62 @@ async fn members_that_left_before_users_were_too_many_come_back() {
     assert_eq!(decide(&server, "undo")["refused"], json!([]));
     assert_eq!((client.members(&one).await.len(), client.members(&two).await.len()), (2, 1));
     assert_ne!(client.get(&format!("/Users/{}", users[2])).await.expect(200).json["active"], false);
+}
+
+/// Who deletes somebody and who sends the same person again as inactive may be two tokens, of which the brake counts one.
+#[tokio::test]
+async fn who_is_sent_back_as_inactive_by_another_token_is_put_back() {
+    for mode in ["hold", "refuse"] {
+        let server = TestServer::with(Options::settings(json!({"brake": {"users": 2, "mode": mode}})));
+        let client = server.client();
+        let (other, its_id) = second(&server);
+        let body =
+            |active: bool| json!({"schemas": [USER], "userName": "anna", "externalId": "e-anna", "active": active});
+        let anna = client.post("/Users", &body(true)).await.expect(201).id();
+        let users = people(&client, 3).await;
+        other.delete(&format!("/Users/{anna}")).await.expect(204);
+        assert_eq!(client.post("/Users", &body(false)).await.expect(201).id(), anna);
+        for id in &users {
+            other.delete(&format!("/Users/{id}")).await;
+        }
+        let stands = show(&server);
+        assert_eq!((&stands["state"], &stands["actors"]), (&json!("tripped"), &json!([its_id])), "{stands}");
+        let dry = server.run_json(&["brake", "undo", "--tenant", "test", "--json", "--dry-run"]);
+        let done = decide(&server, "undo");
+        assert_eq!((&dry["undone"], &dry["refused"]), (&done["undone"], &done["refused"]));
+        assert_eq!((&done["refused"], &done["brake"]), (&json!([]), &json!("ready")), "{done}");
+        for id in users.iter().chain([&anna]) {
+            assert_ne!(client.get(&format!("/Users/{id}")).await.expect(200).json["active"], false, "{mode}");
+        }
+    }
+}
+
+/// A group that is a member of itself is told once, and is one afterwards, too.
+#[tokio::test]
+async fn a_group_in_itself_is_told_once() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}})));
+    let client = server.client();
+    let users = people(&client, 2).await;
+    let staff = client.group("Staff", &users).await;
+    let join = json!([{"op": "add", "path": "members", "value": [{"value": staff}]}]);
+    client.patch(&format!("/Groups/{staff}"), &join).await.expect(200);
+    client.delete(&format!("/Groups/{staff}")).await.expect(204);
+    let dry = server.run_json(&["brake", "undo", "--tenant", "test", "--json", "--dry-run"]);
+    let done = decide(&server, "undo");
+    assert_eq!((&dry["undone"], &dry["refused"]), (&done["undone"], &done["refused"]));
+    assert_eq!(done["undone"].as_array().map(Vec::len), Some(1), "{done}");
+    assert_eq!(client.members(&staff).await.len(), 3);
+}
+
+/// What a person reads says to which state people were put back.
+#[tokio::test]
+async fn what_was_given_and_taken_within_the_burst_is_said() {
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}})));
+    let client = server.client();
+    for id in people(&client, 2).await {
+        deactivate(&client, &id).await.expect(200);
+    }
+    let outcome = server.run(&["brake", "undo", "--tenant", "test"]);
+    let text = String::from_utf8_lossy(&outcome.stdout);
+    assert!(text.contains("2 user(s) are as they were before they were taken away"), "{text}");
 }

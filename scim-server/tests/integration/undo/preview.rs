@@ -73,7 +73,7 @@ async fn a_group_that_somebody_new_leaves_is_told_once() {
 }
 
 #[tokio::test]
-async fn who_is_disabled_by_hand_is_refused_and_not_told_as_done() {
+async fn a_lock_by_hand_is_refused_and_what_the_provider_said_is_put_back() {
     let server = TestServer::start();
     let client = server.client();
     let (anna, bert) = (client.user("anna").await, client.user("bert").await);
@@ -87,7 +87,7 @@ async fn who_is_disabled_by_hand_is_refused_and_not_told_as_done() {
     let actor = ["--since", &since, "--actor", "admin"];
     assert_eq!(as_rehearsed(&server, &actor)["undone"], json!([]));
     let done = as_rehearsed(&server, &["--since", &since]);
-    assert_eq!(changes(&done, &anna), json!(["title"]));
+    assert_eq!(changes(&done, &anna), json!(["active", "title"]));
     let refused = done["refused"].as_array().expect("a list");
     assert_eq!((refused.len(), &refused[0]["id"], &refused[0]["change"]), (1, &json!(anna), &json!("active")));
     assert!(refused[0]["reason"].as_str().is_some_and(|reason| reason.contains("user enable")), "{done}");

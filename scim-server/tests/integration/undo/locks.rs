@@ -1,0 +1,100 @@
+//! An administrator's lock on a user, and what is put back around it.
+
+use serde_json::{Value, json};
+
+use super::{
+    deactivate, newest, people,
+    preview::{as_rehearsed, changes},
+    shown,
+};
+use crate::server::{Client, TestServer};
+
+fn by_hand(server: &TestServer, args: &[&str]) -> Value {
+    server.run_json(&[args, &["--tenant", "test", "--json"]].concat())
+}
+
+fn locked(server: &TestServer) -> Vec<String> {
+    let listed = by_hand(server, &["user", "list", "--disabled"]);
+    let ids = listed.as_array().expect("a list").iter().map(|one| one["id"].as_str().expect("an id").to_owned());
+    ids.collect()
+}
+
+async fn set(client: &Client, id: &str, path: &str, value: Value) {
+    let operations = json!([{"op": "replace", "path": path, "value": value}]);
+    client.patch(&format!("/Users/{id}"), &operations).await.expect(200);
+}
+
+/// The provider lets nobody in whom the undo of an `enable` keeps out.
+#[tokio::test]
+async fn a_lock_that_was_ended_is_set_again() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    by_hand(&server, &["user", "disable", "anna"]);
+    let since = newest(&server);
+    by_hand(&server, &["user", "enable", "anna"]);
+    let done = as_rehearsed(&server, &["--since", &since]);
+    assert_eq!((changes(&done, &anna), &done["refused"]), (json!(["active"]), &json!([])));
+    assert_eq!(locked(&server), [anna.clone()]);
+    set(&client, &anna, "active", json!(true)).await;
+    assert_eq!(shown(&client, "Users", &anna).await["active"], false);
+    assert_eq!(as_rehearsed(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
+}
+
+/// Names were exchanged with one who is locked out and was then deleted.
+#[tokio::test]
+async fn who_gets_the_own_name_back_is_not_locked() {
+    for by_token in [false, true] {
+        let server = TestServer::start();
+        let client = server.client();
+        let users = people(&client, 2).await;
+        by_hand(&server, &["user", "disable", "user0"]);
+        let since = newest(&server);
+        for (id, name) in [(&users[1], "x"), (&users[0], "user1"), (&users[1], "user0")] {
+            set(&client, id, "userName", json!(name)).await;
+        }
+        client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+        let token = by_hand(&server, &["token", "list"])[0]["token_id"].as_str().expect("an id").to_owned();
+        let actor = ["--since", &since, "--actor", &token];
+        let done = as_rehearsed(&server, if by_token { &actor } else { &actor[..2] });
+        assert_eq!(done["refused"], json!([]), "{done}");
+        let (one, other) = (shown(&client, "Users", &users[0]).await, shown(&client, "Users", &users[1]).await);
+        assert_eq!((&one["userName"], &other["userName"]), (&json!("user0"), &json!("user1")));
+        assert_ne!(other["active"], false);
+        assert_eq!(locked(&server), [users[0].clone()]);
+    }
+}
+
+/// The name brought the lock, and takes it along.
+#[tokio::test]
+async fn a_lock_that_came_with_a_name_goes_with_it() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 2).await;
+    by_hand(&server, &["user", "disable", "user0"]);
+    let since = newest(&server);
+    client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+    set(&client, &users[1], "userName", json!("user0")).await;
+    assert_eq!(locked(&server), [users[1].clone()]);
+    let done = as_rehearsed(&server, &["--since", &since]);
+    assert_eq!((&done["refused"], changes(&done, &users[0])), (&json!([]), json!(["restored"])), "{done}");
+    assert_ne!(shown(&client, "Users", &users[1]).await["active"], false);
+    assert_eq!(locked(&server), [users[0].clone()]);
+}
+
+/// The provider's word of before a lock is put back, and nobody is told that it was refused.
+#[tokio::test]
+async fn what_the_provider_said_before_a_lock_is_put_back() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    let since = newest(&server);
+    deactivate(&client, &anna).await;
+    let until = newest(&server);
+    by_hand(&server, &["user", "disable", "anna"]);
+    let done = as_rehearsed(&server, &["--since", &since, "--until", &until]);
+    assert_eq!((changes(&done, &anna), &done["refused"]), (json!(["active"]), &json!([])));
+    assert_eq!(shown(&client, "Users", &anna).await["active"], false);
+    by_hand(&server, &["user", "enable", "anna"]);
+    assert_ne!(shown(&client, "Users", &anna).await["active"], false);
+}

@@ -100,7 +100,7 @@ impl Operations {
     ) -> Result<(), Error> {
         let Some(theirs) = &protection.group else { return Ok(()) };
         for (group, member) in joined(commit).filter(|(group, _)| *group == theirs) {
-            let returns = *member == commit.target && **group != commit.target;
+            let returns = *member == commit.target && *group != commit.target;
             let was_member = returns || former.contains(member);
             if !was_member && !self.store.is_member(group, member.id).await? {
                 return Err(refused_join(group));

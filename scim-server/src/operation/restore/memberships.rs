@@ -75,7 +75,8 @@ impl Operations {
         let (mut there, mut absent) = (Vec::new(), Vec::new());
         for member in self.kept_members(context, group).await? {
             context.pace.step(1).await?;
-            let is_there = self.store.get(&member).await?.is_some();
+            // It may be in itself.
+            let is_there = member == group.key || self.store.get(&member).await?.is_some();
             if is_there { there.push(member) } else { absent.push(member) }
         }
         for members in absent.chunks(PORTION) {

@@ -36,7 +36,8 @@ impl Operations {
     /// The groups that held a deleted resource and are there or kept.
     pub(in super::super) async fn former_groups(&self, kept: &Kept) -> Result<FormerGroups, Error> {
         let mut former = FormerGroups::default();
-        for GroupOf { resource_type, id } in &kept.deleted.groups {
+        // One that was in itself has itself among its members, too.
+        for GroupOf { resource_type, id } in kept.deleted.groups.iter().filter(|group| group.id != kept.key.id) {
             let group = ResourceKey { tenant: kept.key.tenant, resource_type: resource_type.clone(), id: *id };
             let member = kept.key.clone();
             if self.store.get(&group).await?.is_some() {

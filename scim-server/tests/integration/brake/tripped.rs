@@ -262,6 +262,8 @@ async fn a_group_in_itself_is_told_once() {
     assert_eq!((&dry["undone"], &dry["refused"]), (&done["undone"], &done["refused"]));
     assert_eq!(done["undone"].as_array().map(Vec::len), Some(1), "{done}");
     assert_eq!(client.members(&staff).await.len(), 3);
+    let kept = server.run_json(&["group", "deleted", "--tenant", "test", "--json"]);
+    assert_eq!((kept, server.run_json(&["check", "--json"])), (json!([]), json!([])));
 }
 
 /// What a person reads says to which state people were put back.

@@ -77,7 +77,8 @@ pub struct Event {
     /// What `active` is afterwards, where it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
-    /// What the provider says of `active` afterwards, where that changed and is kept aside because an administrator has
+    /// What the provider says of `active` afterwards, where that changed and no other event tells it: somebody has returned
+    /// with another one than before the deletion, or it is kept aside because an administrator has
     /// disabled the user: nobody reads it, and an undo puts it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aside: Option<bool>,
@@ -112,6 +113,8 @@ pub enum Lock {
     Disabled,
     /// The user got the name of somebody who was locked out.
     Named,
+    /// An administrator has disabled the user who was locked out already, perhaps by a name only.
+    Kept,
     /// An administrator has enabled the user.
     Enabled,
 }

@@ -47,6 +47,7 @@ impl Switch {
     /// What an event tells of that.
     pub fn told(self, was: bool, is: bool) -> Option<Lock> {
         match self {
+            Self::Disable if was => Some(Lock::Kept),
             _ if was == is => None,
             _ if was => Some(Lock::Enabled),
             Self::Disable => Some(Lock::Disabled),
@@ -103,10 +104,9 @@ pub(super) fn differ(old: &Resource, new: &Resource) -> bool {
     old.document().get(ACTIVE) != new.document().get(ACTIVE)
 }
 
-/// What the event of a write tells of what is kept aside: what the provider says of `active`, where it said something else
-/// `before`, or nothing.
-pub(super) fn told_aside(aside: Option<&Resource>, before: Option<bool>) -> Option<bool> {
-    let says = is_active(aside?.document());
+/// What an event tells in `aside`: what the provider says of `active`, where it said something else `before`, or nothing.
+pub(super) fn told_aside(provided: &Resource, before: Option<bool>) -> Option<bool> {
+    let says = is_active(provided.document());
     (before != Some(says)).then_some(says)
 }
 
@@ -177,9 +177,11 @@ pub(super) fn as_it_was_disabled<'r>(
 ) -> Result<Made<'r>, StoreError> {
     let was_disabled = returns.map(provider_active).transpose()?.flatten().is_some();
     if !was_disabled && !is_locked {
-        return Ok(Made { aside: None, shown: Cow::Borrowed(resource), told: None, lock: None });
+        // Of who returns nobody else can tell, because the deletion was another write.
+        let told = returns.map(was_active).transpose()?.and_then(|was| told_aside(resource, Some(was)));
+        return Ok(Made { aside: None, shown: Cow::Borrowed(resource), told, lock: None });
     }
+    let told = told_aside(resource, returns.map(was_active).transpose()?);
     let (aside, shown) = parted(resource.clone(), true);
-    let told = told_aside(aside.as_ref(), returns.map(was_active).transpose()?);
     Ok(Made { aside, shown: Cow::Owned(shown), told, lock: Switch::Keep.told(was_disabled, true) })
 }

@@ -180,15 +180,15 @@ impl Operations {
         let (is_locked, expect) = self.gets_locked_name(context, rt, key.id, old.document(), new.document()).await?;
         let disabled = change.switch.disables(kept.is_some(), is_locked);
         let lock = change.switch.told(kept.is_some(), disabled);
-        let moved_aside = disabled != kept.is_some() || disabled && disable::differ(old, &new);
+        let moved_aside = disabled && disable::differ(old, &new);
         // What is kept aside, and what everybody reads.
         let (aside, new) = disable::parted(new, disabled);
-        let said_aside = disable::told_aside(aside.as_ref(), Some(is_active(old.document())));
+        let said_aside = aside.as_ref().and_then(|says| disable::told_aside(says, Some(is_active(old.document()))));
         let old = &served;
         let (edges, looked_at_all) = self.member_writes(context, key, change.members.clone()).await?;
 
         let differences = told::differences(old.document(), new.document(), rt);
-        let document_changes = !differences.is_empty() || moved_aside || change.adopts;
+        let document_changes = !differences.is_empty() || moved_aside || lock.is_some() || change.adopts;
         let members = (!edges.is_empty()).then(|| membership::MEMBERS.to_owned());
         let attributes: Vec<_> = differences.iter().map(|one| one.path.clone()).chain(members).collect();
         if attributes.is_empty() && !document_changes {

@@ -198,8 +198,8 @@ impl Operations {
             let entries = index::entries(&kept.key, &document, specs);
             return Ok(Returning { body: record.body, entries, document, aside: None, lock: None, expect });
         }
+        let told = disable::told_aside(&resource, Some(disable::is_active(was.document())));
         let (aside, resource) = disable::parted(resource, disabled);
-        let told = disable::told_aside(aside.as_ref(), Some(disable::is_active(was.document())));
         let document = resource.document().clone();
         let StoredForm { mut body, entries } = StoredForm::new(&kept.key, &resource, rt, specs)?;
         disable::keep(&mut body, aside.as_ref())?;

@@ -330,7 +330,7 @@ impl Undo<'_> {
             return Ok(result);
         }
         let steps = self.steps(id, history, &mut result);
-        let switch = lock::switch(&record, (rt, id), history, &steps, &mut result)?;
+        let switch = self.switch(context, (rt, id), &record, (history, &steps), &mut result).await?;
         // What is decided when the commit is.
         let decided = Mutex::new(PutBack::default());
         let decide = |now: &Resource| {

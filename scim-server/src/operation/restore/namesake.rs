@@ -1,5 +1,7 @@
 //! What a POST finds among the deleted: who returns, and who had the name.
 
+use std::collections::BTreeSet;
+
 use scim_protocol::{Error, ErrorKind, schema::ResourceType, value::fold};
 use serde_json::{Map, Value};
 
@@ -90,6 +92,22 @@ impl Operations {
         let user_name = name(new).filter(|text| !text.is_empty() && name(old).as_ref() != Some(text));
         let (had_it, expect) = self.kept_with(context, rt, By::UserName, user_name.as_deref()).await?;
         Ok((is_locked(spared(&had_it)?, Some(id)), expect))
+    }
+
+    /// Whether a user has the name of one who was locked out and deleted, whose lock holds for that user. `returning` are not
+    /// looked at.
+    pub(in super::super) async fn has_locked_name(
+        &self,
+        context: &Context,
+        rt: &ResourceType,
+        id: ResourceId,
+        document: &Map<String, Value>,
+        returning: &BTreeSet<ResourceId>,
+    ) -> Result<bool, Error> {
+        let name = document.get("userName").and_then(Value::as_str).filter(|text| !text.is_empty());
+        let (mut had_it, _) = self.kept_with(context, rt, By::UserName, name).await?;
+        had_it.retain(|kept| !returning.contains(&kept.key.id));
+        Ok(is_locked(spared(&had_it)?, Some(id)))
     }
 
     /// Notes in what is kept of the last one who had the name of a user that its lock does not hold for this user: an

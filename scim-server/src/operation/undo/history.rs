@@ -106,8 +106,8 @@ impl History {
         self.version = event.version;
         if let Some(lock) = event.lock {
             self.is_locked_by_name = lock == Lock::Named;
-            let before = lock == Lock::Enabled;
-            Step::extend(&mut self.lock, before, !before, true);
+            let (before, after) = (matches!(lock, Lock::Enabled | Lock::Kept), lock != Lock::Enabled);
+            Step::extend(&mut self.lock, before, after, true);
         }
         if let Some(values) = &event.values {
             self.document = Some(values.document.clone());
@@ -396,7 +396,7 @@ impl Operations {
 pub(super) const ACTIVE: &str = "active";
 
 /// The name of a user.
-pub(super) const USER_NAME: &str = "userName";
+const USER_NAME: &str = "userName";
 
 /// Follows from the other attributes.
 pub(super) const SCHEMAS: &str = "schemas";

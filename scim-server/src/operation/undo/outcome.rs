@@ -6,7 +6,7 @@ use scim_protocol::{Error, ErrorKind, schema::ResourceType};
 use serde::Serialize;
 
 use super::{
-    history::History,
+    history::{ACTIVE, History},
     step::{Other, Step},
     values::since,
 };
@@ -82,7 +82,8 @@ impl Outcome {
     /// What became of the same resource before, and this.
     #[must_use]
     pub fn behind(self, mut before: Self) -> Self {
-        before.changes.extend(self.changes);
+        let more: Vec<_> = self.changes.into_iter().filter(|change| !before.changes.contains(change)).collect();
+        before.changes.extend(more);
         before.refused.extend(self.refused);
         Self { changes: before.changes, refused: before.refused, name: self.name.or(before.name), ..self }
     }
@@ -128,6 +129,8 @@ impl Outcome {
         let values = history.values.iter().filter_map(|(path, step)| Some((path, step.as_ref()?)));
         let mut lost: Vec<_> = values.filter(|(_, step)| !step.is_nothing()).map(|(path, _)| path.clone()).collect();
         lost.extend(history.members.values().any(is_something).then(|| MEMBERS.to_owned()));
+        let is_unlocked = is_something(&history.lock) && !lost.iter().any(|path| path == ACTIVE);
+        lost.extend(is_unlocked.then(|| ACTIVE.to_owned()));
         let reason = |other: &Option<Other>| match other {
             Some(other) => format!("it is not there any more; {}", since(other)),
             None => "it is not there any more".to_owned(),

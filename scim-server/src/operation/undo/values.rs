@@ -44,7 +44,7 @@ impl PutBack {
             let is_aside = now == Some(&aside);
             match &step.other {
                 Some(other) if !is_aside => put_back.refused.push((path.clone(), since(other))),
-                None if now != after.as_ref() && !is_aside => {
+                None if !mean_the_same(path, now, after.as_ref()) && !is_aside => {
                     put_back.refused.push((path.clone(), "it has changed since".to_owned()));
                 }
                 _ => {

@@ -222,8 +222,9 @@ async fn members_that_left_before_users_were_too_many_come_back() {
 /// Who deletes somebody and who sends the same person again as inactive may be two tokens, of which the brake counts one.
 #[tokio::test]
 async fn who_is_sent_back_as_inactive_by_another_token_is_put_back() {
-    for mode in ["hold", "refuse"] {
-        let server = TestServer::with(Options::settings(json!({"brake": {"users": 2, "mode": mode}})));
+    for (mode, tells) in [("hold", true), ("refuse", true), ("hold", false)] {
+        let settings = json!({"brake": {"users": 2, "mode": mode}, "event_values": tells});
+        let server = TestServer::with(Options::settings(settings));
         let client = server.client();
         let (other, its_id) = second(&server);
         let body =

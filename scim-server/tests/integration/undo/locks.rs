@@ -7,7 +7,7 @@ use super::{
     preview::{as_rehearsed, changes},
     shown,
 };
-use crate::server::{Client, TestServer};
+use crate::server::{Client, Options, TestServer, USER};
 
 fn by_hand(server: &TestServer, args: &[&str]) -> Value {
     server.run_json(&[args, &["--tenant", "test", "--json"]].concat())
@@ -97,4 +97,97 @@ async fn what_the_provider_said_before_a_lock_is_put_back() {
     assert_eq!(shown(&client, "Users", &anna).await["active"], false);
     by_hand(&server, &["user", "enable", "anna"]);
     assert_ne!(shown(&client, "Users", &anna).await["active"], false);
+}
+
+/// Whichever way the name has gone, before the undo or with it.
+#[tokio::test]
+async fn a_lock_by_name_goes_whoever_has_taken_the_name_back() {
+    for way in ["deleted", "sent again", "renamed back"] {
+        let server = TestServer::start();
+        let client = server.client();
+        let body = |name: &str| json!({"schemas": [USER], "userName": name, "externalId": "e-1", "active": true});
+        let locked_out = client.user("user0").await;
+        let anna = client.post("/Users", &body("user1")).await.expect(201).id();
+        by_hand(&server, &["user", "disable", "user0"]);
+        client.delete(&format!("/Users/{locked_out}")).await.expect(204);
+        let since = newest(&server);
+        set(&client, &anna, "userName", json!("user0")).await;
+        assert_eq!(locked(&server), [anna.clone()]);
+        if way == "renamed back" {
+            set(&client, &anna, "userName", json!("user1")).await;
+        } else {
+            client.delete(&format!("/Users/{anna}")).await.expect(204);
+        }
+        if way == "sent again" {
+            assert_eq!(client.post("/Users", &body("user1")).await.expect(201).id(), anna);
+        }
+        let done = as_rehearsed(&server, &["--since", &since]);
+        assert_eq!(done["refused"], json!([]), "{way}: {done}");
+        let now = shown(&client, "Users", &anna).await;
+        assert_eq!((&now["userName"], &now["active"]), (&json!("user1"), &json!(true)), "{way}");
+        assert_eq!(locked(&server), [""; 0], "{way}");
+    }
+}
+
+/// An administrator's word is more than that of a name, also where it says the same.
+#[tokio::test]
+async fn a_lock_by_hand_stays_where_a_name_brought_one_before() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 2).await;
+    by_hand(&server, &["user", "disable", "user0"]);
+    client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+    let since = newest(&server);
+    set(&client, &users[1], "userName", json!("user0")).await;
+    by_hand(&server, &["user", "disable", &users[1]]);
+    let token = by_hand(&server, &["token", "list"])[0]["token_id"].as_str().expect("an id").to_owned();
+    for actor in [&[][..], &["--actor", &token]] {
+        let done = as_rehearsed(&server, &[&["--since", &since], actor].concat());
+        assert_eq!(
+            (done["refused"].as_array().map(Vec::len), &done["refused"][0]["change"]),
+            (Some(1), &json!("active"))
+        );
+        assert_eq!(shown(&client, "Users", &users[1]).await["userName"], "user1");
+        assert_eq!(locked(&server), [users[1].clone()]);
+    }
+}
+
+/// Nothing is said to be as before while somebody who was locked out returns without the lock.
+#[tokio::test]
+async fn a_lock_that_cannot_be_set_again_is_refused() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    by_hand(&server, &["user", "disable", "anna"]);
+    let since = newest(&server);
+    by_hand(&server, &["user", "enable", "anna"]);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let done = as_rehearsed(&server, &["--since", &since, "--actor", "admin"]);
+    let refused = &done["refused"][0];
+    assert_eq!((&done["undone"], &refused["id"], &refused["change"]), (&json!([]), &json!(anna), &json!("active")));
+    assert!(refused["reason"].as_str().is_some_and(|reason| reason.contains("not there any more")), "{done}");
+}
+
+/// A POST that says nothing of `active` says that somebody is active.
+#[tokio::test]
+async fn what_a_post_leaves_out_is_put_back() {
+    for (tells, locks) in [(true, true), (true, false), (false, true), (false, false)] {
+        let server = TestServer::with(Options::settings(json!({"event_values": tells})));
+        let client = server.client();
+        let body = json!({"schemas": [USER], "userName": "anna", "externalId": "e-1"});
+        let anna = client.post("/Users", &body).await.expect(201).id();
+        deactivate(&client, &anna).await;
+        if locks {
+            by_hand(&server, &["user", "disable", "anna"]);
+        }
+        let since = newest(&server);
+        client.delete(&format!("/Users/{anna}")).await.expect(204);
+        assert_eq!(client.post("/Users", &body).await.expect(201).id(), anna);
+        let done = as_rehearsed(&server, &["--since", &since]);
+        assert_eq!(changes(&done, &anna), json!(["active"]), "{tells} {locks}: {done}");
+        if locks {
+            by_hand(&server, &["user", "enable", "anna"]);
+        }
+        assert_eq!(shown(&client, "Users", &anna).await["active"], false, "{tells} {locks}");
+    }
 }

@@ -115,11 +115,14 @@ impl Repeated {
     /// has what is no part of a request.
     pub fn add_to(&self, line: &mut Vec<u8>, form: Form<'_>) {
         let Some(b'}') = line.pop() else { return };
-        let line = &mut LineWriter::new(line);
+        // Inside of a text quotes are escaped. It is the last member of a line that has it.
+        let has_it = line.windows(ADDITIONAL.len()).any(|part| part == ADDITIONAL.as_bytes());
         let (before, after) = match form {
             Form::Own => (",", "}"),
-            Form::IdentityCenter { .. } => (r#","additionalEventData":{"#, "}}"),
+            Form::IdentityCenter { .. } if has_it && line.pop() == Some(b'}') => (",", "}}"),
+            Form::IdentityCenter { .. } => (ADDITIONAL, "}}"),
         };
+        let line = &mut LineWriter::new(line);
         line.raw(before);
         line.raw(r#""count":"#);
         line.display(self.count);
@@ -130,6 +133,9 @@ impl Repeated {
         line.raw(after);
     }
 }
+
+/// How what is no part of a request begins in a line.
+const ADDITIONAL: &str = r#","additionalEventData":{"#;
 
 /// A body that is to be redacted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -340,7 +346,7 @@ impl AuditRecord<'_> {
             return;
         }
         let mut comma = "";
-        line.raw(r#","additionalEventData":{"#);
+        line.raw(ADDITIONAL);
         if let Some(explanation) = self.explanation {
             line.raw(r#""explanation":"#);
             line.escaped(&Message(explanation));

@@ -96,6 +96,24 @@ fn the_rewrites_of_a_body_are_named() {
     assert_eq!(line["additionalEventData"], json!({"explanation": "Nobody.", "mapping": ["mail"]}));
 }
 
+/// Each name stands once in a line, in whatever form.
+#[test]
+fn what_is_counted_is_beside_what_is_explained() {
+    let at = Timestamp::from_millis(1_700_000_000_000);
+    let repeated = Repeated { count: 7, first: at, last: at };
+    for explanation in [None, Some("Nobody.")] {
+        let mut line = Vec::new();
+        let form = Form::IdentityCenter { region: "eu-west-1" };
+        AuditRecord { form, explanation, ..record() }.write(&mut line);
+        repeated.add_to(&mut line, form);
+        let text = String::from_utf8(line).unwrap();
+        assert_eq!(text.matches("additionalEventData").count(), 1, "{text}");
+        let line: Value = serde_json::from_str(&text).unwrap();
+        let additional = &line["additionalEventData"];
+        assert_eq!((additional["count"].as_u64(), additional["explanation"].as_str()), (Some(7), explanation), "{text}");
+    }
+}
+
 #[test]
 fn headers_stand_between_the_explanation_and_the_rewrites() {
     let (names, headers) = (["mail".to_owned()], [("Content-Type", "text/plain"), ("If-Match", "*")]);

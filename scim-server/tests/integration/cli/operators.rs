@@ -324,9 +324,15 @@ async fn doctor_looks_at_the_machine_and_the_way_to_the_server() {
     assert_eq!((code, probe.as_str()), (Some(1), "failing"));
     // Whose address is slowed down has reached the server.
     let stranger = server.client().with_token("scim_nobody");
-    while stranger.get("/Users").await.status != 429 {}
-    let (code, [_, _, probe, _]) = doctor(server.origin());
-    assert_eq!((code, probe.as_str()), (Some(0), "warning"));
+    let mut seen = Vec::new();
+    // The address may ask once more each second, and a program may need longer than that to start.
+    while seen.len() < 20 && !seen.contains(&"warning".to_owned()) {
+        while stranger.get("/Users").await.status != 429 {}
+        let (code, [_, _, probe, _]) = doctor(server.origin());
+        assert_eq!(code, Some(0));
+        seen.push(probe);
+    }
+    assert_eq!(seen.last().map(String::as_str), Some("warning"), "{seen:?}");
 }
 
 #[test]

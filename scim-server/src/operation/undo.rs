@@ -73,6 +73,8 @@ struct Undo<'a> {
     restored: BTreeSet<ResourceId>,
     /// Who was deleted because the events made it, and the groups that held it.
     removed: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
+    /// Who came or went with the chosen events.
+    moved: BTreeSet<ResourceId>,
     /// Who cannot be restored yet.
     awaited: BTreeSet<ResourceId>,
     /// What became of restored resources, until their values and members are put back, too: each is told once.
@@ -122,6 +124,7 @@ impl Operations {
             order: Order::new(todo.iter().map(|(.., ((_, id), _))| *id)),
             restored: BTreeSet::new(),
             removed: BTreeMap::new(),
+            moved: histories.moved(),
             awaited: BTreeSet::new(),
             untold: BTreeMap::new(),
             given_up: BTreeMap::new(),

@@ -104,13 +104,17 @@ fn what_is_counted_is_beside_what_is_explained() {
     for explanation in [None, Some("Nobody.")] {
         let mut line = Vec::new();
         let form = Form::IdentityCenter { region: "eu-west-1" };
-        AuditRecord { form, explanation, ..record() }.write(&mut line);
+        AuditRecord { explanation, form, ..record() }.write(&mut line);
         repeated.add_to(&mut line, form);
         let text = String::from_utf8(line).unwrap();
         assert_eq!(text.matches("additionalEventData").count(), 1, "{text}");
         let line: Value = serde_json::from_str(&text).unwrap();
         let additional = &line["additionalEventData"];
-        assert_eq!((additional["count"].as_u64(), additional["explanation"].as_str()), (Some(7), explanation), "{text}");
+        assert_eq!(
+            (additional["count"].as_u64(), additional["explanation"].as_str()),
+            (Some(7), explanation),
+            "{text}"
+        );
     }
 }
 

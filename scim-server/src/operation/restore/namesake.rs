@@ -94,20 +94,20 @@ impl Operations {
         Ok((is_locked(spared(&had_it)?, Some(id)), expect))
     }
 
-    /// Whether a user has the name of one who was locked out and deleted, whose lock holds for that user. `returning` are not
-    /// looked at.
+    /// Whether a user has the name of one who was locked out and deleted, whose lock holds for that user, or, without an
+    /// `id`, for somebody new. `returning` are not looked at.
     pub(in super::super) async fn has_locked_name(
         &self,
         context: &Context,
         rt: &ResourceType,
-        id: ResourceId,
+        id: Option<ResourceId>,
         document: &Map<String, Value>,
         returning: &BTreeSet<ResourceId>,
     ) -> Result<bool, Error> {
         let name = document.get("userName").and_then(Value::as_str).filter(|text| !text.is_empty());
         let (mut had_it, _) = self.kept_with(context, rt, By::UserName, name).await?;
         had_it.retain(|kept| !returning.contains(&kept.key.id));
-        Ok(is_locked(spared(&had_it)?, Some(id)))
+        Ok(is_locked(spared(&had_it)?, id))
     }
 
     /// Notes in what is kept of the last one who had the name of a user that its lock does not hold for this user: an

@@ -50,6 +50,10 @@ impl Undo<'_> {
         let done = if self.dry_run {
             self.rehearse_removal(context, &key, &record).await
         } else {
+            let version = match self.lock_of_who_goes(context, rt, &record, history).await? {
+                Switch::Stay => version,
+                switch => self.switch_alone(context, rt, id, switch).await?,
+            };
             let condition = Preconditions::of(Condition::Tags(vec![version.to_string()]));
             self.operations.delete(context, rt, &id.to_string(), &condition).await.map(drop)
         };

@@ -329,6 +329,11 @@ impl Histories {
         }
     }
 
+    /// Who came or went with the chosen events.
+    pub fn moved(&self) -> BTreeSet<ResourceId> {
+        self.all.iter().filter(|(_, history)| history.existence.is_some()).map(|((_, id), _)| *id).collect()
+    }
+
     /// An event that was not chosen.
     fn note(&mut self, event: &Event, other: &Other) {
         if let Some(history) = self.of(event.target) {

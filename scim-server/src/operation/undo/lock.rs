@@ -1,8 +1,8 @@
 //! An administrator's lock on a user, which chosen events may have taken away, or given with a name.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use scim_protocol::{Error, schema::ResourceType};
+use scim_protocol::{Error, Resource, schema::ResourceType};
 
 use super::{
     Context, Undo,
@@ -38,7 +38,7 @@ impl Undo<'_> {
             None if step.before => return Ok(Switch::Disable),
             None if history.is_locked_by_name => {
                 let then = PutBack::new(provided_resource(record)?.document(), steps, rt, id);
-                if !self.operations.has_locked_name(context, rt, id, &then.document, &self.restored).await? {
+                if !self.operations.has_locked_name(context, rt, Some(id), &then.document, &self.restored).await? {
                     return Ok(Switch::Enable);
                 }
                 "its name is that of a user whom an administrator has disabled; `user enable` ends that".to_owned()
@@ -47,5 +47,46 @@ impl Undo<'_> {
         };
         result.refused.push((ACTIVE.to_owned(), reason));
         Ok(Switch::Stay)
+    }
+
+    /// The same of who goes again: a lock is kept with what is deleted, and follows the name. Who was locked out before
+    /// returns so, and whose lock came with a name that is another's by now returns without.
+    pub(super) async fn lock_of_who_goes(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        record: &Record,
+        history: &History,
+    ) -> Result<Switch, Error> {
+        let Some(step) = history.lock.as_ref().filter(|step| step.other.is_none()) else { return Ok(Switch::Stay) };
+        let is_locked = provider_active(record)?.is_some();
+        let by_hand = is_locked && !history.is_locked_by_name;
+        if step.before && !is_locked {
+            return Ok(Switch::Disable);
+        }
+        if step.before || by_hand {
+            return Ok(Switch::Stay);
+        }
+        let document = provided_resource(record)?;
+        let has_name =
+            self.operations.has_locked_name(context, rt, None, document.document(), &BTreeSet::new()).await?;
+        Ok(match (is_locked, has_name) {
+            (true, false) => Switch::Enable,
+            (false, true) => Switch::Disable,
+            _ => Switch::Stay,
+        })
+    }
+
+    /// Changes nothing but the lock. Gives the version behind that.
+    pub(super) async fn switch_alone(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        switch: Switch,
+    ) -> Result<u64, Error> {
+        self.commit(context, rt, id, switch, &|now: &Resource| Ok(now.clone()), &[]).await?;
+        let (_, record) = self.operations.find(context, rt, &id.to_string()).await?;
+        Ok(record.header.version)
     }
 }

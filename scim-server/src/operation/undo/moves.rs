@@ -38,6 +38,12 @@ impl Undo<'_> {
             };
             // Who is in the end where it was, and is not there now, is out by something that was not chosen.
             if is_member == step.before || step.before && step.is_nothing() {
+                if !step.before && self.returns_into(context, group, member).await? {
+                    let reason = format!(
+                        "the member {member} was deleted since, and would be in the group again when restored: restore it, and run the same command again"
+                    );
+                    result.refused.push((MEMBERS.to_owned(), reason));
+                }
                 continue;
             }
             let reason = match &step.other {
@@ -118,6 +124,19 @@ impl Undo<'_> {
             return Ok(None);
         }
         Ok(Some(self.rehearsal.returns(group.id, member) && self.is_there(context, member).await?))
+    }
+
+    /// Whether somebody is deleted whom a restore brings back into a group, and neither by this undo nor by the chosen events.
+    async fn returns_into(&self, context: &Context, group: &ResourceKey, member: ResourceId) -> Result<bool, Error> {
+        if self.moved.contains(&member) || self.is_there(context, member).await? {
+            return Ok(false);
+        }
+        for rt in context.caller.tenant().registry.resource_types() {
+            if let Some(kept) = self.operations.kept_of(context.key(rt, member)).await? {
+                return Ok(kept.deleted.groups.iter().any(|former| former.id == group.id));
+            }
+        }
+        Ok(false)
     }
 
     /// Whether it can be a member; in a dry run: could be, after all deletions and restores.

@@ -35,7 +35,7 @@ async fn a_lock_that_was_ended_is_set_again() {
     by_hand(&server, &["user", "enable", "anna"]);
     let done = as_rehearsed(&server, &["--since", &since]);
     assert_eq!((changes(&done, &anna), &done["refused"]), (json!(["active"]), &json!([])));
-    assert_eq!(locked(&server), [anna.clone()]);
+    assert_eq!(locked(&server), std::slice::from_ref(&anna));
     set(&client, &anna, "active", json!(true)).await;
     assert_eq!(shown(&client, "Users", &anna).await["active"], false);
     assert_eq!(as_rehearsed(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
@@ -112,7 +112,7 @@ async fn a_lock_by_name_goes_whoever_has_taken_the_name_back() {
         client.delete(&format!("/Users/{locked_out}")).await.expect(204);
         let since = newest(&server);
         set(&client, &anna, "userName", json!("user0")).await;
-        assert_eq!(locked(&server), [anna.clone()]);
+        assert_eq!(locked(&server), std::slice::from_ref(&anna));
         if way == "renamed back" {
             set(&client, &anna, "userName", json!("user1")).await;
         } else {
@@ -189,5 +189,51 @@ async fn what_a_post_leaves_out_is_put_back() {
             by_hand(&server, &["user", "enable", "anna"]);
         }
         assert_eq!(shown(&client, "Users", &anna).await["active"], false, "{tells} {locks}");
+    }
+}
+
+/// Somebody who was deleted and locked out has returned, and is deleted again by the undo.
+#[tokio::test]
+async fn who_goes_again_takes_the_lock_along() {
+    let server = TestServer::start();
+    let client = server.client();
+    let body = json!({"schemas": [USER], "userName": "anna", "externalId": "e-1", "active": true});
+    let anna = client.post("/Users", &body).await.expect(201).id();
+    by_hand(&server, &["user", "disable", "anna"]);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let since = newest(&server);
+    assert_eq!(client.post("/Users", &body).await.expect(201).id(), anna);
+    by_hand(&server, &["user", "enable", "anna"]);
+    let done = as_rehearsed(&server, &["--since", &since]);
+    assert_eq!((changes(&done, &anna), &done["refused"]), (json!(["deleted"]), &json!([])));
+    assert_eq!(client.post("/Users", &body).await.expect(201).json["active"], false);
+    assert_eq!(locked(&server), std::slice::from_ref(&anna));
+}
+
+/// A newcomer under a locked name is let in, and goes with the undo: the name stays locked.
+#[tokio::test]
+async fn a_name_stays_locked_when_somebody_new_goes_again() {
+    for renamed in [false, true] {
+        let server = TestServer::start();
+        let client = server.client();
+        let users = people(&client, 2).await;
+        by_hand(&server, &["user", "disable", "user0"]);
+        client.delete(&format!("/Users/{}", users[0])).await.expect(204);
+        let since = newest(&server);
+        let new = client.user("user0").await;
+        if renamed {
+            // The lock does not follow to a name that was another's.
+            for (id, name) in [(&new, "x"), (&users[1], "user0"), (&new, "user1")] {
+                set(&client, id, "userName", json!(name)).await;
+            }
+        } else {
+            by_hand(&server, &["user", "enable", "user0"]);
+        }
+        let done = as_rehearsed(&server, &["--since", &since]);
+        assert_eq!((changes(&done, &new), &done["refused"]), (json!(["deleted"]), &json!([])), "{done}");
+        assert_eq!(shown(&client, "Users", &users[1]).await["userName"], "user1");
+        assert_eq!(locked(&server), [""; 0]);
+        let again = client.user("user0").await;
+        assert_eq!(locked(&server), [again]);
     }
 }

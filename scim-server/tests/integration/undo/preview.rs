@@ -280,3 +280,22 @@ async fn the_last_line_says_of_what_kind_they_are() {
     let dry = server.run(&["undo", "--tenant", "test", "--since", &since, "--dry-run"]);
     assert!(String::from_utf8_lossy(&dry.stdout).contains("2 resource(s) would"), "{dry:?}");
 }
+
+/// Who was put into a group and deleted by another would be in it again when restored.
+#[tokio::test]
+async fn whom_a_restore_would_bring_back_into_a_group_is_told() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    let admins = client.group("Admins", &[]).await;
+    let since = newest(&server);
+    let join = json!([{"op": "add", "path": "members", "value": [{"value": anna}]}]);
+    patch(&client, &format!("/Groups/{admins}"), &join).await;
+    let until = newest(&server);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let range = ["--since", &since, "--until", &until];
+    let done = as_rehearsed(&server, &range);
+    assert_eq!((&done["undone"], &done["refused"][0]["id"]), (&json!([]), &json!(admins)), "{done}");
+    server.run_json(&["user", "restore", "--tenant", "test", &anna, "--json"]);
+    assert_eq!(client.members(&admins).await, [anna]);
+}

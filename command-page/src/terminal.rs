@@ -12,7 +12,7 @@ use std::{
 
 /// A text without control characters, whole and in one line.
 pub fn printable(text: &str) -> String {
-    escaped(text, |c| is_unsafe(c) || c == '\n', plain)
+    escaped(text, |before, c| is_unsafe(before, c) || c == '\n', plain)
 }
 
 /// A text of several lines, as a command prints it, without other control characters.
@@ -58,24 +58,28 @@ fn plain(shown: &mut String, c: char) {
     let _ = write!(shown, "{}", c.escape_unicode());
 }
 
-fn escaped(text: &str, is_escaped: impl Fn(char) -> bool, escape: impl Fn(&mut String, char)) -> String {
-    if !text.contains(&is_escaped) {
-        return text.to_owned();
-    }
-    text.chars().fold(String::with_capacity(text.len() + 8), |mut shown, c| {
-        if is_escaped(c) {
+/// A text with some signs escaped: which, is said by the sign before and the sign.
+fn escaped(text: &str, is_escaped: impl Fn(char, char) -> bool, escape: impl Fn(&mut String, char)) -> String {
+    let (mut shown, mut before) = (String::with_capacity(text.len() + 8), '\n');
+    for c in text.chars() {
+        if is_escaped(before, c) {
             escape(&mut shown, c);
         } else {
             shown.push(c);
         }
-        shown
-    })
+        before = c;
+    }
+    shown
 }
 
 /// Control characters, but for the end of a line, signs that say in which direction others are shown
-/// (Unicode Standard Annex 9), and signs that nobody sees.
-fn is_unsafe(c: char) -> bool {
-    c.is_control() && c != '\n' || turns(c) || is_invisible(c)
+/// (Unicode Standard Annex 9), signs that nobody sees, and spaces that look like the usual one or like none.
+fn is_unsafe(before: char, c: char) -> bool {
+    c.is_control() && c != '\n'
+        || turns(c)
+        || is_invisible(c)
+        || is_unusual_space(c)
+        || c == '\u{fe0f}' && !is_picture(before)
 }
 
 fn turns(c: char) -> bool {
@@ -83,17 +87,29 @@ fn turns(c: char) -> bool {
 }
 
 /// Signs that stand for nothing, or for a space: with one of them, two names look the same. Those that join letters and
-/// emoji, U+200C, U+200D and U+FE0F, stay: names are written with them.
+/// emoji, U+200C and U+200D, stay: names are written with them. So does U+FE0F behind a sign that it gives its colours.
 fn is_invisible(c: char) -> bool {
     matches!(c,
         // A hyphen that is shown nowhere but at the end of a line, and what joins nothing.
         '\u{ad}' | '\u{34f}' | '\u{200b}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
         // Ends of lines and paragraphs.
         | '\u{2028}' | '\u{2029}'
-        // Letters and a pattern without ink.
-        | '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
-        // Notes between lines, tags, and variants that no font has.
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
+        // Letters, vowels and a pattern without ink.
+        | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
+        // Notes between lines, the beginnings and ends of music, tags, and variants, most of which no font has.
+        | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0e}'
+        | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
+fn is_unusual_space(c: char) -> bool {
+    matches!(c, '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+}
+
+/// Where the signs are that have another form as emoji (Unicode Technical Standard 51), but for digits.
+fn is_picture(c: char) -> bool {
+    matches!(c,
+        '\u{a9}' | '\u{ae}' | '\u{203c}' | '\u{2049}' | '\u{2122}' | '\u{2139}' | '\u{2190}'..='\u{2bff}'
+        | '\u{3030}' | '\u{303d}' | '\u{3297}' | '\u{3299}' | '\u{1f000}'..='\u{1faff}')
 }
 
 #[cfg(test)]
@@ -119,6 +135,8 @@ mod tests {
             ("user\u{202e}nimda", "user\\u{202e}nimda"),
             ("an\u{ad}na\u{3164}", "an\\u{ad}na\\u{3164}"),
             ("anna\u{e0041}\u{e01ef}", "anna\\u{e0041}\\u{e01ef}"),
+            ("An\u{a0}na anna\u{fe0f}", "An\\u{a0}na anna\\u{fe0f}"),
+            ("\u{2764}\u{fe0f}\u{fe0f}", "\u{2764}\u{fe0f}\\u{fe0f}"),
             // Emoji of several signs.
             ("\u{1f469}\u{200d}\u{1f680} \u{2764}\u{fe0f}", "\u{1f469}\u{200d}\u{1f680} \u{2764}\u{fe0f}"),
         ] {
@@ -128,6 +146,11 @@ mod tests {
         let mut written = Vec::new();
         Lines(&mut written).write_all(b"x\x1by\n").unwrap();
         assert_eq!(written, b"x\\u{1b}y\n");
+        let spaces = "\u{a0}\u{2000}\u{200a}\u{202f}\u{205f}\u{3000}";
+        let variants = "\u{180b}\u{180e}\u{180f}\u{fe00}\u{fe0e}\u{fe0f}\u{17b4}\u{17b5}\u{1d173}\u{1d17a}";
+        for c in [spaces, variants].concat().chars() {
+            assert_eq!(printable(&c.to_string()), c.escape_unicode().to_string());
+        }
         for c in
             "\u{ad}\u{34f}\u{115f}\u{1160}\u{2800}\u{3164}\u{ffa0}\u{fff9}\u{fffb}\u{e0000}\u{e007f}\u{e0100}".chars()
         {

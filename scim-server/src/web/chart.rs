@@ -75,7 +75,7 @@ mod tests {
             lines,
             adds_up: true,
         };
-        assert_eq!(chart.numbers(&chart.lines[0]), ["0.50", "0.50", "1\u{202f}200", "1\u{202f}204"]);
+        assert_eq!(chart.numbers(&chart.lines[0]), ["0.50", "0.50", "1,200", "1,204"]);
         assert_eq!(chart.numbers(&chart.lines[1]), ["–", "–", "–", "0"]);
         assert_eq!(chart.data(), "[[0,60,120,180],[3,1200,null,0.5],[null,null,null,null]]");
         let html = chart.render().unwrap();

@@ -7,14 +7,15 @@ use super::{Visitor, encode, with_console};
 use crate::server::{TestServer, USER};
 
 /// Signs that turn the direction of writing, or that nobody sees; as they are and as they are written out.
-const SIGNS: &[(char, &str)] = &[('\u{202e}', "\\u{202e}"), ('\u{200b}', "\\u{200b}"), ('\u{ad}', "\\u{ad}")];
+const SIGNS: &[(char, &str)] =
+    &[('\u{202e}', "\\u{202e}"), ('\u{200b}', "\\u{200b}"), ('\u{ad}', "\\u{ad}"), ('\u{a0}', "\\u{a0}")];
 
 /// A tenant with a user and a group that have such names, with another user in the group who was deleted.
 async fn deceptive(server: &TestServer) -> [String; 3] {
     let client = server.client();
     let body = json!({
         "schemas": [USER], "userName": "user\u{202e}nimda", "displayName": "An\u{ad}na\u{200b}",
-        "name": {"familyName": "x\u{200b}y"}, "title": "bo\u{202e}ss",
+        "name": {"familyName": "x\u{200b}y"}, "title": "bo\u{202e}\u{a0}ss",
     });
     let user = client.post("/Users", &body).await.expect(201).id();
     let title = json!([{"op": "replace", "path": "title", "value": "c\u{200b}eo"}]);
@@ -36,7 +37,7 @@ async fn signs_that_nobody_sees_are_written_out() {
         ("groups".to_owned(), "Sta\\u{200b}ff</a>"),
         (format!("users/{user}"), "<bdi>user\\u{202e}nimda</bdi>"),
         (format!("users/{user}"), "An\\u{ad}na\\u{200b}"),
-        (format!("users/{user}"), "title: bo\\u{202e}ss → c\\u{200b}eo"),
+        (format!("users/{user}"), "title: bo\\u{202e}\\u{a0}ss → c\\u{200b}eo"),
         (format!("users/{user}"), "Sta\\u{200b}ff</a>"),
         (format!("users/{gone}"), "<bdi>gone\\u{202e}</bdi>"),
         (format!("groups/{group}"), "An\\u{ad}na\\u{200b}</a>"),

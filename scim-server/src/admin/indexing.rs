@@ -66,7 +66,7 @@ async fn index_again(context: &AdminContext) -> Result<(), AdminError> {
     match left.load(Ordering::Relaxed) {
         0 => Ok(()),
         left => Err(AdminError::Refused(format!(
-            "the settings are in force, but {left} value(s) cannot be indexed, most likely because they are no longer unique: `check` lists them. Until they are changed and the settings are set again, queries find everything, some of them slowly"
+            "the settings are in force, but {left} value(s) cannot be indexed, most likely because they are no longer unique: `scim-server check` lists them. Until they are changed and the settings are set again, queries find everything, some of them slowly"
         ))),
     }
 }

@@ -128,28 +128,40 @@ impl Agent {
         is_undone.then_some(decision)
     }
 
-    /// How it stands, and what that means in a sentence.
+    /// How it stands, and what that means in a sentence. Somebody has paused it, whatever else is the matter.
     pub fn state(&self, now: Timestamp) -> (State, String) {
-        let Report { cycles, held, pause, interval_seconds, .. } = &self.report;
+        let paused = self.report.pause.as_ref().map(|pause| match pause.reason.as_str() {
+            "" => format!("paused since {}", pause.since),
+            reason => format!("paused since {}: {reason}", pause.since),
+        });
+        match (self.matter(now), paused) {
+            (Some((state, matter)), Some(paused)) => (state, format!("{}; {paused}", matter.trim_end_matches('.'))),
+            (Some(matter), None) => matter,
+            (None, Some(paused)) => (State::Paused, paused),
+            (None, None) => (State::Ok, "its cycles end well".to_owned()),
+        }
+    }
+
+    /// What is the matter with it, if it is more than a pause.
+    fn matter(&self, now: Timestamp) -> Option<(State, String)> {
+        let Report { cycles, held, interval_seconds, .. } = &self.report;
         let patience = interval_seconds.saturating_mul(1000 * MISSED).max(SOONEST);
         if since(self.heard, now) > patience {
             let heard = Timestamp::from_millis(self.heard);
             let text = format!(
                 "has not reported since {heard}, which is longer than three intervals of its cycles: see whether it runs (`systemctl status sync-agent`), and whether its token is good"
             );
-            return (State::Silent, text);
+            return Some((State::Silent, text));
         }
         if let Some(failure) = cycles.first().and_then(|cycle| cycle.failure.as_ref()) {
-            return (State::Failing, format!("the last cycle ended early: {failure}"));
+            return Some((State::Failing, format!("the last cycle ended early: {failure}")));
         }
-        if let Some(held) = held.as_ref().filter(|held| held.decision == Outcome::Open && self.decision.is_none()) {
-            return (State::Waiting, format!("{} changes wait for a decision", held.count()));
-        }
-        match pause {
-            Some(pause) if pause.reason.is_empty() => (State::Paused, format!("paused since {}", pause.since)),
-            Some(pause) => (State::Paused, format!("paused since {}: {}", pause.since, pause.reason)),
-            None => (State::Ok, "its cycles end well".to_owned()),
-        }
+        let held = held.as_ref().filter(|held| held.decision == Outcome::Open && self.decision.is_none())?;
+        let text = match held.count() {
+            1 => "1 change waits for a decision".to_owned(),
+            count => format!("{count} changes wait for a decision"),
+        };
+        Some((State::Waiting, text))
     }
 
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
@@ -196,7 +208,7 @@ pub(super) fn name_key(name: &str) -> IndexKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::report::{Cycle, Held, Pause};
+    use crate::agent::report::{Cycle, Held, Limit, Pause};
 
     #[track_caller]
     fn check(report: Report, minutes: i64, expect: State, words: &str) {
@@ -227,6 +239,16 @@ mod tests {
         check(with(pause.clone(), None, None), 0, State::Paused, "a move");
         check(with(pause.clone(), held(Outcome::Open), None), 0, State::Waiting, "0 changes wait");
         check(with(None, held(Outcome::Rejected), None), 0, State::Ok, "end well");
-        check(with(pause, held(Outcome::Open), Some("no bind")), 0, State::Failing, "no bind");
+        let one = Limit { because: String::new(), actions: vec!["- a".to_owned()], more: 0 };
+        let one = Held { plan: "1".to_owned(), since: at, decision: Outcome::Open, limits: vec![one] };
+        check(with(None, Some(one), None), 0, State::Waiting, "1 change waits");
+        check(
+            with(pause.clone(), held(Outcome::Open), Some("no bind.")),
+            0,
+            State::Failing,
+            "early: no bind; paused since",
+        );
+        check(with(pause.clone(), held(Outcome::Open), Some("no bind")), 0, State::Failing, "00Z: a move");
+        check(with(pause, None, None), 181, State::Silent, "a move");
     }
 }

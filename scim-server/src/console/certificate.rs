@@ -66,7 +66,7 @@ pub fn wanted(ask: &Ask<'_>) -> Option<(Tone, Cell, String)> {
         Tone::Bad => "The certificate has ended: providers refuse it".to_owned(),
         _ => format!("The certificate ends in {}", end.left()),
     };
-    let detail = format!("{said}. Renew it, and send the server SIGHUP; `doctor` says which file it is.");
+    let detail = format!("{said}. Renew it, and send the server SIGHUP; `scim-server doctor` says which file it is.");
     Some((end.tone(), Cell::link(format!("{BASE}/server"), "Server"), detail))
 }
 

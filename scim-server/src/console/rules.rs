@@ -121,7 +121,7 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Page {
     }
     let back = (of_tenant(tenant, "rules"), "Change nothing".to_owned());
     let [name, role, group] = ["name", "role", "group"].map(|name| ask.form.text(name));
-    let mut words = vec!["role", "set", name, "--tenant", tenant];
+    let mut words = vec!["role", "set", "--", name, "--tenant", tenant];
     let said = [("--role", role), ("--group", group)].into_iter().filter(|(_, value)| !value.is_empty());
     words.extend(said.flat_map(|(flag, value)| [flag, value]));
     words.push("--dry-run");

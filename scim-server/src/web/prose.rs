@@ -49,13 +49,15 @@ fn push_text<'t>(text: &'t str, parts: &mut Vec<Part<'t>>) {
     }
 }
 
-/// The first instant in a text (`2026-11-30T07:24:00Z`), with what stands before and behind it.
+/// The first instant in a text (`2026-11-30T07:24:00Z`), with what stands before and behind it. An example (`such as …`) and
+/// what stands in quotes is none: somebody is to type it so, or has.
 fn instant(text: &str) -> Option<(&str, &str, &str)> {
     text.match_indices('T').find_map(|(at, _)| {
         // The date has ten characters.
         let (before, from) = text.split_at_checked(at.checked_sub(10)?)?;
         let (instant, behind) = from.split_at_checked(from.find('Z')? + 1)?;
-        Timestamp::parse(instant).map(|_| (before, instant, behind))
+        let is_example = before.ends_with("such as ") || before.ends_with('"');
+        Timestamp::parse(instant).filter(|_| !is_example).map(|_| (before, instant, behind))
     })
 }
 
@@ -93,6 +95,8 @@ mod tests {
             ("Until 2026-11-30T07:24:00Z.", vec![Text("Until "), Time("2026-11-30T07:24:00Z"), Text(".")]),
             ("2026-11-30T07:24:00.123Z", vec![Time("2026-11-30T07:24:00.123Z")]),
             ("`2026-11-30T07:24:00Z`", vec![Code("2026-11-30T07:24:00Z")]),
+            ("A time such as 2026-11-30T07:24:00Z, or 2h", vec![Text("A time such as 2026-11-30T07:24:00Z, or 2h")]),
+            ("\"2026-11-30T07:24:00Z\" is old", vec![Text("\"2026-11-30T07:24:00Z\" is old")]),
             ("The Token of éééééT 2026 Z", vec![Text("The Token of éééééT 2026 Z")]),
         ] {
             assert_eq!(prose(text).0, expect, "{text}");

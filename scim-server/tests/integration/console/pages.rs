@@ -165,7 +165,7 @@ fn says_commands(path: &str, page: &str) -> Vec<String> {
     let commands: Vec<_> = between(page, "<p class=\"command copy\"><code>", "</code>").collect();
     assert!(!commands.is_empty(), "{path} says no command: {page}");
     for command in &commands {
-        let is_known = ["scim-", "curl ", "echo '"].iter().any(|begin| command.starts_with(begin));
+        let is_known = ["scim-", "curl ", "printf '%s' '"].iter().any(|begin| command.starts_with(begin));
         assert!(is_known, "{path}: {command}");
     }
     for command in between(page, "<code>", "</code>") {
@@ -195,7 +195,14 @@ async fn every_preview_says_its_command() {
     }
     let visitor = Visitor::root(&server).await;
     let group = "Staff's";
+    // Names that look like flags stay names.
+    client.group("--help", &ids).await;
     for (path, fields, expect) in [
+        (
+            "rules/preview",
+            vec![("name", "--dry"), ("role", "-x"), ("group", "--help")],
+            "scim-server role set --tenant test --role=-x --group=--help --dry-run -- --dry",
+        ),
         ("safety/brake-preview", vec![], "scim-server brake undo --tenant test --dry-run"),
         ("safety/undo-preview", vec![("since", "1")], "scim-server undo --tenant test --since 1 --dry-run"),
         (

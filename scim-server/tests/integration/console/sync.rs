@@ -101,6 +101,25 @@ async fn what_an_agent_holds_back_is_shown_and_an_operator_decides() {
     assert!(again.text.contains("has decided about these changes already"), "{}", again.text);
 }
 
+/// A pause is told of whatever else is the matter.
+#[tokio::test]
+async fn an_agent_that_fails_while_it_is_paused_says_both() {
+    let server = with_console();
+    let mut report = holding("anna");
+    report["pause"] = json!({"since": "2026-11-01T09:00:00Z", "reason": "we move the directory"});
+    report["cycles"][0]["failure"] = json!("no bind");
+    Agent::new(&server, "--ad", &[]).report(&report).await;
+    let page = Visitor::root(&server).await.get("/console/sync/--ad").await.expect(200).text;
+    assert!(
+        page.contains("The last cycle ended early: no bind; paused since ") && page.contains(": we move"),
+        "{page}"
+    );
+    assert!(page.contains("<code>scim-server agent show -- --ad</code>"), "{page}");
+    let shown = server.run(&["agent", "show", "--", "--ad"]);
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    assert!(shown.contains("no bind; paused since 2026-11-01T09:00:00Z: we move the directory"), "{shown}");
+}
+
 #[tokio::test]
 async fn an_agent_that_decides_alone_is_shown_with_its_own_commands() {
     let server = with_console();

@@ -1,9 +1,10 @@
 //! How a tenant's events reach applications: webhooks with what was given up, consumers, and streams.
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::{
-    ask::{Ask, Done, Shown, refused},
+    ask::{Ask, Done, Shown, refused, sentence},
     command,
     path::of_tenant,
     row::{Row, thousands},
@@ -11,6 +12,7 @@ use super::{
 use crate::{
     admin::{AdminRequest, ConsumerRequest, Fault, Role, StreamRequest, WebhookRequest},
     web::{Cell, Field, Kind, Piece, Section, Table, Tone},
+    webhook::Reason,
 };
 
 /// From so many events that somebody has not got, it is said in colour.
@@ -31,6 +33,20 @@ pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
 
 fn action(tenant: &str, what: &str) -> String {
     of_tenant(tenant, &format!("deliveries/{what}"))
+}
+
+/// How far a webhook is: the events that it has not seen, and the messages that it has not taken.
+fn progress(delivery: &Value) -> Cell {
+    let waiting = delivery.number("/pending");
+    if waiting == 0 {
+        return lag(delivery.number("/lag"));
+    }
+    let tone = if waiting < BEHIND { Tone::Plain } else { Tone::Warn };
+    let waiting = Cell::Badge(tone, format!("{} waiting", thousands(waiting)));
+    match delivery.number("/lag") {
+        0 => waiting,
+        behind => Cell::Several(vec![waiting, lag(behind)]),
+    }
 }
 
 /// How many events are waiting for somebody.
@@ -62,12 +78,13 @@ async fn webhooks(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
             Cell::Several(vec![Cell::text(row.text("/url")), Cell::Note(id.to_owned())]),
             if row.list("/types").is_empty() { Cell::text("all") } else { row.cell("/types") },
             webhook_state(row, &delivery),
-            lag(delivery.number("/lag")),
+            progress(&delivery),
             Cell::text(thousands(delivery.number("/dead_letters"))),
             Cell::Several(webhook_buttons(ask, tenant, row)),
         ]);
         let waiting = delivery.list("/waiting");
-        if !waiting.is_empty() {
+        // Nothing is tried again of one that is disabled.
+        if !waiting.is_empty() && row.text("/disabled").is_empty() {
             given_up.push(tried(id, row.text("/url"), waiting));
         }
         if delivery.number("/dead_letters") > 0 {
@@ -83,14 +100,15 @@ async fn webhooks(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
 }
 
 fn webhook_state(row: &Value, delivery: &Value) -> Cell {
-    if !row.text("/disabled").is_empty() {
-        return Cell::Badge(Tone::Bad, "disabled".to_owned());
+    let error = Cell::Note(delivery.text("/last_error").to_owned());
+    if let Some(reason) = row.pointer("/disabled").and_then(|reason| Reason::deserialize(reason).ok()) {
+        let why = Cell::Note(sentence(reason.because()));
+        return Cell::Several(vec![Cell::Badge(Tone::Bad, "disabled".to_owned()), why, error]);
     }
     if delivery.text("/failing_since").is_empty() {
         return Cell::Badge(Tone::Good, "sends".to_owned());
     }
-    let why = Cell::Note(delivery.text("/last_error").to_owned());
-    Cell::Several(vec![Cell::Badge(Tone::Warn, "fails".to_owned()), delivery.time("/failing_since", ""), why])
+    Cell::Several(vec![Cell::Badge(Tone::Warn, "fails".to_owned()), delivery.time("/failing_since", ""), error])
 }
 
 fn webhook_buttons(ask: &Ask<'_>, tenant: &str, row: &Value) -> Vec<Cell> {

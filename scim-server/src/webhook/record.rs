@@ -105,6 +105,16 @@ pub enum Reason {
     Gone,
 }
 
+impl Reason {
+    /// The same in words.
+    pub fn because(self) -> &'static str {
+        match self {
+            Self::Gone => "its endpoint has answered 410",
+            Self::Failing => "its endpoint has taken nothing for five days",
+        }
+    }
+}
+
 /// How far an endpoint has come with a tenant's events.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {

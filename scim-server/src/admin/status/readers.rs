@@ -15,7 +15,7 @@ use crate::{
     store::StoreError,
     stream::{self, Streams},
     tenant::Tenant,
-    webhook::{Reason, Webhook},
+    webhook::Webhook,
 };
 
 /// For how long something may wait until that is a problem, in milliseconds.
@@ -74,10 +74,7 @@ async fn of_webhooks(context: &AdminContext, tenant: &Tenant) -> Result<Vec<Prob
 }
 
 fn disabled(webhook: &Webhook) -> Option<Problem> {
-    let why = match webhook.disabled? {
-        Reason::Gone => "its endpoint has answered 410",
-        Reason::Failing => "its endpoint has taken nothing for five days",
-    };
+    let why = webhook.disabled?.because();
     let detail = format!(
         "The webhook to {} gets no events: {why}. `{}` sends them again.",
         webhook.url,

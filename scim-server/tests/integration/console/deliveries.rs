@@ -47,6 +47,7 @@ async fn what_was_given_up_is_shown_sent_again_and_arrives() {
     assert!(shown["deliveries"][0]["waiting"][0]["tries"].as_u64() >= Some(1), "{shown}");
     let page = Visitor::root(&server).await.get(HERE).await.expect(200).text;
     assert!(page.contains("Tried again") && page.contains("Next try") && page.contains("the status 500"), "{page}");
+    assert!(page.contains("1 waiting</span>") && !page.contains("up to date"), "{page}");
     server.stop();
     shared().sql(&format!(
         "SET search_path = {schema}; UPDATE resource SET visible = convert_to(jsonb_set(jsonb_set(convert_from(visible, \
@@ -99,6 +100,8 @@ async fn a_webhook_is_made_tested_enabled_and_removed() {
     }
     let page = visitor.get(HERE).await.expect(200).text;
     assert!(page.contains("badge bad\">disabled") && page.contains("deliveries/enable"), "{page}");
+    assert!(page.contains("Its endpoint has answered 410.") && page.contains("1 waiting</span>"), "{page}");
+    assert!(!page.contains("Next try"), "nothing is tried again: {page}");
     receiver.refuse("nobody", 410);
     let said = visitor.done(&format!("{HERE}/enable"), &with_id).await.text;
     assert!(said.contains("It gets messages again") && !said.contains("badge bad\">disabled"), "{said}");

@@ -61,6 +61,9 @@ const TEST: &str = "SetupTest";
 /// What every link says that opens nothing: whether it is wrong, has ended, was opened or was deleted.
 const DEAD: &str = "This link opens nothing here. It is not complete, or has ended, or was opened in another browser: a link opens once. Ask whoever sent it for a new one.";
 
+/// What the same says in a browser that has opened a link that lives.
+const OPENED: &str = "This link opens nothing: a link opens once, and this browser has opened one already. Go on with that, or ask whoever sent this one for a new one.";
+
 impl Setup {
     /// `own` is what this server's URLs begin with when `public_url` is not set, where its certificate does not count.
     pub fn new(context: AdminContext, operator: Operator, own: Option<String>) -> Self {
@@ -109,6 +112,16 @@ impl Setup {
         *who = Some((visitor.actor(), tenant));
         let cookie = session::cookie(asked, &text, visitor.link.expires);
         Ok(response::with_cookie(response::redirect(&visitor.view.base()), &cookie))
+    }
+
+    /// Says to whoever has a session that a link which opens nothing is not in their way.
+    async fn or_go_on(&self, asked: &Asked<'_>, opened: Result<WebResponse, Error>) -> Result<WebResponse, Error> {
+        match opened {
+            Err(error) if error.detail() == DEAD && self.enter(asked).await.is_ok() => {
+                Err(Error::new(ErrorKind::NotFound, OPENED))
+            }
+            opened => opened,
+        }
     }
 
     /// What needs a session.
@@ -160,9 +173,13 @@ impl Pages for Setup {
             }
             ["brand", owner, file] => (PAGE, self.brand(owner, file).ok_or_else(nothing)),
             [code] if code.starts_with(SETUP_PREFIX) && is_post => {
-                (OPENING, self.open(&asked, code, &mut visitor).await)
+                let opened = self.open(&asked, code, &mut visitor).await;
+                (OPENING, self.or_go_on(&asked, opened).await)
             }
-            [code] if code.starts_with(SETUP_PREFIX) => (LANDING, self.landing(&asked, code).await),
+            [code] if code.starts_with(SETUP_PREFIX) => {
+                let shown = self.landing(&asked, code).await;
+                (LANDING, self.or_go_on(&asked, shown).await)
+            }
             inside => {
                 let call = match inside {
                     ["make"] if is_post => MAKING,
@@ -182,6 +199,10 @@ impl Pages for Setup {
         let status = StatusCode::from_u16(error.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let page = Page::new(&view.side(), "This page does not open");
         let page = page.with(Piece::Notice(Tone::Warn, error.detail().to_owned()));
+        // Who has no session is led nowhere by it.
+        if error.detail() == DEAD || matches!(error.kind(), ErrorKind::TooManyRequests(_)) {
+            return response::page(status, &page);
+        }
         let on = Cell::link(view.base(), "Go on with the setup");
         let page = page.with(Facts::default().with("Opened your link in this browser before?", on));
         response::page(status, &page)

@@ -195,6 +195,11 @@ pub async fn by_provider(
         return refused;
     }
     let response = match named(oidc, query, cookies, admin.context.clock.now()).await {
+        // The cookie is of another attempt, begun in another tab: that one is still to come back.
+        Err(refusal @ Refusal::Unknown) => {
+            console.attempts.count(peer.ip());
+            return refused(console, &refusal, peer);
+        }
         Ok(Arrived { whom, to, before }) => begin(console, admin, whom, peer, &to, &before).await,
         Err(refusal) => {
             console.attempts.count(peer.ip());

@@ -148,6 +148,25 @@ async fn a_way_back_of_somebody_else_is_refused() {
     }
 }
 
+/// A browser has the cookie of the last attempt. One that was begun before in another tab does not take it away.
+#[tokio::test]
+async fn of_two_attempts_the_newer_one_gets_in() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    provider.say(|_| {});
+    let mut visitor = Visitor::stranger(&server);
+    let first = leave(&mut visitor, &provider, "").await;
+    let second = leave(&mut visitor, &provider, "/console/t/test").await;
+    let refused = visitor.get(&first).await.expect(403);
+    assert!(
+        refused.text.contains("Begin it again") && refused.header("set-cookie").is_empty(),
+        "{:?}",
+        refused.headers
+    );
+    let response = visitor.get(&second).await.expect(200);
+    assert!(response.text.contains("url=/console/t/test\""), "{}", response.text);
+}
+
 /// A cookie that somebody has put into a browser is no session afterwards, whoever signs in there.
 #[tokio::test]
 async fn a_sign_in_at_the_provider_begins_another_session() {

@@ -50,6 +50,12 @@ async fn all_links_that_open_nothing_look_the_same() {
     for path in ["/setup", "/setup/to/entra", "/setup/calls"] {
         assert_eq!(browser.get(path).await.expect(404).text, first.text, "{path}");
     }
+    // None leads to where there is nothing; in a browser with a session there is.
+    assert!(!first.text.contains("Go on with the setup"), "{}", first.text);
+    let opened = Browser::opened(&server, &link(&server, &["--name", "mine"])).await;
+    let told = opened.get(&unknown).await.expect(404).text;
+    assert!(told.contains("href=\"/setup\"") && told.contains("Go on with the setup"), "{told}");
+    opened.get("/setup").await.expect(200);
     browser.get(&good).await.expect(200);
 }
 

@@ -82,6 +82,24 @@
 
   const fresh = (within) => { times(within); charts(within); };
 
+  // What follows by itself is left alone when it is the same. Where it is another, the keyboard stays on what it was on, of the
+  // same row.
+  const place = (one) => one.cloneNode(false).outerHTML + (one.closest("tr")?.querySelector("a")?.href ?? "");
+  let kept = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { target, xhr } = detail;
+    kept = null;
+    if (!target.dataset.shown) return;
+    if (xhr.responseText.includes(`id="${target.id}" data-shown="${target.dataset.shown}"`)) detail.shouldSwap = false;
+    else if (target.contains(document.activeElement)) kept = place(document.activeElement);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (!kept) return;
+    const all = document.querySelectorAll("[data-shown] :is(a, button, [tabindex])");
+    [...all].find((one) => place(one) === kept)?.focus({ preventScroll: true });
+    kept = null;
+  });
+
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
     if (!button) return;

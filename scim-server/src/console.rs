@@ -229,6 +229,8 @@ impl Pages for Console {
         let cookies = sign_in::cookies(&request);
         match sign_in::session(self, admin, &cookies).await {
             Some(session) => self.signed_in(admin, session, request, peer).await,
+            // A redirect would give the part of the page that asks by itself another page, without what it waits for.
+            None if request.headers().contains_key("hx-request") => response::reload(),
             None => sign_in::first(&request),
         }
     }

@@ -1,5 +1,7 @@
 //! What a page is made of, below one another.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
 use askama::Template;
 use command_page::terminal;
 use serde_json::Value;
@@ -62,6 +64,18 @@ impl Piece {
     /// A JSON document as people read it. It is the same document: signs that nobody sees are escaped in its texts.
     pub fn json(document: &Value) -> Self {
         Self::Code(terminal::json(&serde_json::to_string_pretty(document).unwrap_or_default()))
+    }
+
+    /// Several as HTML, one behind the other.
+    fn drawn(pieces: &[Self]) -> askama::Result<String> {
+        pieces.iter().map(Self::render).collect()
+    }
+
+    /// What tells one HTML from another: by it a page that follows knows whether anything is new.
+    fn digest(html: &str) -> String {
+        let mut hasher = DefaultHasher::new();
+        html.hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
     }
 
     /// Whether a chart is among them, so that their page needs the library that draws it.

@@ -70,6 +70,13 @@ pub fn away(to: &str) -> WebResponse {
     response
 }
 
+/// Has the browser load its page anew, which then leads on: for what a page asks for by itself (htmx, `HX-Refresh`).
+pub fn reload() -> WebResponse {
+    let mut response = made(StatusCode::OK, HTML, NEVER, Bytes::new());
+    response.headers_mut().insert(HeaderName::from_static("hx-refresh"), HeaderValue::from_static("true"));
+    response
+}
+
 /// A file that pages load.
 pub fn asset(asset: &Asset) -> WebResponse {
     made(StatusCode::OK, asset.media_type, FOR_EVER, Bytes::from_static(asset.bytes))

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Visitor, encode, with_console};
+use super::{Visitor, encode, signed_in, with_console};
 use crate::server::{Client, Options, PATIENCE, TestServer, USER};
 
 const HERE: &str = "/console/t/test/requests";
@@ -47,6 +47,7 @@ async fn calls_are_found_and_each_refusal_says_what_to_do() {
     assert!(none.contains("No call that is kept is like that"), "{none}");
     let wrong = page(&visitor, &format!("{HERE}?since=yesterday")).await;
     assert!(wrong.contains("notice bad") && wrong.contains("such as 2h") && wrong.contains("yesterday"), "{wrong}");
+    assert!(wrong.contains("such as 2026-11-28T09:00:00Z, or"), "an example is as it is typed: {wrong}");
 
     let one = page(&visitor, &format!("{HERE}/{}", refused.header("x-request-id"))).await;
     for told in ["What to do: Look the resource up", "Bearer $TOKEN", "HIDDEN_DUE_TO_SECURITY_REASONS", "requests show"]
@@ -166,4 +167,52 @@ async fn what_is_looked_for_is_kept_in_the_links() {
     let found = page(&visitor, &format!("{HERE}?text={}", encode(asked))).await;
     assert!(!found.contains("<i>"), "{found}");
     assert!(found.contains(&format!("{HERE}?text={}&#38;follow=on", encode(asked))), "{found}");
+}
+
+/// A page that follows puts nothing there that it has, and leaves the keyboard where it is. When the session has ended, it
+/// leads to the sign-in.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_follows_keeps_the_keyboard_and_says_when_it_ends() {
+    let server = with_console();
+    let client = server.client();
+    client.get("/Users?count=1").await.expect(200);
+    let mut browser = signed_in(&server);
+    browser.open(&format!("{}{HERE}?follow=on", server.admin()));
+    browser.run("document.querySelector('#calls tbody a').focus()");
+    let on = browser.run("document.activeElement.href");
+    // The same answer twice, and the same list is still there.
+    browser.run(
+        "window.list = document.getElementById('calls'); window.asked = 0; \
+         document.addEventListener('htmx:afterRequest', () => { window.asked += 1; }); 0",
+    );
+    browser.wait_for("window.asked >= 2");
+    assert_eq!(browser.run("document.getElementById('calls') === window.list"), true);
+    assert_eq!(browser.run("document.activeElement.href"), on);
+    client.get("/Groups?count=1").await.expect(200);
+    browser.wait_for("document.querySelectorAll('#calls tbody tr').length === 2 && !!document.activeElement.href");
+    assert_eq!(browser.run("document.activeElement.href"), on);
+    assert_eq!(browser.run("document.getElementById('calls') === window.list"), false);
+
+    // Whoever looks at the server ends all sessions of others.
+    let root = Visitor::root(&server).await;
+    let sessions = root.get("/console/server").await.expect(200).text;
+    let numbers = sessions.split("name=\"number\" value=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    for number in numbers {
+        root.post("/console/server/sessions", &[("number", number)]).await;
+    }
+    browser.wait_for("document.title.startsWith('Sign in')");
+    let to = browser.run("document.querySelector('[name=to]').value");
+    assert_eq!(to, format!("{HERE}?follow=on"));
+    assert_eq!(browser.faults(), Vec::<String>::new());
+}
+
+/// What a page asks for by itself without a session has it loaded anew; the page itself is led to the sign-in.
+#[tokio::test]
+async fn what_asks_by_itself_without_a_session_has_its_page_loaded_anew() {
+    let server = with_console();
+    let stranger = Visitor::stranger(&server);
+    let path = format!("{HERE}?follow=on");
+    let asked = stranger.http.send("GET", &path, &[("hx-request", "true")], None).await.expect(200);
+    assert_eq!((asked.header("hx-refresh"), &*asked.text), ("true", ""));
+    stranger.get(&path).await.expect(303);
 }

@@ -99,7 +99,7 @@ pub async fn show(ask: &Ask<'_>, name: &str) -> Shown {
     let mut page = ask.page("Sync");
     name.clone_into(&mut page.title);
     "an agent".clone_into(&mut page.subtitle);
-    page = page.with(standing(&row).command(command::line(&["agent", "show", "--", name])));
+    page = page.with(standing(&row).command(command::line(&["agent", "show", name])));
     if row.pointer("/report/held").is_some() {
         page = page.with(held(ask, name, &row));
     }
@@ -108,8 +108,7 @@ pub async fn show(ask: &Ask<'_>, name: &str) -> Shown {
         let mut form = ask.form(format!("{}/delete", path(name)), "Forget this agent", Vec::new());
         form.danger = true;
         let note = "It comes back with its next report, unless its token is deleted.";
-        let section =
-            Section::new("Forget").note(note).with(form).command(command::line(&["agent", "delete", "--", name]));
+        let section = Section::new("Forget").note(note).with(form).command(command::line(&["agent", "delete", name]));
         page = page.with(section);
     }
     Ok(page)
@@ -191,7 +190,7 @@ fn decision(ask: &Ask<'_>, section: Section, name: &str, row: &Value, plan: &str
         ];
         section = section.with(Facts::default().with("Decide", Cell::Several(buttons)));
     }
-    section.command(command::line(&["agent", "approve", "--", name, "--plan", plan]))
+    section.command(command::line(&["agent", "approve", name, "--plan", plan]))
 }
 
 /// A sentence with who has decided, if that was done here.

@@ -108,16 +108,15 @@ async fn an_agent_that_fails_while_it_is_paused_says_both() {
     let mut report = holding("anna");
     report["pause"] = json!({"since": "2026-11-01T09:00:00Z", "reason": "we move the directory"});
     report["cycles"][0]["failure"] = json!("no bind");
-    Agent::new(&server, "--ad", &[]).report(&report).await;
-    let page = Visitor::root(&server).await.get("/console/sync/--ad").await.expect(200).text;
+    Agent::new(&server, "ad", &[]).report(&report).await;
+    let page = Visitor::root(&server).await.get(HERE).await.expect(200).text;
     assert!(
         page.contains("The last cycle ended early: no bind; paused since ") && page.contains(": we move"),
         "{page}"
     );
-    assert!(page.contains("<code>scim-server agent show -- --ad</code>"), "{page}");
-    let shown = server.run(&["agent", "show", "--", "--ad"]);
-    let shown = String::from_utf8_lossy(&shown.stdout);
-    assert!(shown.contains("no bind; paused since 2026-11-01T09:00:00Z: we move the directory"), "{shown}");
+    let shown = server.run_json(&["agent", "show", "ad", "--json"]);
+    let shown = shown["detail"].as_str().or(shown[0]["detail"].as_str()).expect("a sentence");
+    assert!(shown.ends_with("no bind; paused since 2026-11-01T09:00:00Z: we move the directory"), "{shown}");
 }
 
 #[tokio::test]

@@ -117,6 +117,11 @@ impl Administrator {
         self.by == By::Provider
     }
 
+    /// The name on a page.
+    pub fn called(&self) -> &str {
+        self.name.as_deref().unwrap_or(ADMIN)
+    }
+
     /// The same with another role.
     #[must_use]
     pub fn with_role(&self, role: Role) -> Self {

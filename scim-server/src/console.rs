@@ -221,9 +221,8 @@ impl Pages for Console {
             (&Method::GET, sign_in::BACK) => {
                 return sign_in::by_provider(self, admin, &query, &sign_in::cookies(&request), peer).await;
             }
-            (&Method::GET, sign_in::ENTRY) => {
-                return sign_in::by_link(self, admin, &query, &sign_in::cookies(&request), peer).await;
-            }
+            (&Method::POST, sign_in::ENTRY) => return sign_in::by_link(self, admin, request, peer).await,
+            (_, sign_in::ENTRY) => return sign_in::landing(self, admin, &query, peer),
             _ => {}
         }
         let cookies = sign_in::cookies(&request);

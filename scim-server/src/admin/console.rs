@@ -59,6 +59,13 @@ impl SignInLinks {
         format!("{}/enter?code={}", self.url, code.reveal())
     }
 
+    /// Who would come in by a code, which stays good: programs look at links before people do.
+    pub fn whom(&self, code: &str, now: Timestamp) -> Option<Administrator> {
+        let digest = secret::parse(code).ok()?;
+        let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        links.get(&digest).filter(|(_, end)| *end > now).map(|(whom, _)| whom.clone())
+    }
+
     /// Who comes in by a code; after that it is good no more.
     pub fn redeem(&self, code: &str, now: Timestamp) -> Option<Administrator> {
         let digest = secret::parse(code).ok()?;
@@ -119,6 +126,11 @@ mod tests {
         let url = links.make(Administrator::root(), at(0));
         assert!(url.starts_with("http://127.0.0.1:8081/console/enter?code=scim_"), "{url}");
         assert_eq!(links.redeem("scim_other", at(0)), None);
+        assert_eq!(links.whom("scim_other", at(0)), None);
+        for _ in 0..2 {
+            assert_eq!(links.whom(code(&url), at(LIFE - 1)), Some(Administrator::root()), "looking spends nothing");
+        }
+        assert_eq!(links.whom(code(&url), at(LIFE)), None);
         assert_eq!(links.redeem(code(&url), at(LIFE - 1)), Some(Administrator::root()));
         assert_eq!(links.redeem(code(&url), at(LIFE - 1)), None);
         let late = links.make(Administrator::root(), at(0));

@@ -51,7 +51,7 @@ impl Session {
 
     /// What people call them.
     pub fn name(&self) -> &str {
-        self.administrator.name.as_deref().unwrap_or("admin")
+        self.administrator.called()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     admin::{Administrator, listen::Admin},
     event::{Action, Deed, Event},
     store::{ResourceId, StoreError, TenantId},
-    web::{Field, Form, Kind, Page, Parameters, Piece, Section, Tone, WebResponse, form, response},
+    web::{Cell, Facts, Field, Form, Kind, Page, Parameters, Piece, Section, Tone, WebResponse, form, response},
 };
 
 /// Where a token is pasted.
@@ -147,20 +147,42 @@ fn slowed_down(console: &Console, peer: SocketAddr, to: &str) -> Option<WebRespo
     Some(shown(console, StatusCode::TOO_MANY_REQUESTS, to, Some(&why)))
 }
 
-/// Lets in whoever has a link of `scim-server console`.
-pub async fn by_link(
-    console: &Console,
-    admin: &Admin,
-    query: &str,
-    cookies: &[String],
-    peer: SocketAddr,
-) -> WebResponse {
+/// The page that a link of `scim-server console` leads to: whom it signs in, and a button. Looking signs nobody in and
+/// spends nothing: programs look at links before people do, and other sites lead to links of their own.
+pub fn landing(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) -> WebResponse {
     let query = Parameters::parse(query);
-    let whom = console.links.redeem(query.text("code"), admin.context.clock.now());
-    if let Some(administrator) = whom {
-        let before = shown_sessions(console, admin, cookies);
-        return begin(console, admin, administrator, peer, "", &before).await;
+    let code = query.text("code");
+    let Some(whom) = console.links.whom(code, admin.context.clock.now()) else { return dead_link(console, peer) };
+    let form = Form {
+        action: ENTRY.to_owned(),
+        csrf: String::new(),
+        fields: vec![Field::hidden("code", code)],
+        submit: "Sign in".to_owned(),
+        danger: false,
+        within: "",
+    };
+    let facts = Facts::default()
+        .with("Signs you in as", Cell::text(whom.called()))
+        .with("With the role", Cell::text(whom.role.to_string()));
+    let ask = "If you did not ask for this link, close this page. Whoever is signed in here now will be signed out.";
+    let page = Page::new(&console.side, "Sign in by a link").with(facts).with(Piece::Text(ask.to_owned())).with(form);
+    response::page(StatusCode::OK, &page)
+}
+
+/// Lets in whoever sends the form of [`landing`].
+pub async fn by_link(console: &Console, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse {
+    let before = shown_sessions(console, admin, &cookies(&request));
+    let form = match console.form(request).await {
+        Ok(form) => form,
+        Err(refused) => return refused,
+    };
+    match console.links.redeem(form.text("code"), admin.context.clock.now()) {
+        Some(whom) => begin(console, admin, whom, peer, "", &before).await,
+        None => dead_link(console, peer),
     }
+}
+
+fn dead_link(console: &Console, peer: SocketAddr) -> WebResponse {
     let why = "This link was used, or is older than five minutes. `scim-server console` prints another.";
     failed(console, peer, "", why)
 }

@@ -88,6 +88,12 @@ impl Visitor {
         self.post_raw("/console/sign-in", &form(&[("token", token)]), &[]).await
     }
 
+    /// Sends the form of the page that a link leads to.
+    async fn follow(&self, link: &str) -> Response {
+        let (_, code) = link.split_once("/console/enter?code=").expect("a link");
+        self.post_raw("/console/enter", &form(&[("code", code)]), &[]).await
+    }
+
     /// Goes on with the cookie of a response.
     async fn enter(&mut self, response: &Response) {
         self.cookie = cookie(response);
@@ -130,11 +136,17 @@ fn link(server: &TestServer) -> String {
     printed["url"].as_str().expect("a url").to_owned()
 }
 
+/// Opens a link of the command line, and presses its button.
+fn follow(browser: &mut Browser, server: &TestServer) {
+    browser.open(&link(server));
+    browser.click("main button", "Sign in");
+    // What the button leads to goes on by itself.
+}
+
 /// A browser of somebody who has signed in by a link.
 fn signed_in(server: &TestServer) -> Browser {
     let mut browser = Browser::start(&server.admin());
-    browser.open(&link(server));
-    // The page of the link goes on by itself.
+    follow(&mut browser, server);
     browser.wait_for("document.title.startsWith('Overview') && document.readyState === 'complete'");
     browser
 }

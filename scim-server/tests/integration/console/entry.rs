@@ -33,10 +33,46 @@ async fn a_link_of_the_command_line_is_good_once() {
     let url = link(&server);
     assert!(url.starts_with(&format!("{}/console/enter?code=", server.admin())), "{url}");
     let mut visitor = Visitor::stranger(&server);
-    let response = visitor.get(&url).await.expect(200);
+    // Programs look at links before people do, and a page of another site has it as its picture.
+    for headers in [&[][..], &[("sec-fetch-site", "cross-site"), ("sec-fetch-dest", "image")]] {
+        let page = visitor.http.send("GET", &url, headers, None).await.expect(200);
+        assert_eq!(page.header("set-cookie"), "", "looking signs nobody in");
+        for word in ["Signs you in as", ">admin<", ">administrator<", "Sign in</button>"] {
+            assert!(page.text.contains(word), "{word}: {}", page.text);
+        }
+    }
+    let response = visitor.follow(&url).await.expect(200);
     visitor.enter(&response).await;
-    let again = Visitor::stranger(&server).get(&url).await.expect(403);
-    assert!(again.text.contains("scim-server console"), "{}", again.text);
+    let stranger = Visitor::stranger(&server);
+    for again in [stranger.get(&url).await, stranger.follow(&url).await] {
+        let again = again.expect(403);
+        assert!(again.text.contains("scim-server console") && again.header("set-cookie").is_empty(), "{}", again.text);
+    }
+}
+
+/// Somebody else's link signs nobody in by a page of another site: neither where that leads to it, nor by its own form.
+#[tokio::test]
+async fn a_link_that_another_site_sends_signs_nobody_in() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    let url = link(&server);
+    let body = form(&[("code", url.split_once("code=").expect("a code").1)]);
+    let own = server.admin();
+    for headers in [
+        &[("origin", "https://evil.example")][..],
+        &[("origin", "null")],
+        &[("origin", own.as_str()), ("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+    ] {
+        let refused = visitor.post_raw("/console/enter", &body, headers).await.expect(403);
+        assert!(refused.text.contains("another site") && refused.header("set-cookie").is_empty(), "{headers:?}");
+    }
+    visitor.get("/console").await.expect(200);
+    // None of it has spent the code, whose own form ends the session that the browser had.
+    let here = [("origin", own.as_str()), ("sec-fetch-site", "same-origin")];
+    let entered = visitor.post_raw("/console/enter", &body, &here).await.expect(200);
+    assert_ne!(cookie(&entered), "");
+    visitor.get("/console").await.expect(303);
 }
 
 /// A link lets nobody in who could not come by the token that asked for it any more: because it was deleted, has ended, or
@@ -53,7 +89,7 @@ async fn a_link_ends_with_the_token_that_asked_for_it() {
         let made = api.post("/sign-in-links", json!({})).await.expect(201).json;
         made["url"].as_str().expect("a url").to_owned()
     };
-    let follow = async |url: &str| Visitor::stranger(&server).get(url).await;
+    let follow = async |url: &str| Visitor::stranger(&server).follow(url).await;
 
     let (deleted, ended) = (make("deleted", "operator"), make("ended", "operator"));
     let (revoked, still) = (make("revoked", "administrator"), make("still", "operator"));
@@ -117,7 +153,7 @@ async fn a_sign_in_ends_the_session_that_the_browser_shows() {
         visitor.sign_in("wrong").await.expect(403);
         visitor.get("/console").await.expect(200);
         let response = if by_link {
-            visitor.get(&link(&server)).await.expect(200)
+            visitor.follow(&link(&server)).await.expect(200)
         } else {
             visitor.sign_in(&root_token(&server)).await.expect(200)
         };

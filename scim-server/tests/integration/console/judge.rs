@@ -56,7 +56,7 @@ async fn until(server: &TestServer, what: &str, is: impl Fn(&[String]) -> bool) 
 async fn a_run_is_begun_in_a_browser_and_its_report_is_read_there() {
     let server = with_judge();
     let mut browser = Browser::start(&server.admin());
-    browser.open(&super::link(&server));
+    super::follow(&mut browser, &server);
     browser.wait_for("document.title.startsWith('Overview')");
     browser.open(&format!("{}{HERE}", server.admin()));
     browser.run("document.querySelector('select[name=profile]').value = 'okta'; 1");

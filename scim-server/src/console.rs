@@ -32,6 +32,7 @@ mod server;
 mod session;
 mod settings;
 mod settings_form;
+mod shown;
 mod sign_in;
 mod sync;
 mod tokens;

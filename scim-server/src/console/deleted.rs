@@ -43,7 +43,7 @@ async fn of_kind(ask: &Ask<'_>, tenant: &str, people: &People) -> Result<Section
         table.push(vec![
             Cell::link(people.path(tenant, id), people.called(row, id)),
             row.time("/deleted", "–"),
-            row.cell("/actor"),
+            row.cell("/actor_name"),
             row.time("/until", "–"),
             if ask.may(Role::Operator) { Cell::Button(button(ask, tenant, people, id)) } else { Cell::Empty },
         ]);

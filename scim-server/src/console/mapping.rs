@@ -10,6 +10,7 @@ use super::{
     kind::{GROUPS, USERS},
     path::of_tenant,
     row::{Row, thousands, value},
+    shown::{WAS, mark},
 };
 use crate::{
     admin::{AdminRequest, Fault, MappingRequest, Role, RulesRequest},
@@ -101,16 +102,16 @@ async fn map(ask: &Ask<'_>, tenant: &str, rewrites: &[Value], dry_run: bool) -> 
 /// Shows what a change would do, or makes one that was shown.
 pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
     let known = known(ask, tenant).await?;
-    let was = Value::from(known.clone()).to_string();
+    let was = mark(&Value::from(known.clone()));
     match what {
         "mapping-preview" => {
             let wanted = wanted(ask, &known);
             let would = map(ask, tenant, &wanted, true).await?;
-            let fields = [("was", was), ("rewrites", Value::from(wanted).to_string())];
+            let fields = [(WAS, was), ("rewrites", Value::from(wanted).to_string())];
             Ok(Done::Once(Box::new(preview(ask, tenant, &would, fields))))
         }
         "mapping-set" => {
-            if ask.form.text("was") != was {
+            if ask.form.text(WAS) != was {
                 return Err(refused("The rewrites were changed meanwhile, and nothing was done. Look at them again."));
             }
             let wanted: Vec<Value> = serde_json::from_str(ask.form.text("rewrites"))

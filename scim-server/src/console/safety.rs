@@ -8,9 +8,10 @@ use super::{
     kind::{GROUPS, USERS},
     path::of_tenant,
     row::{Row, thousands},
+    shown::{WAS, mark},
 };
 use crate::{
-    admin::{AdminRequest, BrakeRequest, Fault, Role, UndoRequest},
+    admin::{AdminRequest, BrakeRequest, BrowseRequest, Fault, Role, UndoRequest},
     web::{Cell, Facts, Field, Form, Page, Piece, Section, Table, Tone},
 };
 
@@ -30,8 +31,12 @@ fn action(tenant: &str, what: &str) -> String {
     of_tenant(tenant, &format!("safety/{what}"))
 }
 
+fn of_brake(tenant: &str, request: BrakeRequest) -> AdminRequest {
+    AdminRequest::Brake { tenant: tenant.to_owned(), request }
+}
+
 async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
-    let row = ask.row(AdminRequest::Brake { tenant: tenant.to_owned(), request: BrakeRequest::Show }).await?;
+    let row = ask.row(of_brake(tenant, BrakeRequest::Show)).await?;
     let state = row.text("/state");
     let (tone, said) = match state {
         "tripped" => (Tone::Bad, "It has tripped: what was taken away since is counted below."),
@@ -47,7 +52,7 @@ async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         ("At most per cent", "/percent"),
         ("Within", "/window"),
         ("Reason", "/reason"),
-        ("By", "/actors"),
+        ("By", "/actor_names"),
         ("Users deactivated, or deleted while active", "/deactivated"),
         ("Users deleted", "/deleted"),
         ("Members taken out of groups", "/left"),
@@ -113,38 +118,62 @@ fn wanted(ask: &Ask<'_>, tenant: &str, dry_run: bool) -> Result<UndoRequest, Fau
     Ok(UndoRequest { tenant: tenant.to_owned(), since, until: number("until")?, actor, dry_run })
 }
 
+/// The number of the newest event of a tenant.
+async fn newest(ask: &Ask<'_>, tenant: &str) -> Result<u64, Fault> {
+    let request = BrowseRequest::History { tenant: Some(tenant.to_owned()), resource: None, before: None };
+    Ok(ask.rows(AdminRequest::Browse { request }).await?.last().map_or(0, |end| end.number("/newest")))
+}
+
 /// Approves, shows what would be put back, or puts it back.
 pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
-    let brake = |request| AdminRequest::Brake { tenant: tenant.to_owned(), request };
     let here = of_tenant(tenant, "safety");
     match what {
         "approve" => {
-            ask.act(brake(BrakeRequest::Approve)).await?;
+            ask.act(of_brake(tenant, BrakeRequest::Approve)).await?;
             Ok(Done::Told(here, "Everything goes on: the events that waited go out.".to_owned()))
         }
-        "brake-preview" => {
-            let rows = ask.act(brake(BrakeRequest::Undo { dry_run: true })).await?;
-            let next = ask.form(action(tenant, "brake-undo"), "Put it back", Vec::new());
-            let line = command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"]);
-            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line))))
-        }
-        "brake-undo" => {
-            Ok(Done::Told(here, outcome("Put back", &ask.act(brake(BrakeRequest::Undo { dry_run: false })).await?)))
-        }
+        "brake-preview" | "brake-undo" => brake_undo(ask, tenant, what == "brake-undo").await,
         "undo-preview" => {
-            let request = wanted(ask, tenant, true)?;
+            let mut request = wanted(ask, tenant, true)?;
+            // What happens after the preview is no part of what is put back: nobody has looked at it.
+            let newest = newest(ask, tenant).await?;
+            let until = request.until.map_or(newest, |until| until.min(newest));
+            request.until = Some(until);
             let line = words(&request);
             let rows = ask.act(AdminRequest::Undo(request)).await?;
-            let fields = ["since", "until", "actor"].map(|name| Field::hidden(name, ask.form.text(name)));
-            let next = ask.form(action(tenant, "undo"), "Put it back", fields.to_vec());
+            let fields = ["since", "actor"].map(|name| Field::hidden(name, ask.form.text(name)));
+            let fields = [&fields[..], &[Field::hidden("until", until.to_string())]].concat();
+            let next = ask.form(action(tenant, "undo"), "Put it back", fields);
             Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line))))
         }
         "undo" => {
-            let rows = ask.act(AdminRequest::Undo(wanted(ask, tenant, false)?)).await?;
-            Ok(Done::Told(here, outcome("Put back", &rows)))
+            let request = wanted(ask, tenant, false)?;
+            if request.until.is_none() {
+                return Err(refused("Look first at what would be put back."));
+            }
+            Ok(Done::Told(here, outcome("Put back", &ask.act(AdminRequest::Undo(request)).await?)))
         }
         _ => Err(refused("This form is not known. Load the page again.")),
     }
+}
+
+/// Shows what the brake would put back, or puts back what was shown. If that is something else by now, it is shown anew.
+async fn brake_undo(ask: &Ask<'_>, tenant: &str, act: bool) -> Result<Done, Fault> {
+    let rows = ask.act(of_brake(tenant, BrakeRequest::Undo { dry_run: true })).await?;
+    let shown = mark(&rows.clone().into());
+    if act && ask.form.text(WAS) == shown {
+        let rows = ask.act(of_brake(tenant, BrakeRequest::Undo { dry_run: false })).await?;
+        return Ok(Done::Told(of_tenant(tenant, "safety"), outcome("Put back", &rows)));
+    }
+    if act {
+        ask.tell(
+            Tone::Warn,
+            "More has happened since you looked, and nothing was put back. This is what it is by now.",
+        );
+    }
+    let next = ask.form(action(tenant, "brake-undo"), "Put it back", vec![Field::hidden(WAS, shown)]);
+    let line = command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"]);
+    Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line))))
 }
 
 /// The command line of it.
@@ -159,9 +188,11 @@ fn words(request: &UndoRequest) -> String {
 
 /// What would be put back, the form that does it, and the command line that shows the same.
 fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String) -> Page {
-    let mut table = Table::new(&["Of", "Id", "What", ""], "There is nothing to put back.");
-    for row in rows.iter().take(SHOWN) {
-        let refused = row.pointer("/refused").is_some();
+    let mut table = Table::new(&["Of", "Whom", "What", ""], "There is nothing to put back.");
+    // Others say how the brake stands.
+    let pieces = rows.iter().filter(|row| ["undone", "refused"].iter().any(|piece| row.get(piece).is_some()));
+    for row in pieces.take(SHOWN) {
+        let refused = row.get("refused").is_some();
         let at = |name: &str| if refused { format!("/refused/{name}") } else { format!("/undone/{name}") };
         let (kind, id) = (row.text(&at("type")).to_owned(), row.text(&at("id")).to_owned());
         let people = if kind == "Group" { &GROUPS } else { &USERS };
@@ -174,7 +205,12 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String
         } else {
             Cell::Badge(Tone::Good, "would be put back".to_owned())
         };
-        table.push(vec![Cell::text(kind), Cell::link(people.path(tenant, &id), id), what, state]);
+        let path = people.path(tenant, &id);
+        let whom = match row.text(&at("name")) {
+            "" => Cell::link(path, id),
+            name => Cell::Several(vec![Cell::link(path, name), Cell::Note(id)]),
+        };
+        table.push(vec![Cell::text(kind), whom, what, state]);
     }
     let mut section = Section::new("What would be put back").note(outcome("To be put back", rows)).with(table);
     if rows.iter().any(|row| row.pointer("/undone").is_some()) {

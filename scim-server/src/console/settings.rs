@@ -9,6 +9,7 @@ use super::{
     path::of_tenant,
     row::{Row, thousands},
     schemas, settings_form,
+    shown::{WAS, mark},
 };
 use crate::{
     admin::{AdminRequest, Fault, Role},
@@ -20,8 +21,17 @@ pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
     with(ask, tenant, None).await
 }
 
+/// A form that changes settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Typed {
+    /// That of the common settings.
+    Fields,
+    /// All of them as JSON.
+    Json,
+}
+
 /// The page with what was typed, if that was refused: so that it can be mended.
-async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<&str>) -> Shown {
+async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<Typed>) -> Shown {
     let row = ask.row(AdminRequest::TenantShow { tenant: tenant.to_owned() }).await?;
     let state = if row.is("/disabled") { (Tone::Bad, "disabled: it answers 403") } else { (Tone::Good, "open") };
     let facts = Facts::default()
@@ -39,20 +49,26 @@ async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<&str>) -> Shown {
     if !ask.may(Role::Administrator) {
         return Ok(page.with(Section::new("Settings").with(Piece::json(&settings))));
     }
-    let text = typed.map_or_else(|| serde_json::to_string_pretty(&settings).unwrap_or_default(), str::to_owned);
-    let page = page.with(settings_form::section(ask, tenant, &settings));
+    let page = page.with(settings_form::section(ask, tenant, &settings, typed == Some(Typed::Fields)));
     Ok(page
-        .with(editor(ask, tenant, &text))
+        .with(editor(ask, tenant, &settings, typed == Some(Typed::Json)))
         .with(ends(ask, tenant, row.is("/disabled")))
         .with(deletion(ask, tenant).await))
 }
 
-/// The settings as JSON, to be changed. What is wrong with them is said, and nothing is changed then.
-fn editor(ask: &Ask<'_>, tenant: &str, text: &str) -> Section {
-    let field = Field::of(Kind::Area, "settings", "Settings (JSON)").value(text);
+/// The settings as JSON, to be changed. What is wrong with them is said, and nothing is changed then: what was typed is
+/// kept, beside what is in force.
+fn editor(ask: &Ask<'_>, tenant: &str, settings: &Value, typed: bool) -> Section {
+    let known = serde_json::to_string_pretty(settings).unwrap_or_default();
+    let field = Field::of(Kind::Area, "settings", "Settings (JSON)");
+    let field = field.value(if typed { ask.form.text("settings") } else { &known });
     let field = field.hint("Only what is written here is changed; null takes a setting back to its default.");
-    let form = ask.form(of_tenant(tenant, "settings/set"), "Save", vec![field]);
-    Section::new("Settings").with(form).command(command::line(&["tenant", "set", tenant, "--settings", "FILE"]))
+    let fields = vec![field, Field::hidden(WAS, mark(settings))];
+    let mut section = Section::new("Settings").with(ask.form(of_tenant(tenant, "settings/set"), "Save", fields));
+    if typed {
+        section = section.with(Piece::Text("In force are:".to_owned())).with(Piece::json(settings));
+    }
+    section.command(command::line(&["tenant", "set", tenant, "--settings", "FILE"]))
 }
 
 fn ends(ask: &Ask<'_>, tenant: &str, disabled: bool) -> Section {
@@ -93,16 +109,28 @@ async fn deletion(ask: &Ask<'_>, tenant: &str) -> Section {
     section.command(command::line(&["tenant", "delete", tenant]))
 }
 
-async fn set(ask: &Ask<'_>, tenant: String) -> Result<(), Fault> {
+fn written(ask: &Ask<'_>) -> Result<Map<String, Value>, Fault> {
     let settings: Value = serde_json::from_str(ask.form.text("settings"))
         .map_err(|error| refused(format!("This is not JSON: {error}. Nothing was changed.")))?;
-    let Value::Object(settings) = settings else {
-        return Err(refused("The settings must be a JSON object: { … }. Nothing was changed."));
-    };
-    save(ask, tenant, settings).await
+    match settings {
+        Value::Object(settings) => Ok(settings),
+        _ => Err(refused("The settings must be a JSON object: { … }. Nothing was changed.")),
+    }
 }
 
-async fn save(ask: &Ask<'_>, tenant: String, settings: Map<String, Value>) -> Result<(), Fault> {
+/// Saves what a form says, if what it showed is still in force: else it would take back what somebody else has saved.
+async fn save(ask: &Ask<'_>, tenant: String, typed: Typed) -> Result<(), Fault> {
+    let row = ask.row(AdminRequest::TenantShow { tenant: tenant.clone() }).await?;
+    let known = row.pointer("/settings").cloned().unwrap_or_default();
+    let (settings, shown) = match typed {
+        Typed::Fields => (settings_form::wanted(ask)?, settings_form::shown(&known)),
+        Typed::Json => (written(ask)?, known),
+    };
+    if ask.form.text(WAS) != mark(&shown) {
+        return Err(refused(
+            "Somebody has changed the settings since this page was loaded, and nothing was saved. What you typed is kept, and what is in force stands beside it: compare them, and save again.",
+        ));
+    }
     ask.act(AdminRequest::TenantSet { tenant, settings, force: false }).await.map(drop)
 }
 
@@ -110,16 +138,15 @@ async fn save(ask: &Ask<'_>, tenant: String, settings: Map<String, Value>) -> Re
 pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
     let (name, here) = (tenant.to_owned(), of_tenant(tenant, "settings"));
     match what {
-        "set" => match set(ask, name).await {
-            Ok(()) => Ok(Done::Told(here, "The settings are saved, and in force.".to_owned())),
-            Err(fault) => {
-                ask.tell(Tone::Bad, sentence(&fault.message));
-                Ok(Done::Once(Box::new(with(ask, tenant, ask.form.get("settings")).await?)))
+        "set" | "form" => {
+            let typed = if what == "set" { Typed::Json } else { Typed::Fields };
+            match save(ask, name, typed).await {
+                Ok(()) => Ok(Done::Told(here, "The settings are saved, and in force.".to_owned())),
+                Err(fault) => {
+                    ask.tell(Tone::Bad, sentence(&fault.message));
+                    Ok(Done::Once(Box::new(with(ask, tenant, Some(typed)).await?)))
+                }
             }
-        },
-        "form" => {
-            save(ask, name, settings_form::wanted(ask)?).await?;
-            Ok(Done::Told(here, "The settings are saved, and in force.".to_owned()))
         }
         schema if schema.starts_with("schema-") => schemas::change(ask, tenant, schema).await,
         "disable" | "enable" => {

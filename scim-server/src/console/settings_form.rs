@@ -7,6 +7,7 @@ use super::{
     command,
     path::of_tenant,
     row::Row,
+    shown::{WAS, mark},
 };
 use crate::{
     admin::Fault,
@@ -40,23 +41,37 @@ const SETTINGS: [(&str, Form, &str, &str); 8] = [
 /// The names of the profiles, as settings have them.
 const PROFILES: [&str; 4] = ["rfc", "identity-center", "ipsie-al1", "ipsie-al2"];
 
-/// The form.
-pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
+/// What the form shows of the settings.
+pub fn shown(settings: &Value) -> Value {
+    SETTINGS.iter().map(|(name, ..)| (*name, settings.get(name).cloned().unwrap_or_default())).collect()
+}
+
+/// The form, with what was typed if that was refused: where something else is in force, that is said.
+pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value, typed: bool) -> Section {
     let fields = SETTINGS.map(|(name, form, label, hint)| {
         let at = format!("/{name}");
-        let shown = match settings.pointer(&at) {
+        let known = match settings.pointer(&at) {
             Some(Value::Number(number)) => number.to_string(),
             Some(Value::Bool(true)) => "on".to_owned(),
             _ => settings.text(&at).to_owned(),
+        };
+        let value = if typed { ask.form.text(name) } else { &known };
+        let in_force = match (form, known.as_str()) {
+            _ if value == known => String::new(),
+            (Form::Switch, "") => " In force: off.".to_owned(),
+            (_, "") => " In force: the default.".to_owned(),
+            (_, known) => format!(" In force: {known}."),
         };
         let kind = match form {
             Form::Profile => Kind::Choice(PROFILES.map(|name| (name.to_owned(), name.to_owned())).to_vec()),
             Form::Number | Form::Text => Kind::Text,
             Form::Switch => Kind::Switch,
         };
-        Field::of(kind, name, label).value(shown).hint(hint)
+        Field::of(kind, name, label).value(value).hint(format!("{hint}{in_force}").trim())
     });
-    let form = ask.form(of_tenant(tenant, "settings/form"), "Save these", fields.to_vec());
+    let mut fields = fields.to_vec();
+    fields.push(Field::hidden(WAS, mark(&shown(settings))));
+    let form = ask.form(of_tenant(tenant, "settings/form"), "Save these", fields);
     let line = command::line(&["tenant", "set", tenant, "--settings", "FILE"]);
     Section::new("Profile and limits").with(form).command(line)
 }

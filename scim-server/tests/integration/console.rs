@@ -118,11 +118,29 @@ impl Visitor {
         self.post_raw(path, &form(&fields), &[]).await
     }
 
+    /// Sends one of the forms of the settings, as their page shows it now.
+    async fn set(&self, here: &str, what: &str, fields: &[(&str, &str)]) -> Response {
+        let (page, action) = (self.get(here).await.expect(200).text, format!("{here}/{what}"));
+        let was = hidden(&page, &action, "was");
+        self.post(&action, &[fields, &[("was", was.as_str())]].concat()).await
+    }
+
     /// Sends a form, and reads the page that it leads to.
     async fn done(&self, path: &str, fields: &[(&str, &str)]) -> Response {
         let response = self.post(path, fields).await.expect(303);
         self.get(response.header("location")).await.expect(200)
     }
+}
+
+/// The value of a hidden field of the form of a page that is sent there.
+#[track_caller]
+fn hidden(page: &str, action: &str, name: &str) -> String {
+    let begin = format!("action=\"{action}\"");
+    let (_, form) = page.split_once(&begin).unwrap_or_else(|| panic!("no form {action}: {page}"));
+    let (form, _) = form.split_once("</form>").expect("its end");
+    let field = format!("name=\"{name}\" value=\"");
+    let (_, value) = form.split_once(&field).unwrap_or_else(|| panic!("no field {name}: {form}"));
+    value.split('"').next().unwrap_or_default().to_owned()
 }
 
 /// Whether a command's error says this.

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::{Visitor, encode, with_console};
-use crate::server::{TestServer, USER};
+use crate::server::{Options, TestServer, USER};
 
 /// Signs that turn the direction of writing, or that nobody sees; as they are and as they are written out.
 const SIGNS: &[(char, &str)] =
@@ -175,4 +175,24 @@ async fn the_history_leads_to_what_there_is() {
     assert!(page.contains("Team") && !page.contains(">Restore</button>"), "{page}");
     let page = visitor.done("/console/t/test/deleted", &[("kind", "users"), ("id", &kept)]).await.text;
     assert!(page.contains("The user is restored.") && !page.contains("deleted user of test"), "{page}");
+}
+
+/// A token is called by its name where it took somebody away.
+#[tokio::test]
+async fn whoever_took_away_is_named() {
+    let args = vec!["--console".to_owned()];
+    let server = TestServer::with(Options { args, ..Options::settings(json!({"brake": {"users": 1}})) });
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--name", "directory-sync", "--json"]);
+    let client = server.client().with_token(made["token"].as_str().expect("a token"));
+    for name in ["anna", "bert", "carl"] {
+        let id = client.user(name).await;
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+    }
+    let brake = server.run_json(&["brake", "show", "--tenant", "test", "--json"]);
+    let id = brake["actors"][0].as_str().expect("an actor");
+    let visitor = Visitor::root(&server).await;
+    for part in ["safety", "deleted"] {
+        let page = visitor.get(&format!("/console/t/test/{part}")).await.expect(200).text;
+        assert!(page.contains("directory-sync") && !page.contains(id), "{part}: {page}");
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scim_protocol::schema::{Attribute, Mutability, Returned, SchemaRegistry, Type};
 use serde_json::{Map, Value, json};
 
-use super::{Visitor, paths::PAGES, with_console};
+use super::{Visitor, paths::PAGES, safety, with_console};
 use crate::server::{ENTERPRISE, Options, TestServer, USER};
 
 /// Each provider has a page with the steps and the fields that customers see behind a setup link.
@@ -197,6 +197,7 @@ async fn every_preview_says_its_command() {
     let group = "Staff's";
     // Names that look like flags stay names.
     client.group("--help", &ids).await;
+    let all = format!("scim-server undo --tenant test --since 1 --until {} --dry-run", safety::newest(&server));
     for (path, fields, expect) in [
         (
             "rules/preview",
@@ -204,7 +205,7 @@ async fn every_preview_says_its_command() {
             "scim-server role set --tenant test --role=-x --group=--help --dry-run -- --dry",
         ),
         ("safety/brake-preview", vec![], "scim-server brake undo --tenant test --dry-run"),
-        ("safety/undo-preview", vec![("since", "1")], "scim-server undo --tenant test --since 1 --dry-run"),
+        ("safety/undo-preview", vec![("since", "1")], all.as_str()),
         (
             "safety/undo-preview",
             vec![("since", "1"), ("until", "3"), ("actor", "admin")],

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Visitor, encode, signed_in, with_console};
+use super::{Visitor, encode, hidden, signed_in, with_console};
 use crate::server::{ENTERPRISE, Options, TestServer, USER};
 
 #[tokio::test]
@@ -229,7 +229,8 @@ async fn a_tripped_brake_is_looked_at_and_put_back() {
     let preview = visitor.post("/console/t/test/safety/brake-preview", &[]).await.expect(200).text;
     assert!(preview.contains("would be put back"), "{preview}");
     assert_eq!(client.get(&format!("/Users/{}", ids[0])).await.json["active"], false, "nothing is changed yet");
-    let page = visitor.done("/console/t/test/safety/brake-undo", &[]).await.text;
+    let undo = "/console/t/test/safety/brake-undo";
+    let page = visitor.done(undo, &[("was", &hidden(&preview, undo, "was"))]).await.text;
     assert!(page.contains("Put back: 4 users and groups."), "{page}");
     for id in &ids {
         assert_ne!(client.get(&format!("/Users/{id}")).await.json["active"], false);
@@ -246,11 +247,13 @@ async fn a_tenant_is_made_set_and_deleted() {
     assert!(page.contains("Waiting for the first call") && page.contains("hx-trigger=\"every 3s\""), "{page}");
     let page = visitor.get("/console/t/test/settings").await.expect(200).text;
     assert!(page.contains("settings/set"), "{page}");
-    let page = visitor.done("/console/t/acme/settings/set", &[("settings", "{\"rate_limit\": 7}")]).await.text;
+    let here = "/console/t/acme/settings";
+    visitor.set(here, "set", &[("settings", "{\"rate_limit\": 7}")]).await.expect(303);
+    let page = visitor.get(here).await.expect(200).text;
     assert!(page.contains("in force"), "{page}");
     assert_eq!(server.run_json(&["tenant", "show", "acme", "--json"])["settings"]["rate_limit"], 7);
     let typed = "{\"rate_limit\": \"many\"}";
-    let page = visitor.post("/console/t/acme/settings/set", &[("settings", typed)]).await.expect(200).text;
+    let page = visitor.set(here, "set", &[("settings", typed)]).await.expect(200).text;
     assert!(page.contains("notice bad") && page.contains("many"), "what was typed is there: {page}");
     let page = visitor.done("/console/t/acme/settings/disable", &[]).await.text;
     assert!(page.contains("disabled: it answers 403"), "{page}");

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Visitor, signed_in, with_console};
+use super::{Visitor, hidden, signed_in, with_console};
 use crate::server::{Options, TestServer, USER};
 
 const HERE: &str = "/console/t/test/safety";
 
 /// The newest number of the tenant's log.
-fn newest(server: &TestServer) -> u64 {
+pub(super) fn newest(server: &TestServer) -> u64 {
     let log = server.run(&["events", "--tenant", "test", "--json"]).stdout;
     let log = String::from_utf8(log).expect("UTF-8");
     let last: Value = serde_json::from_str(log.lines().last().expect("an event")).expect("JSON");
@@ -75,4 +75,58 @@ async fn what_happened_after_an_event_is_looked_at_and_put_back() {
     }
     let none = visitor.post(&format!("{HERE}/undo-preview"), &[("since", &newest(&server).to_string())]).await;
     assert!(none.text.contains("nothing to put back") || none.text.contains("notice bad"), "{}", none.text);
+}
+
+/// Nobody has looked at what happens after the preview: it is not put back.
+#[tokio::test]
+async fn what_happened_after_the_preview_is_not_put_back() {
+    let server = with_console();
+    let client = server.client();
+    let (anna, bert) = (client.user("anna").await, client.user("bert").await);
+    let since = newest(&server).to_string();
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let (visitor, undo) = (Visitor::root(&server).await, format!("{HERE}/undo"));
+    let preview = visitor.post(&format!("{undo}-preview"), &[("since", &since)]).await.expect(200).text;
+    assert!(preview.contains(">anna</a>") && preview.contains(&anna) && !preview.contains(&bert), "{preview}");
+    client.delete(&format!("/Users/{bert}")).await.expect(204);
+
+    let refused = visitor.done(&undo, &[("since", &since)]).await.text;
+    assert!(refused.contains("notice bad") && refused.contains("Look first"), "{refused}");
+    let [since, until] = ["since", "until"].map(|name| hidden(&preview, &undo, name));
+    let done = visitor.done(&undo, &[("since", &since), ("until", &until)]).await.text;
+    assert!(done.contains("Put back: 1 users and groups."), "{done}");
+    client.get(&format!("/Users/{anna}")).await.expect(200);
+    client.get(&format!("/Users/{bert}")).await.expect(404);
+}
+
+/// The brake puts back all that was lost: if that is more than was shown, it is shown first.
+#[tokio::test]
+async fn a_brake_puts_back_what_was_shown_or_shows_it_anew() {
+    let args = vec!["--console".to_owned()];
+    let server = TestServer::with(Options { args, ..Options::settings(json!({"brake": {"users": 2}})) });
+    let client = server.client();
+    let mut users = Vec::new();
+    for name in ["anna", "bert", "carl", "dora"] {
+        users.push((name, client.user(name).await));
+    }
+    let off = async |id: &str| {
+        let off = json!([{"op": "replace", "path": "active", "value": false}]);
+        client.patch(&format!("/Users/{id}"), &off).await.expect(200);
+    };
+    for (_, id) in &users[..3] {
+        off(id).await;
+    }
+    let (visitor, undo) = (Visitor::root(&server).await, format!("{HERE}/brake-undo"));
+    let preview = visitor.post(&format!("{HERE}/brake-preview"), &[]).await.expect(200).text;
+    for (name, id) in &users[..3] {
+        assert!(preview.contains(&format!(">{name}</a>")) && preview.contains(&**id), "{name}: {preview}");
+    }
+    assert!(!preview.contains("/users/\""), "how the brake stands is nobody: {preview}");
+
+    off(&users[3].1).await;
+    let anew = visitor.post(&undo, &[("was", &hidden(&preview, &undo, "was"))]).await.expect(200).text;
+    assert!(anew.contains("nothing was put back") && anew.contains(">dora</a>"), "{anew}");
+    assert_eq!(client.get(&format!("/Users/{}", users[0].1)).await.json["active"], false);
+    let done = visitor.done(&undo, &[("was", &hidden(&anew, &undo, "was"))]).await.text;
+    assert!(done.contains("Put back: 4 users and groups."), "{done}");
 }

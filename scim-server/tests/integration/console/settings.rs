@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Visitor, signed_in, with_console};
+use super::{Visitor, hidden, signed_in, with_console};
 use crate::server::USER;
 
 const HERE: &str = "/console/t/test/settings";
@@ -16,7 +16,8 @@ async fn common_settings_are_a_form() {
     let visitor = Visitor::root(&server).await;
     let fields =
         [("profile", "rfc"), ("rate_limit", "7"), ("max_tokens", ""), ("restore_window", "10d"), ("strict", "on")];
-    let page = visitor.done(&format!("{HERE}/form"), &fields).await.text;
+    visitor.set(HERE, "form", &fields).await.expect(303);
+    let page = visitor.get(HERE).await.expect(200).text;
     assert!(page.contains("in force") && page.contains("name=\"rate_limit\" value=\"7\""), "{page}");
     let settings = shown();
     assert_eq!((&settings["rate_limit"], &settings["strict"]), (&json!(7), &json!(true)), "{settings}");
@@ -26,16 +27,56 @@ async fn common_settings_are_a_form() {
         ("restore_window", "soon", "restore_window"),
         ("profile", "none", "profile"),
     ] {
-        let refused = visitor.done(&format!("{HERE}/form"), &[(field, value)]).await.text;
+        let refused = visitor.set(HERE, "form", &[(field, value)]).await.expect(200).text;
         assert!(refused.contains("notice bad") && refused.contains(why), "{refused}");
+        assert!(
+            refused.contains(&format!("value=\"{value}\"")) || field == "profile",
+            "what was typed is kept: {refused}"
+        );
         assert_eq!(shown(), settings, "nothing was changed");
     }
     // What is left empty has its default again, and what is no part of the form stays.
-    visitor.done(&format!("{HERE}/set"), &[("settings", "{\"quotas\": {\"User\": 9}}")]).await;
-    visitor.done(&format!("{HERE}/form"), &[("profile", "rfc")]).await;
+    visitor.set(HERE, "set", &[("settings", "{\"quotas\": {\"User\": 9}}")]).await.expect(303);
+    visitor.set(HERE, "form", &[("profile", "rfc")]).await.expect(303);
     let settings = shown();
     assert_eq!((&settings["rate_limit"], &settings["strict"]), (&Value::Null, &json!(false)), "{settings}");
     assert_eq!(settings["quotas"]["User"], 9, "{settings}");
+}
+
+/// Of two who have the page open, the second does not take back what the first has saved.
+#[tokio::test]
+async fn settings_are_saved_only_over_what_was_shown() {
+    let server = with_console();
+    let shown = || server.run_json(&["tenant", "show", "test", "--json"])["settings"].clone();
+    let (first, second) = (Visitor::root(&server).await, Visitor::root(&server).await);
+    let (form, editor) = (format!("{HERE}/form"), format!("{HERE}/set"));
+
+    let seen = second.get(HERE).await.expect(200).text;
+    first.set(HERE, "form", &[("profile", "rfc"), ("rate_limit", "7")]).await.expect(303);
+    for was in [hidden(&seen, &form, "was"), String::new()] {
+        let late = [("profile", "rfc"), ("max_tokens", "3"), ("was", was.as_str())];
+        let refused = second.post(&form, &late).await.expect(200).text;
+        for told in ["notice bad", "compare them, and save again", "name=\"max_tokens\" value=\"3\"", "In force: 7."] {
+            assert!(refused.contains(told), "{told}: {refused}");
+        }
+        assert_eq!((&shown()["rate_limit"], &shown()["max_tokens"]), (&json!(7), &Value::Null));
+    }
+    // Whoever has compared them saves what they mean; what the form does not show may change meanwhile.
+    let was = hidden(&second.get(HERE).await.expect(200).text, &form, "was");
+    first.set(HERE, "set", &[("settings", "{\"quotas\": {\"User\": 9}}")]).await.expect(303);
+    let both = [("profile", "rfc"), ("rate_limit", "7"), ("max_tokens", "3"), ("was", was.as_str())];
+    second.post(&form, &both).await.expect(303);
+    assert_eq!((&shown()["rate_limit"], &shown()["max_tokens"]), (&json!(7), &json!(3)));
+
+    let typed = "{\"strict\": true, \"quotas\": {}}";
+    let late = [("settings", typed), ("was", &hidden(&seen, &editor, "was"))];
+    let refused = second.post(&editor, &late).await.expect(200).text;
+    for told in ["compare them, and save again", "{&#34;strict&#34;: true, &#34;quotas&#34;: {}}", "In force are:"] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
+    assert_eq!((&shown()["strict"], &shown()["quotas"]["User"]), (&json!(false), &json!(9)));
+    second.post(&editor, &[("settings", typed), ("was", &hidden(&refused, &editor, "was"))]).await.expect(303);
+    assert_eq!(shown()["strict"], true);
 }
 
 fn badge(attributes: &Value) -> String {

@@ -116,7 +116,7 @@ async fn an_agent_that_fails_while_it_is_paused_says_both() {
     );
     let shown = server.run_json(&["agent", "show", "ad", "--json"]);
     let shown = shown["detail"].as_str().or(shown[0]["detail"].as_str()).expect("a sentence");
-    assert!(shown.ends_with("no bind; paused since 2026-11-01T09:00:00Z: we move the directory"), "{shown}");
+    assert!(shown.ends_with("no bind; paused since 2026-11-01T09:00:00.000Z: we move the directory"), "{shown}");
 }
 
 #[tokio::test]

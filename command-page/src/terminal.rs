@@ -101,8 +101,9 @@ fn is_invisible(c: char) -> bool {
         | '\u{e0000}'..='\u{e007f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
+// The space of East Asian scripts (U+3000) is usual in names there, and as wide as a letter.
 fn is_unusual_space(c: char) -> bool {
-    matches!(c, '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+    matches!(c, '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}')
 }
 
 /// Where the signs are that have another form as emoji (Unicode Technical Standard 51), but for digits.
@@ -146,7 +147,8 @@ mod tests {
         let mut written = Vec::new();
         Lines(&mut written).write_all(b"x\x1by\n").unwrap();
         assert_eq!(written, b"x\\u{1b}y\n");
-        let spaces = "\u{a0}\u{2000}\u{200a}\u{202f}\u{205f}\u{3000}";
+        let spaces = "\u{a0}\u{2000}\u{200a}\u{202f}\u{205f}";
+        assert_eq!(printable("山田\u{3000}太郎"), "山田\u{3000}太郎");
         let variants = "\u{180b}\u{180e}\u{180f}\u{fe00}\u{fe0e}\u{fe0f}\u{17b4}\u{17b5}\u{1d173}\u{1d17a}";
         for c in [spaces, variants].concat().chars() {
             assert_eq!(printable(&c.to_string()), c.escape_unicode().to_string());

@@ -21,6 +21,28 @@ pub struct Setting {
     pub help: &'static str,
 }
 
+/// One that a server reads when it starts.
+const fn fixed(
+    group: &'static str,
+    key: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { key, group, value, default, live: false, help }
+}
+
+/// One that SIGHUP changes, too.
+const fn live(
+    group: &'static str,
+    key: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Setting {
+    Setting { live: true, ..fixed(group, key, value, default, help) }
+}
+
 impl Setting {
     /// Its flag, without the dashes in front: `admin-listen`.
     pub fn flag(&self) -> String {

@@ -70,12 +70,18 @@ impl Ask<'_> {
 
     /// Runs a command, and gives its rows.
     pub async fn rows(&self, request: AdminRequest) -> Result<Vec<Value>, Fault> {
+        self.read(request, false).await
+    }
+
+    /// Reads the first rows of a command. One that changes something ends when nobody reads what it tells: it is read `to_end`.
+    async fn read(&self, request: AdminRequest, to_end: bool) -> Result<Vec<Value>, Fault> {
         let mut lines = admin::start(self.context(), request, line::nothing());
         let mut rows = Vec::new();
         while let Some(line) = lines.recv().await {
             match line {
                 Line::Row(text) if rows.len() < MOST => rows.push(serde_json::from_str(&text).unwrap_or_default()),
                 Line::Error(fault) => return Err(fault),
+                Line::Row(_) if to_end => {}
                 Line::Row(_) | Line::Done => break,
                 Line::More(_) | Line::Progress(_) => {}
             }
@@ -92,7 +98,7 @@ impl Ask<'_> {
     pub async fn act(&self, request: AdminRequest) -> Result<Vec<Value>, Fault> {
         let by = self.session.administrator.actor();
         tracing::info!(peer = %self.peer, command = request.name(), by = &*by, "administration by the console");
-        self.rows(request).await
+        self.read(request, true).await
     }
 
     /// Why a command would be refused, before anybody is asked whether they want it.

@@ -1,29 +1,7 @@
 //! The one table of settings: flags, environment variables, keys of the configuration file, the
 //! help text and the reference page are all made of it.
 
-use super::{SWITCH, Setting};
-
-/// A row of the table: key, form of the value, default, help.
-const fn fixed(
-    group: &'static str,
-    key: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Setting {
-    Setting { key, group, value, default, live: false, help }
-}
-
-/// The same for a setting that SIGHUP changes.
-const fn live(
-    group: &'static str,
-    key: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Setting {
-    Setting { key, group, value, default, live: true, help }
-}
+use super::{SWITCH, Setting, fixed, live};
 
 const STORE: &str = "Store";
 const NETWORK: &str = "Network";

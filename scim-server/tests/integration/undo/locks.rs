@@ -19,6 +19,11 @@ fn locked(server: &TestServer) -> Vec<String> {
     ids.collect()
 }
 
+/// The id of the provider's token.
+fn token(server: &TestServer) -> String {
+    by_hand(server, &["token", "list"])[0]["token_id"].as_str().expect("an id").to_owned()
+}
+
 async fn set(client: &Client, id: &str, path: &str, value: Value) {
     let operations = json!([{"op": "replace", "path": path, "value": value}]);
     client.patch(&format!("/Users/{id}"), &operations).await.expect(200);
@@ -54,7 +59,7 @@ async fn who_gets_the_own_name_back_is_not_locked() {
             set(&client, id, "userName", json!(name)).await;
         }
         client.delete(&format!("/Users/{}", users[0])).await.expect(204);
-        let token = by_hand(&server, &["token", "list"])[0]["token_id"].as_str().expect("an id").to_owned();
+        let token = token(&server);
         let actor = ["--since", &since, "--actor", &token];
         let done = as_rehearsed(&server, if by_token { &actor } else { &actor[..2] });
         assert_eq!(done["refused"], json!([]), "{done}");
@@ -140,7 +145,7 @@ async fn a_lock_by_hand_stays_where_a_name_brought_one_before() {
     let since = newest(&server);
     set(&client, &users[1], "userName", json!("user0")).await;
     by_hand(&server, &["user", "disable", &users[1]]);
-    let token = by_hand(&server, &["token", "list"])[0]["token_id"].as_str().expect("an id").to_owned();
+    let token = token(&server);
     for actor in [&[][..], &["--actor", &token]] {
         let done = as_rehearsed(&server, &[&["--since", &since], actor].concat());
         assert_eq!(

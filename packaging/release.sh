@@ -90,6 +90,15 @@ for program in $programs; do
     done
 done
 
+# The archive has all three programs, so its bill is theirs together.
+jq -s --arg version "$version" '
+    . as $all | .[0]
+    | .metadata.component = {type: "application", "bom-ref": ("scim@" + $version), name: "scim", version: $version}
+    | .components = ($all | map(.components + [.metadata.component]) | add | unique_by(."bom-ref"))
+    | .dependencies = ($all | map(.dependencies) | add | group_by(.ref) | map({ref: .[0].ref, dependsOn: (map(.dependsOn // []) | add | unique)}))
+    | .dependencies += [{ref: .metadata.component."bom-ref", dependsOn: ($all | map(.metadata.component."bom-ref"))}]
+' dist/*-"$version".cdx.json >"dist/$archive.tar.gz.cdx.json"
+
 say "Checksums"
 (cd dist && find . -maxdepth 1 -type f -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS)
 if [ -n "${SIGN:-}" ]; then packaging/sign.sh "$SIGN" dist/SHA256SUMS; else missing+=("a signature: SIGN names no command"); fi

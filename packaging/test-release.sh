@@ -15,6 +15,14 @@ DIST=$work packaging/packages.sh "$directory" deb rpm
 packaging/image.py "$directory/scim-server" "$version" "$BUILD_COMMIT" "$work/scim-server-image"
 for file in "$work"/*.deb "$work"/*.rpm "$work"/*.tar; do cmp "$file" "dist/$(basename "$file")"; done
 
+echo "-- the bill of the archive has all that is in its programs, and every dependency in it is listed"
+bill=$(echo dist/scim-"$version"-*.tar.gz.cdx.json)
+for one in dist/{scim-server,sync-agent,scim-conformance}-"$version".cdx.json; do
+    jq -e --slurpfile all "$bill" '[.components[], .metadata.component | ."bom-ref"] - [$all[0].components[]."bom-ref"] == []' "$one" >/dev/null
+done
+jq -e '([.components[]."bom-ref"] + [.metadata.component."bom-ref"]) as $listed
+    | [.dependencies[] | .ref, .dependsOn[]] - $listed == []' "$bill" >/dev/null
+
 echo "-- the archive: its programs start, and install themselves, without root and below a folder"
 tar -xzf dist/scim-"$version"-*.tar.gz -C "$work"
 archive=$(echo "$work"/scim-"$version"-*/)

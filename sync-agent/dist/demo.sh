@@ -6,7 +6,7 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 DIRECTORIES=$HERE/../tests/directories
-BIN=${BIN:-$HERE/../../target/quick}
+BIN=${BIN:-$HERE/../../target/trial}
 USERS=50
 WORK=$(mktemp -d)
 server_pid='' agent_pid=''

@@ -10,14 +10,12 @@ use super::{
     kind::{GROUPS, USERS},
     path::of_tenant,
     row::{Row, thousands},
+    whom::looked_up,
 };
 use crate::{
-    admin::{AdminRequest, BrowseRequest, Fault, clients::ClientRequest},
+    admin::{AdminRequest, BrowseRequest, Fault, NAMED, clients::ClientRequest},
     web::{Cell, Section, Table, clipped},
 };
-
-/// Members who are named in one place.
-const NAMED: usize = 5;
 
 /// Shows what was changed in a tenant.
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
@@ -76,7 +74,7 @@ async fn table(
             what(row),
             of_whom(tenant, row),
             who(&names, row),
-            Cell::Several(changes(row)),
+            Cell::Several(changes(tenant, row)),
         ]);
     }
     if let Some(next) = end.pointer("/next").and_then(Value::as_u64) {
@@ -141,7 +139,7 @@ async fn names(ask: &Ask<'_>, tenant: &str) -> Result<BTreeMap<String, String>, 
 }
 
 /// The attributes that changed with their values; who has come and gone.
-fn changes(row: &Value) -> Vec<Cell> {
+fn changes(tenant: Option<&str>, row: &Value) -> Vec<Cell> {
     let mut cells = Vec::new();
     let changes = row.pointer("/changes").and_then(Value::as_object);
     for (path, change) in changes.into_iter().flatten() {
@@ -157,10 +155,15 @@ fn changes(row: &Value) -> Vec<Cell> {
     for (at, word) in [("/members/joined", "joined"), ("/members/left", "left")] {
         let ids: Vec<_> = row.list(at).iter().filter_map(Value::as_str).collect();
         if !ids.is_empty() {
+            cells.push(Cell::Note(format!("{word}:")));
+            cells.extend(ids.iter().take(NAMED).map(|id| match tenant {
+                Some(tenant) => looked_up(tenant, id, row.pointer(&format!("/named/{id}"))),
+                None => Cell::text(*id),
+            }));
             let rest = ids.len().saturating_sub(NAMED);
-            let more = if rest > 0 { format!(" and {} more", thousands(rest as u64)) } else { String::new() };
-            let some: Vec<_> = ids.into_iter().take(NAMED).collect();
-            cells.push(Cell::Note(format!("{word}: {}{more}", some.join(", "))));
+            if rest > 0 {
+                cells.push(Cell::Note(format!("and {} more", thousands(rest as u64))));
+            }
         }
     }
     if cells.is_empty() {
@@ -181,15 +184,22 @@ mod tests {
     use super::*;
 
     fn notes(row: &Value) -> Vec<String> {
-        let text = |cell| if let Cell::Note(text) = cell { text } else { String::new() };
-        changes(row).into_iter().map(text).collect()
+        let text = |cell| match cell {
+            Cell::Note(text) | Cell::Text(text) => text,
+            Cell::Link { to, text } => format!("{text} at {to}"),
+            _ => String::new(),
+        };
+        changes(Some("acme"), row).into_iter().map(text).collect()
     }
 
     #[test]
     fn a_change_is_shown_with_both_values() {
         let row = json!({"changes": {"title": {"before": "A", "after": "B"}, "active": {"after": false}},
-            "attributes": ["title", "active"], "members": {"joined": ["1", "2", "3", "4", "5", "6"], "left": []}});
-        assert_eq!(notes(&row), ["title: A → B", "active: – → false", "joined: 1, 2, 3, 4, 5 and 1 more"]);
+            "attributes": ["title", "active"], "members": {"joined": ["1", "2", "3", "4", "5", "6"], "left": []},
+            "named": {"1": {"type": "User", "name": "anna"}, "2": {"type": "Group", "name": ""}}});
+        let joined = ["joined:", "anna at /console/t/acme/users/1", "2 at /console/t/acme/groups/2", "3", "4", "5"];
+        let expect = [["title: A → B", "active: – → false"].as_slice(), &joined, &["and 1 more"]].concat();
+        assert_eq!(notes(&row), expect);
         assert_eq!(notes(&json!({"attributes": ["password"]})), ["password"]);
         assert!(short(&json!("x".repeat(500))).ends_with("xx…"));
     }

@@ -41,7 +41,7 @@ pub enum BrowseRequest {
         after: Option<String>,
     },
     /// What was changed, the newest first: in a tenant, or in the server as a whole. What a row is about is `gone` where it
-    /// is neither there nor kept; the first who joined or left are in `named`, with type and name.
+    /// is neither there nor kept; `named` has type and name of that, and of the first who joined or left.
     History {
         /// Its name or id; the server's own log when absent.
         tenant: Option<String>,

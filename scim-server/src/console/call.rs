@@ -83,7 +83,7 @@ async fn happened(ask: &Ask<'_>, tenant: &str, id: &str, row: &Value) -> Result<
             None => Cell::text(about),
         };
         let calls = Cell::link(path::calls_about(tenant, about), "All calls about it");
-        facts = facts.with("About", Cell::Several(vec![whom, calls]));
+        facts = facts.with("About", whom).with("Requests", calls);
     }
     let mut section = Section::new("What happened");
     for (tone, before, at) in [

@@ -92,13 +92,12 @@ async fn change(ask: Ask<'_>, path: &str) -> WebResponse {
 /// Shows the page that a form is on that was refused, with why, and with what was typed in it.
 async fn refuse(ask: Ask<'_>, path: &str, parts: &[&str], back: &str, fault: Fault) -> WebResponse {
     let ask = Ask { refused: Some(Refused { action: format!("{BASE}{path}"), fault: fault.clone() }), ..ask };
-    let shown = match parts {
-        ["t", tenant, "settings", "schema-remove"] => schemas::confirm(&ask, tenant, ask.form.text("schema")).await,
-        _ => {
-            let back = split(back.strip_prefix(BASE).unwrap_or_default());
-            let back: Vec<_> = back.iter().map(String::as_str).collect();
-            show(&ask, &back).await.unwrap_or_else(|| Err(fault.clone()))
-        }
+    let shown = if let ["t", tenant, "settings", "schema-remove"] = parts {
+        schemas::confirm(&ask, tenant, ask.form.text("schema")).await
+    } else {
+        let back = split(back.strip_prefix(BASE).unwrap_or_default());
+        let back: Vec<_> = back.iter().map(String::as_str).collect();
+        show(&ask, &back).await.unwrap_or_else(|| Err(fault.clone()))
     };
     match shown {
         Ok(page) => ask.answer(Ok(page)),

@@ -209,7 +209,8 @@ fn decision(ask: &Ask<'_>, section: Section, name: &str, row: &Value, plan: &str
         ];
         section = section.with(Facts::default().with("Decide", Cell::Several(buttons)));
     }
-    section.command(command::line(&["agent", "approve", name, "--plan", plan]))
+    let line = |what: &str| command::line(&["agent", what, name, "--plan", plan]);
+    section.command(line("approve")).command(line("reject"))
 }
 
 /// A sentence with who has decided, if that was done here.

@@ -48,7 +48,7 @@ impl Cause {
     /// Why this server fails the cases on purpose; nothing where it does not, or only some of them.
     pub fn declared(&self) -> Option<&'static str> {
         let why = |case: &String| DECLARED.iter().find(|(id, _)| id == case).map(|(_, why)| *why);
-        self.cases.iter().map(why).reduce(|one, other| one.and(other)).flatten()
+        self.cases.iter().map(why).reduce(Option::and).flatten()
     }
 }
 

@@ -31,12 +31,14 @@ impl<'c> Members<'c> {
         Self { context, tenant, restorable, known: HashMap::new() }
     }
 
-    /// The `type` and `name` of the first who joined or left by an event, by their ids. Nothing of one who is neither there
-    /// nor kept; the name is empty of one that has none.
+    /// The `type` and `name` of whom an event is about and of the first who joined or left by it, by their ids. Nothing of
+    /// one who is neither there nor kept; the name is empty of one that has none.
     pub async fn of(&mut self, event: &Event) -> Result<Map<String, Value>, AdminError> {
         let mut named = Map::new();
-        let Some(members) = event.members.as_deref() else { return Ok(named) };
-        for id in members.joined.iter().take(NAMED).chain(members.left.iter().take(NAMED)) {
+        let target = Some(&event.target).filter(|_| TYPES.contains(&event.resource_type.as_str()));
+        let both = event.members.as_deref().map(|members| [&members.joined, &members.left]);
+        let members = both.into_iter().flatten().flat_map(|side| side.iter().take(NAMED));
+        for id in target.into_iter().chain(members) {
             if !self.known.contains_key(id) {
                 let found = self.look(*id).await?;
                 self.known.insert(*id, found);

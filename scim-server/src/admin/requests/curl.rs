@@ -43,12 +43,11 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     if let Some(body) = body {
         command.push_str(" --data ");
         // What was no JSON, or was too long, is hidden whole: another body would be refused for something else.
-        let is_hidden = body.as_str() == Some(HIDDEN);
-        command.push_str(&if is_hidden {
-            format!("\"{}\"", required("BODY", "the body"))
-        } else {
-            quoted(&body.to_string())
-        });
+        let data = match body.as_str() {
+            Some(HIDDEN) => format!("\"{}\"", required("BODY", "the body")),
+            _ => quoted(&body.to_string()),
+        };
+        command.push_str(&data);
     }
     command
 }

@@ -41,7 +41,7 @@ async fn a_certificate_that_ends_needs_a_person() {
                 let row = page.split("<tr>").find(|row| row.contains(words)).expect("a row");
                 assert!(row.contains(badge) && row.contains("/console/server"), "{row}");
                 // The figures count what is listed, whatever it is of.
-                assert!(page.contains(&format!("<dt>{}</dt><dd>1</dd>", figure)), "{figure}: {page}");
+                assert!(page.contains(&format!("<dt>{figure}</dt><dd>1</dd>")), "{figure}: {page}");
                 return;
             }
             assert!(std::time::Instant::now() < end, "never {words:?}: {page}");

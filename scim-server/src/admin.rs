@@ -64,7 +64,7 @@ pub use self::{
     admin_tokens::AdminTokenRequest,
     agents::AgentRequest,
     brake::BrakeRequest,
-    browse::BrowseRequest,
+    browse::{BrowseRequest, NAMED},
     consumers::ConsumerRequest,
     deleted::DeletedRequest,
     error::{AdminError, Fault},

@@ -38,6 +38,7 @@ mod sync;
 mod tokens;
 mod traffic;
 mod values;
+mod whom;
 
 use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -189,8 +190,8 @@ impl Console {
             let why = "This form is of another session. Go back, load the page again, and send it once more.";
             return self.refusal(StatusCode::FORBIDDEN, "An old form", why);
         }
-        let ask = Ask { console: self, admin, session, query, form, peer };
-        route::answer(&ask, &method, path.strip_prefix(BASE).unwrap_or_default()).await
+        let ask = Ask { console: self, admin, session, query, form, peer, refused: None };
+        route::answer(ask, &method, path.strip_prefix(BASE).unwrap_or_default()).await
     }
 }
 

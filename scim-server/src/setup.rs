@@ -91,8 +91,7 @@ impl Setup {
             csrf: String::new(),
             fields: Vec::new(),
             submit: "Begin".to_owned(),
-            danger: false,
-            within: "",
+            ..Form::default()
         };
         let page = Page::new(&view.side(), "Connect your identity provider");
         let page = page.with(Piece::Text(about)).with(Piece::Text(once.to_owned())).with(begin);

@@ -38,10 +38,13 @@ pub(super) async fn authorize(context: &AdminContext, request: &AdminRequest) ->
         return Ok(());
     }
     // The same of a tenant that is not there: whoever asks learns nothing of others.
+    let theirs = match context.directory().find(&only.to_string()).await {
+        Ok(tenant) => tenant.name,
+        Err(_) => only.to_string(),
+    };
     Err(AdminError::Forbidden(format!(
-        "{} may give commands about one tenant only, {only}, and `{}` is not about that one; name that tenant",
-        by.actor(),
-        request.name()
+        "{} may do this in the tenant {theirs} alone, and what was asked for is not in that tenant; name the tenant {theirs}, or use a token that is for all tenants",
+        by.actor()
     )))
 }
 

@@ -1,9 +1,13 @@
 //! What pages show of what is large: a page of users, of members, of what was changed. Each reads a bounded number of
 //! records by an index, and never all.
 
+mod named;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::named::Members;
+pub use self::named::NAMED;
 use super::{
     AdminContext, AdminError, Output, deleted, hand, provision,
     resources::{self, administrator},
@@ -37,7 +41,7 @@ pub enum BrowseRequest {
         after: Option<String>,
     },
     /// What was changed, the newest first: in a tenant, or in the server as a whole. What a row is about is `gone` where it
-    /// is neither there nor kept.
+    /// is neither there nor kept; `named` has type and name of that, and of the first who joined or left.
     History {
         /// Its name or id; the server's own log when absent.
         tenant: Option<String>,
@@ -183,6 +187,7 @@ async fn history(
         Some(tenant) => context.operations.restorable(tenant).await?,
         None => Restorable::Nothing,
     };
+    let mut members = built.as_deref().map(|tenant| Members::new(context, tenant, restorable));
     let resource = resource.and_then(ResourceId::parse);
     let log = context.store.log(home).await?;
     let mut end = before.map_or(log.newest, |before| log.newest.min(before.saturating_sub(1)));
@@ -196,6 +201,9 @@ async fn history(
                 let mut row = view(event, built.as_deref())?;
                 if is_gone(context, built.as_deref(), event, restorable).await? {
                     row["gone"] = true.into();
+                }
+                if let Some(members) = &mut members {
+                    row["named"] = members.of(event).await?.into();
                 }
                 output.row(&row).await?;
                 shown += 1;

@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 
 use hyper::StatusCode;
 use serde_json::Value;
+use tokio::sync::mpsc;
 
-use super::{BASE, Console, Session, path::of_tenant};
+use super::{BASE, Console, Session, path::of_tenant, shown::WAS};
 use crate::{
     admin::{self, AdminContext, AdminRequest, Fault, Line, Role, line, listen::Admin},
-    web::{Button, Field, Form, Link, Page, Parameters, Piece, Tone, WebResponse, page::Who, response},
+    web::{Button, Field, Form, Kind, Link, Page, Parameters, Piece, Tone, WebResponse, page::Who, response},
 };
 
 /// Rows that a page takes at most. What may be more is asked for page by page.
-const MOST: usize = 10_000;
+pub const MOST: usize = 10_000;
 
 /// A request of somebody who is signed in.
 pub struct Ask<'a> {
@@ -23,7 +24,19 @@ pub struct Ask<'a> {
     /// What was sent.
     pub form: Parameters,
     pub peer: SocketAddr,
+    /// The form that was refused, on the page that is shown for it.
+    pub refused: Option<Refused>,
 }
+
+/// A form that was refused: the page that it is on is shown with what was typed in it.
+pub struct Refused {
+    /// The path that it was sent to.
+    pub action: String,
+    pub fault: Fault,
+}
+
+/// What follows the action of a form in that of the form that shows first what the former would do.
+const FIRST: &str = "-preview";
 
 /// The parts of a tenant: path and name.
 const PARTS: &[(&str, &str)] = &[
@@ -68,25 +81,9 @@ impl Ask<'_> {
         self.may(Role::Operator) && self.session.administrator.tenant.is_none()
     }
 
-    /// Runs a command, and gives its rows.
+    /// Runs a command, and gives its rows, but no more than [`MOST`].
     pub async fn rows(&self, request: AdminRequest) -> Result<Vec<Value>, Fault> {
-        self.read(request, false).await
-    }
-
-    /// Reads the first rows of a command. One that changes something ends when nobody reads what it tells: it is read `to_end`.
-    async fn read(&self, request: AdminRequest, to_end: bool) -> Result<Vec<Value>, Fault> {
-        let mut lines = admin::start(self.context(), request, line::nothing());
-        let mut rows = Vec::new();
-        while let Some(line) = lines.recv().await {
-            match line {
-                Line::Row(text) if rows.len() < MOST => rows.push(serde_json::from_str(&text).unwrap_or_default()),
-                Line::Error(fault) => return Err(fault),
-                Line::Row(_) if to_end => {}
-                Line::Row(_) | Line::Done => break,
-                Line::More(_) | Line::Progress(_) => {}
-            }
-        }
-        Ok(rows)
+        read(admin::start(self.context(), request, line::nothing()), MOST, false).await
     }
 
     /// Runs a command that gives one row.
@@ -94,11 +91,11 @@ impl Ask<'_> {
         Ok(self.rows(request).await?.into_iter().next().unwrap_or_default())
     }
 
-    /// Runs a command that changes something, and notes who has given it.
+    /// Runs a command that changes something, to its end, and notes who has given it. Gives as many rows as [`Self::rows`].
     pub async fn act(&self, request: AdminRequest) -> Result<Vec<Value>, Fault> {
         let by = self.session.administrator.actor();
         tracing::info!(peer = %self.peer, command = request.name(), by = &*by, "administration by the console");
-        self.read(request, true).await
+        read(admin::start(self.context(), request, line::nothing()), MOST, true).await
     }
 
     /// Why a command would be refused, before anybody is asked whether they want it.
@@ -146,10 +143,30 @@ impl Ask<'_> {
         page
     }
 
-    /// A form that changes something.
+    /// A form that changes something. One that was refused says why, and has what was typed in.
     pub fn form(&self, action: impl Into<String>, submit: &str, fields: Vec<Field>) -> Form {
         let csrf = self.session.csrf().to_owned();
-        Form { action: action.into(), csrf, fields, submit: submit.to_owned(), danger: false, within: "" }
+        let form = Form { action: action.into(), csrf, fields, submit: submit.to_owned(), ..Form::default() };
+        match self.refusal(&form.action) {
+            Some(fault) if self.has_sent(&form) => form.sent(&self.form, sentence(&fault.message)),
+            _ => form,
+        }
+    }
+
+    /// Why the form with that action was refused, or what it had shown first.
+    pub fn refusal(&self, action: &str) -> Option<&Fault> {
+        let refused = self.refused.as_ref()?;
+        let is_it = [Some(action), action.strip_suffix(FIRST)].contains(&Some(refused.action.as_str()));
+        is_it.then_some(&refused.fault)
+    }
+
+    /// Whether it was this one of several forms with the same action: what they do not show tells them apart.
+    fn has_sent(&self, form: &Form) -> bool {
+        let (hidden, typed): (Vec<&Field>, Vec<_>) = form.fields.iter().partition(|field| field.kind == Kind::Hidden);
+        let mut hidden = hidden.into_iter().filter(|field| field.name != WAS);
+        hidden.all(|field| self.form.text(field.name) == field.value)
+            // A button may send something else there.
+            && (typed.is_empty() || typed.iter().any(|field| self.form.has(field.name)))
     }
 
     /// A button that changes something.
@@ -169,16 +186,45 @@ impl Ask<'_> {
         let (status, mut page) = match shown {
             Ok(page) => (StatusCode::OK, page),
             Err(fault) => {
-                let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 let page = self.page("This cannot be shown");
-                (status, page.with(Piece::Notice(Tone::Bad, sentence(&fault.message))))
+                (code(&fault), page.with(Piece::Notice(Tone::Bad, sentence(&fault.message))))
             }
         };
-        for (at, (tone, text)) in self.console.sessions.told(&self.session).into_iter().enumerate() {
+        let mut told = self.console.sessions.told(&self.session);
+        let status = match &self.refused {
+            None => status,
+            Some(Refused { fault, .. }) => {
+                // Where no form of the page says it, such as of a button.
+                if !page.has_refused() {
+                    told.push((Tone::Bad, sentence(&fault.message)));
+                }
+                code(fault)
+            }
+        };
+        for (at, (tone, text)) in told.into_iter().enumerate() {
             page.pieces.insert(at, Piece::Notice(tone, text));
         }
         response::page(status, &page)
     }
+}
+
+/// Reads so many rows of a command. One that changes something ends when nobody reads what it tells: it is read `to_end`.
+async fn read(mut lines: mpsc::Receiver<Line>, most: usize, to_end: bool) -> Result<Vec<Value>, Fault> {
+    let mut rows = Vec::new();
+    while let Some(line) = lines.recv().await {
+        match line {
+            Line::Row(text) if rows.len() < most => rows.push(serde_json::from_str(&text).unwrap_or_default()),
+            Line::Error(fault) => return Err(fault),
+            Line::Row(_) if to_end => {}
+            Line::Row(_) | Line::Done => break,
+            Line::More(_) | Line::Progress(_) => {}
+        }
+    }
+    Ok(rows)
+}
+
+fn code(fault: &Fault) -> StatusCode {
+    StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 /// That a form says what cannot be done.
@@ -202,6 +248,31 @@ pub fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::Output;
+
+    /// A command that changes something goes on behind the last row that a page takes, and its error is told.
+    #[tokio::test]
+    async fn a_command_that_changes_something_is_read_to_its_end() {
+        for (to_end, last, told) in [
+            (true, Line::Done, Ok(2)),
+            (true, Line::Error(refused("the store is full")), Err(refused("the store is full"))),
+            (false, Line::Error(refused("the store is full")), Ok(2)),
+        ] {
+            let (output, lines) = Output::new();
+            let command = async move {
+                for number in 0..5000 {
+                    // Where nobody reads any more, a command ends.
+                    if output.row(&number).await.is_err() {
+                        return number;
+                    }
+                }
+                drop(output.line(last).await);
+                5000
+            };
+            let (ended, rows) = tokio::join!(command, read(lines, 2, to_end));
+            assert_eq!((ended == 5000, rows.map(|rows| rows.len())), (to_end, told));
+        }
+    }
 
     #[test]
     fn a_sentence_keeps_the_names_of_attributes() {

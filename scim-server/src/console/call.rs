@@ -6,11 +6,13 @@ use super::{
     ask::{Ask, Shown, sentence},
     command,
     kind::{GROUPS, USERS},
+    path,
     row::{Row, thousands},
     values,
+    whom::whom,
 };
 use crate::{
-    admin::{AdminRequest, RequestsRequest},
+    admin::{AdminRequest, Fault, RequestsRequest},
     web::{Cell, Facts, Piece, Section, Tone},
 };
 
@@ -48,7 +50,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, id: &str) -> Shown {
     let mut page = ask.tenant_page(tenant, "Requests");
     page.title = format!("{} {}", row.text("/method"), row.text("/path"));
     page.subtitle = format!("a call to {tenant}");
-    page = page.with(happened(tenant, id, &row));
+    page = page.with(happened(ask, tenant, id, &row).await?);
     for (title, at) in [("Request", "/request"), ("Response", "/response")] {
         if let Some(value) = row.pointer(at) {
             page = page.with(Section::new(title).note("What is personal is hidden.").with(Piece::json(value)));
@@ -56,13 +58,12 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, id: &str) -> Shown {
     }
     page = page.with(values::of_call(ask, tenant, id, &row));
     if !row.text("/curl").is_empty() {
-        let note = "It takes the token from the variable TOKEN. Fill in what is hidden.";
-        page = page.with(Section::new("The same call with curl").note(note).command(row.text("/curl").to_owned()));
+        page = page.with(values::curl(row.text("/curl"), "Fill in what is hidden."));
     }
     Ok(page)
 }
 
-fn happened(tenant: &str, id: &str, row: &Value) -> Section {
+async fn happened(ask: &Ask<'_>, tenant: &str, id: &str, row: &Value) -> Result<Section, Fault> {
     let took = row.pointer("/took_ms").and_then(Value::as_f64).unwrap_or_default();
     let mut facts = Facts::default()
         .with("When", row.time("/time", "–"))
@@ -76,9 +77,13 @@ fn happened(tenant: &str, id: &str, row: &Value) -> Section {
         .with("Id of the call", Cell::Copy(id.to_owned()));
     let about = row.text("/resource");
     if !about.is_empty() {
-        let people = if row.text("/operation").contains("Group") { &GROUPS } else { &USERS };
-        let name = if row.text("/resource_name").is_empty() { about } else { row.text("/resource_name") };
-        facts = facts.with("About", Cell::link(people.path(tenant, about), name));
+        let people = [&USERS, &GROUPS].into_iter().find(|one| row.text("/operation").ends_with(one.resource_type));
+        let whom = match people {
+            Some(people) => whom(ask, tenant, people, about).await?,
+            None => Cell::text(about),
+        };
+        let calls = Cell::link(path::calls_about(tenant, about), "All calls about it");
+        facts = facts.with("About", whom).with("Requests", calls);
     }
     let mut section = Section::new("What happened");
     for (tone, before, at) in [
@@ -90,5 +95,5 @@ fn happened(tenant: &str, id: &str, row: &Value) -> Section {
             section = section.with(Piece::Notice(tone, format!("{before}: {}", sentence(row.text(at)))));
         }
     }
-    section.with(facts).command(command::line(&["requests", "show", id, "--tenant", tenant]))
+    Ok(section.with(facts).command(command::line(&["requests", "show", id, "--tenant", tenant])))
 }

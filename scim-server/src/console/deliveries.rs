@@ -131,7 +131,7 @@ fn tried(id: &str, url: &str, waiting: &[Value]) -> Piece {
     for one in waiting {
         table.push(vec![one.cell("/sequence"), one.cell("/tries"), one.time("/next_try", "–")]);
     }
-    let note = format!("These messages were not taken yet by {url}: the first of them.");
+    let note = format!("The first of the messages that were not taken yet by {url}.");
     Section::new("Tried again").note(note).with(table).command(command::line(&["webhook", "show", id])).into()
 }
 

@@ -10,14 +10,12 @@ use super::{
     kind::{GROUPS, USERS},
     path::of_tenant,
     row::{Row, thousands},
+    whom::looked_up,
 };
 use crate::{
-    admin::{AdminRequest, BrowseRequest, Fault, clients::ClientRequest},
+    admin::{AdminRequest, BrowseRequest, Fault, NAMED, clients::ClientRequest},
     web::{Cell, Section, Table, clipped},
 };
-
-/// Members who are named in one place.
-const NAMED: usize = 5;
 
 /// Shows what was changed in a tenant.
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
@@ -76,7 +74,7 @@ async fn table(
             what(row),
             of_whom(tenant, row),
             who(&names, row),
-            Cell::Several(changes(row)),
+            Cell::Several(changes(tenant, row)),
         ]);
     }
     if let Some(next) = end.pointer("/next").and_then(Value::as_u64) {
@@ -102,6 +100,7 @@ fn of_whom(tenant: Option<&str>, row: &Value) -> Cell {
     let name = ["/userName", "/displayName"]
         .into_iter()
         .find_map(|at| document.map(|document| document.text(at)).filter(|name| !name.is_empty()))
+        .or_else(|| row.pointer(&format!("/named/{id}/name"))?.as_str().filter(|name| !name.is_empty()))
         .unwrap_or(id);
     match (tenant, row.text("/resource/type")) {
         // Nothing of it is left to be shown.
@@ -140,8 +139,11 @@ async fn names(ask: &Ask<'_>, tenant: &str) -> Result<BTreeMap<String, String>, 
     Ok(all.filter(|(_, name)| !name.is_empty()).collect())
 }
 
+/// Where a row has who came and who went.
+const MEMBERS: [(&str, &str); 2] = [("/members/joined", "joined"), ("/members/left", "left")];
+
 /// The attributes that changed with their values; who has come and gone.
-fn changes(row: &Value) -> Vec<Cell> {
+fn changes(tenant: Option<&str>, row: &Value) -> Vec<Cell> {
     let mut cells = Vec::new();
     let changes = row.pointer("/changes").and_then(Value::as_object);
     for (path, change) in changes.into_iter().flatten() {
@@ -149,19 +151,28 @@ fn changes(row: &Value) -> Vec<Cell> {
         cells.push(Cell::Note(format!("{path}: {} → {}", side("before"), side("after"))));
     }
     if changes.is_none() {
-        let names: Vec<_> = row.list("/attributes").iter().filter_map(Value::as_str).collect();
+        let names = row.list("/attributes").iter().filter_map(Value::as_str);
+        // Who they are is said below.
+        let is_said = MEMBERS.iter().any(|(at, _)| !row.list(at).is_empty());
+        let names: Vec<_> = names.filter(|name| !is_said || *name != "members").collect();
         if !names.is_empty() {
             cells.push(Cell::Note(names.join(", ")));
         }
     }
-    for (at, word) in [("/members/joined", "joined"), ("/members/left", "left")] {
+    for (at, word) in MEMBERS {
         let ids: Vec<_> = row.list(at).iter().filter_map(Value::as_str).collect();
-        if !ids.is_empty() {
-            let rest = ids.len().saturating_sub(NAMED);
-            let more = if rest > 0 { format!(" and {} more", thousands(rest as u64)) } else { String::new() };
-            let some: Vec<_> = ids.into_iter().take(NAMED).collect();
-            cells.push(Cell::Note(format!("{word}: {}{more}", some.join(", "))));
+        if ids.is_empty() {
+            continue;
         }
+        let some = ids.iter().take(NAMED).map(|id| match tenant {
+            Some(tenant) => looked_up(tenant, id, row.pointer(&format!("/named/{id}"))),
+            None => Cell::text(*id),
+        });
+        let mut line: Vec<_> = std::iter::once(Cell::text(format!("{word}:"))).chain(some).collect();
+        if ids.len() > NAMED {
+            line.push(Cell::text(format!("and {} more", thousands((ids.len() - NAMED) as u64))));
+        }
+        cells.push(Cell::Several(line));
     }
     if cells.is_empty() {
         cells.push(Cell::Empty);
@@ -181,15 +192,26 @@ mod tests {
     use super::*;
 
     fn notes(row: &Value) -> Vec<String> {
-        let text = |cell| if let Cell::Note(text) = cell { text } else { String::new() };
-        changes(row).into_iter().map(text).collect()
+        fn text(cell: Cell) -> String {
+            match cell {
+                Cell::Note(text) | Cell::Text(text) => text,
+                Cell::Link { to, text } => format!("{text} at {to}"),
+                Cell::Several(cells) => cells.into_iter().map(text).collect::<Vec<_>>().join(" "),
+                _ => String::new(),
+            }
+        }
+        changes(Some("acme"), row).into_iter().map(text).collect()
     }
 
     #[test]
     fn a_change_is_shown_with_both_values() {
         let row = json!({"changes": {"title": {"before": "A", "after": "B"}, "active": {"after": false}},
-            "attributes": ["title", "active"], "members": {"joined": ["1", "2", "3", "4", "5", "6"], "left": []}});
-        assert_eq!(notes(&row), ["title: A → B", "active: – → false", "joined: 1, 2, 3, 4, 5 and 1 more"]);
+            "attributes": ["title", "active"], "members": {"joined": ["1", "2", "3", "4", "5", "6"], "left": []},
+            "named": {"1": {"type": "User", "name": "anna"}, "2": {"type": "Group", "name": ""}}});
+        let joined = "joined: anna at /console/t/acme/users/1 2 at /console/t/acme/groups/2 3 4 5 and 1 more";
+        assert_eq!(notes(&row), ["title: A → B", "active: – → false", joined]);
+        let made = json!({"attributes": ["displayName", "members"], "members": {"joined": ["1"]}});
+        assert_eq!(notes(&made), ["displayName", "joined: 1"]);
         assert_eq!(notes(&json!({"attributes": ["password"]})), ["password"]);
         assert!(short(&json!("x".repeat(500))).ends_with("xx…"));
     }

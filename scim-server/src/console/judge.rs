@@ -107,26 +107,33 @@ fn figures(verdict: &Verdict) -> Piece {
     let figure = |name: &str, number: u64, tone: Tone| {
         (name.to_owned(), Cell::text(thousands(number)), if number == 0 { Tone::Plain } else { tone })
     };
-    Piece::Figures(vec![
-        figure("Failed", totals.fail, Tone::Bad),
+    let declared = verdict.declared();
+    let mut figures = vec![
+        figure("Failed", totals.fail.saturating_sub(declared), Tone::Bad),
         figure("Could not be tested", totals.error, Tone::Bad),
         figure("Warnings", totals.warn, Tone::Warn),
         figure("Do not apply", totals.skip, Tone::Plain),
         figure("Passed", totals.pass, Tone::Good),
-    ])
+    ];
+    if declared > 0 {
+        figures.insert(1, figure("Declared deviations", declared, Tone::Plain));
+    }
+    Piece::Figures(figures)
 }
 
 fn causes(verdict: &Verdict) -> Section {
     let mut table = Table::new(&["Verdict", "What is behind it", "Cases"], "Nothing is wrong.");
     for cause in &verdict.causes {
         let tone = if cause.verdict == "warn" { Tone::Warn } else { Tone::Bad };
-        let change = cause.change.as_ref().map(|change| Cell::Note(change.clone()));
-        let what = std::iter::once(Cell::Said(cause.what.clone())).chain(change).collect();
-        table.push(vec![
-            Cell::Badge(tone, cause.verdict.clone()),
-            Cell::Several(what),
-            Cell::text(thousands(cause.cases.len() as u64)),
-        ]);
+        // Nothing is to be changed about what is done on purpose.
+        let declared = cause.declared().map(str::to_owned);
+        let verdict = match declared {
+            Some(_) => Cell::Badge(Tone::Plain, "declared deviation".to_owned()),
+            None => Cell::Badge(tone, cause.verdict.clone()),
+        };
+        let behind = declared.or_else(|| cause.change.clone()).map(Cell::Note);
+        let what = std::iter::once(Cell::Said(cause.what.clone())).chain(behind).collect();
+        table.push(vec![verdict, Cell::Several(what), Cell::text(thousands(cause.cases.len() as u64))]);
     }
     Section::new("What was found").with(table)
 }
@@ -156,5 +163,30 @@ pub fn change(ask: &Ask<'_>, what: &str) -> Result<Done, Fault> {
             Ok(Done::Told(PATH.to_owned(), "The run ends in a moment.".to_owned()))
         }
         _ => Err(refused("This form is not known. Load the page again.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use askama::Template as _;
+
+    use super::*;
+
+    #[test]
+    fn what_the_server_does_on_purpose_is_shown_as_that() {
+        let report = r#"{"totals": {"fail": 2, "error": 0, "warn": 0, "skip": 0, "pass": 1}, "causes": [
+            {"verdict": "fail", "what": "It answered 200.", "change": "Mend it.", "cases": ["modify-replace-no-match-eq"]},
+            {"verdict": "fail", "what": "It answered 500.", "change": "Mend it.", "cases": ["other"]}]}"#;
+        let verdict = Verdict::read(report.as_bytes()).unwrap();
+        let shown = figures(&verdict).render().unwrap();
+        for (name, number) in [("Failed", 1), ("Declared deviations", 1), ("Passed", 1)] {
+            assert!(shown.contains(&format!("<dt>{name}</dt><dd>{number}</dd>")), "{name}: {shown}");
+        }
+        let shown = causes(&verdict).render().unwrap();
+        let count = |text: &str| shown.matches(text).count();
+        assert_eq!(
+            [count("badge plain\">declared deviation"), count("badge bad\">fail"), count("Mend it.")],
+            [1, 1, 1]
+        );
     }
 }

@@ -23,6 +23,11 @@ pub const USERS: People =
 pub const GROUPS: People =
     People { resource_type: "Group", part: "groups", title: "Groups", word: "group", name: "displayName" };
 
+/// Those of a resource type, if it is one of these.
+pub fn of_type(resource_type: &str) -> Option<&'static People> {
+    [&USERS, &GROUPS].into_iter().find(|people| people.resource_type == resource_type)
+}
+
 impl People {
     /// What people call one of them: its name, or its id where it has none.
     pub fn called<'r>(&self, row: &'r Value, id: &'r str) -> &'r str {

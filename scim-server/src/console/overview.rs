@@ -22,6 +22,10 @@ const PAGE: usize = 50;
 /// From so many events that a consumer has not read, it lags.
 const LAGS: u64 = 10_000;
 
+/// What each list and figure calls what is wrong now, and what will be.
+const FAILING: &str = "failing";
+const ATTENTION: &str = "needs attention";
+
 /// A tenant, and what is wrong with it.
 struct Standing {
     row: Value,
@@ -42,36 +46,43 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
     for tenant in tenants.iter().skip(from).take(PAGE) {
         standings.push(standing(ask, tenant.text("/tenant"), range).await?);
     }
-    let mut page = ask.page("Overview").with(figures(&tenants, &standings));
+    let mut others = sync::wanted(ask).await?;
+    others.extend(certificate::wanted(ask));
+    let found = found(&standings, others);
+    let mut page = ask.page("Overview").with(figures(&tenants, &standings, &found));
     if tenants.is_empty() {
         let what = "There is no tenant yet. A tenant is one customer: its identity provider, its users and groups. Make the first one here.";
         page.pieces.push(Piece::Notice(Tone::Plain, what.to_owned()));
     }
-    let mut others = sync::wanted(ask).await?;
-    others.extend(certificate::wanted(ask));
-    page = page.with(wanted(&standings, others));
+    let is_part = standings.len() < tenants.len();
+    page = page.with(wanted(found, is_part));
     let mut list = table(&standings, range);
     if from + PAGE < tenants.len() {
         let more = format!("The next of {} tenants", thousands(tenants.len() as u64));
         list.more = Some((format!("{}?range={}&from={}", super::BASE, range.word(), from + PAGE), more));
     }
-    page = page.with(Section::new("Tenants").with(list).command(command::line(&["status"])));
+    let only = ask.session.administrator.tenant.map(|only| only.to_string());
+    let words = match (&only, tenants.first()) {
+        (Some(_), Some(tenant)) => vec!["status", "--tenant", tenant.text("/tenant")],
+        _ => vec!["status"],
+    };
+    page = page.with(Section::new("Tenants").with(list).command(command::line(&words)));
     // Whoever may look at one tenant has its chart on its own pages.
-    if ask.session.administrator.tenant.is_none()
+    if only.is_none()
         && let Some(all) = traffic::of(ask, None, range).await
     {
         page = page.with(all.section(range, None, super::BASE));
     }
-    if ask.may(Role::Administrator) && ask.session.administrator.tenant.is_none() {
+    if ask.may(Role::Administrator) && only.is_none() {
         page = page.with(new_tenant(ask));
     }
     Ok(page)
 }
 
 async fn standing(ask: &Ask<'_>, tenant: &str, range: Range) -> Result<Standing, Fault> {
-    let row = ask.row(AdminRequest::Status { tenant: Some(tenant.to_owned()) }).await?;
-    let tone = tone(row.text("/state"));
-    let problem = |problem: &Value| (tone, problem.text("/detail").to_owned());
+    let mut row = ask.row(AdminRequest::Status { tenant: Some(tenant.to_owned()) }).await?;
+    let state = tone(row.text("/state"));
+    let problem = |problem: &Value| (state, problem.text("/detail").to_owned());
     let mut problems: Vec<_> = row.list("/problems").iter().map(problem).collect();
     let consumers = AdminRequest::Consumer { request: ConsumerRequest::List { tenant: tenant.to_owned() } };
     for consumer in ask.rows(consumers).await? {
@@ -80,6 +91,10 @@ async fn standing(ask: &Ask<'_>, tenant: &str, range: Range) -> Result<Standing,
             let name = consumer.text("/name");
             problems.push((Tone::Warn, format!("The consumer {name} has not read {} events.", thousands(lag))));
         }
+    }
+    // Whoever is on the list of what needs a person is not healthy in that of the tenants.
+    if state < Tone::Warn && !problems.is_empty() {
+        row["state"] = "warning".into();
     }
     let traffic = traffic::of(ask, Some(tenant), range).await;
     Ok(Standing { row, problems, traffic })
@@ -98,31 +113,36 @@ fn tone(state: &str) -> Tone {
 fn state(state: &str) -> Cell {
     let word = match state {
         "ok" => "healthy",
-        "warning" => "needs attention",
-        "failing" => "failing",
+        "warning" => ATTENTION,
+        "failing" => FAILING,
         _ => "waits for its first call",
     };
     Cell::Badge(tone(state), word.to_owned())
 }
 
-fn figures(tenants: &[Value], standings: &[Standing]) -> Piece {
+/// What is wrong: how bad it is, where it leads, and what to do.
+type Found = (Tone, Cell, String);
+
+/// How much there is. What is wrong is counted as it is listed below.
+fn figures(tenants: &[Value], standings: &[Standing], found: &[Found]) -> Piece {
     let sum = |what: &str| tenants.iter().map(|tenant| tenant.number(what)).sum();
-    let those = |word: &str| standings.iter().filter(|one| one.row.text("/state") == word).count();
+    let new = standings.iter().filter(|one| one.row.text("/state") == "new").count();
+    let wrong = |tone: Tone| found.iter().filter(|(of, ..)| *of == tone).count() as u64;
     let figure = |name: &str, number: u64, tone: Tone| {
         (name.to_owned(), Cell::text(thousands(number)), if number == 0 { Tone::Plain } else { tone })
     };
     Piece::Figures(vec![
         figure("Tenants", tenants.len() as u64, Tone::Plain),
-        figure("Failing", those("failing") as u64, Tone::Bad),
-        figure("Need attention", those("warning") as u64, Tone::Warn),
-        figure("Wait for a first call", those("new") as u64, Tone::Plain),
+        figure("Failing", wrong(Tone::Bad), Tone::Bad),
+        figure("Needs attention", wrong(Tone::Warn), Tone::Warn),
+        figure("Wait for a first call", new as u64, Tone::Plain),
         figure("Users", sum("/users"), Tone::Plain),
         figure("Groups", sum("/groups"), Tone::Plain),
     ])
 }
 
 /// What somebody should do, the worst first.
-fn wanted(standings: &[Standing], others: Vec<(Tone, Cell, String)>) -> Section {
+fn found(standings: &[Standing], others: Vec<Found>) -> Vec<Found> {
     let of_tenants = standings.iter().flat_map(|one| {
         let name = one.row.text("/tenant");
         let link = move || Cell::link(of_tenant(name, ""), name);
@@ -130,12 +150,17 @@ fn wanted(standings: &[Standing], others: Vec<(Tone, Cell, String)>) -> Section 
     });
     let mut found: Vec<_> = of_tenants.chain(others).collect();
     found.sort_by_key(|(tone, ..)| std::cmp::Reverse(*tone));
+    found
+}
+
+fn wanted(found: Vec<Found>, is_part: bool) -> Section {
     let mut table = Table::new(&["Where", "State", "What is wrong, and what to do"], "Nothing needs a person now.");
     for (tone, link, detail) in found {
-        let word = if tone == Tone::Bad { "failing" } else { "soon" };
+        let word = if tone == Tone::Bad { FAILING } else { ATTENTION };
         table.push(vec![link, Cell::Badge(tone, word.to_owned()), Cell::Said(detail)]);
     }
-    Section::new("Needs a person").with(table)
+    let section = Section::new("Needs a person").with(table);
+    if is_part { section.note("Of the tenants that are listed below: others are on the next pages.") } else { section }
 }
 
 fn table(standings: &[Standing], range: Range) -> Table {

@@ -13,3 +13,8 @@ pub fn of_tenant(tenant: &str, part: &str) -> String {
 pub fn of_call(tenant: &str, id: &str) -> String {
     of_tenant(tenant, &format!("requests/{}", form::encode(id)))
 }
+
+/// The calls about a user or group.
+pub fn calls_about(tenant: &str, id: &str) -> String {
+    of_tenant(tenant, &format!("requests?resource={}", form::encode(id)))
+}

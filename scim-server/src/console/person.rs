@@ -6,14 +6,17 @@ use super::{
     ask::{Ask, Done, Shown, refused, sentence},
     command, deleted, history,
     kind::{GROUPS, People, USERS, active, display},
-    path::of_tenant,
-    requests,
-    row::{Row, thousands},
+    path::{self, of_tenant},
+    row::{Row, so_many},
+    whom::whom,
 };
 use crate::{
     admin::{AccessRequest, AdminRequest, BrowseRequest, Fault, HandRequest, Role, RulesRequest},
     web::{Cell, Facts, Field, Kind, Page, Piece, Section, Table, Tone, clipped},
 };
+
+/// Where a user has the id of the manager (RFC 7643 §4.3).
+const MANAGER: &str = "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value";
 
 /// Shows one.
 pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Shown {
@@ -32,7 +35,11 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Sho
     page.title = name.to_owned();
     page.subtitle = format!("{} of {tenant}", people.word);
     let sender = history::actor(ask, tenant, row.text("/meta/source/actor")).await?;
-    page = page.with(facts(tenant, people, &row, sender));
+    let manager = match row.text(MANAGER) {
+        "" => None,
+        id => Some(whom(ask, tenant, &USERS, id).await?),
+    };
+    page = page.with(facts(tenant, people, &row, sender, manager));
     page = if people.word == "user" {
         page.with(groups_of(tenant, &row)).with(access_of(ask, tenant, id, row.list("/groups")).await?)
     } else {
@@ -50,7 +57,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People, id: &str) -> Sho
     Ok(page)
 }
 
-fn facts(tenant: &str, people: &People, row: &Value, sender: Cell) -> Section {
+fn facts(tenant: &str, people: &People, row: &Value, sender: Cell, manager: Option<Cell>) -> Section {
     let mut facts = Facts::default();
     if people.word == "user" {
         facts = facts.with("State", active(row)).with("Name", display(row));
@@ -63,14 +70,13 @@ fn facts(tenant: &str, people: &People, row: &Value, sender: Cell) -> Section {
         .with("Made", row.time("/meta/created", "–"))
         .with("Changed", row.time("/meta/lastModified", "–"))
         .with("Version", row.cell("/meta/version"))
-        .with("Requests", Cell::link(requests::about(tenant, row.text("/id")), "Calls about it"));
+        .with("Requests", Cell::link(path::calls_about(tenant, row.text("/id")), "Calls about it"));
     if row.pointer("/meta/source").is_some() {
         let source = vec![sender, row.time("/meta/source/last_sent", "–")];
         facts = facts.with("Last sent by", Cell::Several(source));
     }
-    let manager = "/urn:ietf:params:scim:schemas:extension:enterprise:2.0:User/manager/value";
-    if !row.text(manager).is_empty() {
-        facts = facts.with("Manager", Cell::link(USERS.path(tenant, row.text(manager)), row.text(manager)));
+    if let Some(manager) = manager {
+        facts = facts.with("Manager", manager);
     }
     Section::new("Facts").with(facts)
 }
@@ -132,7 +138,8 @@ async fn members_of(ask: &Ask<'_>, tenant: &str, id: &str) -> Result<Section, Fa
     if let Some(next) = end.pointer("/next").and_then(Value::as_str) {
         table.more = Some((format!("{}?after={next}", GROUPS.path(tenant, id)), "Next page".to_owned()));
     }
-    Ok(Section::new("Members").note(format!("{} direct members", thousands(end.number("/total")))).with(table))
+    let total = so_many(end.number("/total"), "direct member", "direct members");
+    Ok(Section::new("Members").note(total).with(table))
 }
 
 /// What can be done with it. What would be refused has the reason in the place of its form.

@@ -212,8 +212,3 @@ fn said(end: &Value) -> Vec<Piece> {
     }
     pieces
 }
-
-/// The calls about a user or group.
-pub fn about(tenant: &str, id: &str) -> String {
-    of_tenant(tenant, &format!("requests?resource={}", form::encode(id)))
-}

@@ -4,12 +4,12 @@ use hyper::{Method, StatusCode};
 
 use super::{
     BASE,
-    ask::{Ask, Done, sentence},
+    ask::{Ask, Done, Refused, Shown},
     call, connect, deleted, deliveries, history, judge,
     kind::{GROUPS, People, USERS},
     overview,
     path::{self, of_tenant},
-    people, person, requests, rules, safety, server, settings, sign_in, sync, tokens, values,
+    people, person, requests, rules, safety, schemas, server, settings, sign_in, sync, tokens, values,
 };
 use crate::{
     admin::Fault,
@@ -17,16 +17,31 @@ use crate::{
 };
 
 /// Answers a request for a path below [`BASE`].
-pub async fn answer(ask: &Ask<'_>, method: &Method, path: &str) -> WebResponse {
-    let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(form::decode).collect();
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+pub async fn answer(ask: Ask<'_>, method: &Method, path: &str) -> WebResponse {
     if *method == Method::POST {
-        return change(ask, &parts).await;
+        return change(ask, path).await;
     }
-    let shown = match parts.as_slice() {
+    let parts = split(path);
+    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+    if parts == ["judge", "report"] {
+        return judge::report(&ask).unwrap_or_else(|| nothing(&ask));
+    }
+    match show(&ask, &parts).await {
+        Some(shown) => ask.answer(shown),
+        None => nothing(&ask),
+    }
+}
+
+/// The parts of a path.
+fn split(path: &str) -> Vec<String> {
+    path.split('/').filter(|part| !part.is_empty()).map(form::decode).collect()
+}
+
+/// The page of a path; nothing where there is none.
+async fn show(ask: &Ask<'_>, parts: &[&str]) -> Option<Shown> {
+    Some(match parts {
         [] => overview::show(ask).await,
         ["judge"] => judge::show(ask),
-        ["judge", "report"] => return judge::report(ask).unwrap_or_else(|| nothing(ask)),
         ["server"] => server::show(ask).await,
         ["sync"] => sync::list(ask).await,
         ["sync", agent] => sync::show(ask, agent).await,
@@ -44,9 +59,8 @@ pub async fn answer(ask: &Ask<'_>, method: &Method, path: &str) -> WebResponse {
         ["t", tenant, "rules"] => rules::show(ask, tenant).await,
         ["t", tenant, "safety"] => safety::show(ask, tenant).await,
         ["t", tenant, "settings"] => settings::show(ask, tenant).await,
-        _ => return nothing(ask),
-    };
-    ask.answer(shown)
+        _ => return None,
+    })
 }
 
 fn nothing(ask: &Ask<'_>) -> WebResponse {
@@ -58,9 +72,43 @@ fn nothing(ask: &Ask<'_>) -> WebResponse {
 }
 
 /// Does what a form says, and leads to the page that shows what became of it.
-async fn change(ask: &Ask<'_>, parts: &[&str]) -> WebResponse {
-    let (back, done) = match parts {
-        ["sign-out"] => return sign_in::out(ask.console, ask.admin, &ask.session).await,
+async fn change(ask: Ask<'_>, path: &str) -> WebResponse {
+    let parts = split(path);
+    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+    if parts == ["sign-out"] {
+        return sign_in::out(ask.console, ask.admin, &ask.session).await;
+    }
+    let Some((back, done)) = act(&ask, &parts).await else { return nothing(&ask) };
+    match done {
+        Ok(Done::Told(to, what)) => {
+            ask.tell(Tone::Good, what);
+            response::redirect(&to)
+        }
+        Ok(Done::Once(page)) => ask.answer(Ok(*page)),
+        Err(fault) => refuse(ask, path, &parts, &back, fault).await,
+    }
+}
+
+/// Shows the page that a form is on that was refused, with why, and with what was typed in it.
+async fn refuse(ask: Ask<'_>, path: &str, parts: &[&str], back: &str, fault: Fault) -> WebResponse {
+    let ask = Ask { refused: Some(Refused { action: format!("{BASE}{path}"), fault: fault.clone() }), ..ask };
+    let shown = if let ["t", tenant, "settings", "schema-remove"] = parts {
+        schemas::confirm(&ask, tenant, ask.form.text("schema")).await
+    } else {
+        let back = split(back.strip_prefix(BASE).unwrap_or_default());
+        let back: Vec<_> = back.iter().map(String::as_str).collect();
+        show(&ask, &back).await.unwrap_or_else(|| Err(fault.clone()))
+    };
+    match shown {
+        Ok(page) => ask.answer(Ok(page)),
+        // Such as of a tenant that is not there, or is another's: its page says no more than that.
+        Err(_) => Ask { refused: None, ..ask }.answer(Err(fault)),
+    }
+}
+
+/// Does what the form of a path says. Gives the page that it is on, too; nothing where there is no such form.
+async fn act(ask: &Ask<'_>, parts: &[&str]) -> Option<(String, Result<Done, Fault>)> {
+    Some(match parts {
         ["tenants"] => (BASE.to_owned(), overview::create(ask).await),
         ["server", "sessions"] => (format!("{BASE}/server"), server::end_session(ask).await),
         ["judge", what] => (judge::PATH.to_owned(), judge::change(ask, what)),
@@ -81,21 +129,6 @@ async fn change(ask: &Ask<'_>, parts: &[&str]) -> WebResponse {
         ["t", tenant, "rules", what] => (of_tenant(tenant, "rules"), rules::change(ask, tenant, what).await),
         ["t", tenant, "safety", what] => (of_tenant(tenant, "safety"), safety::change(ask, tenant, what).await),
         ["t", tenant, "settings", what] => (of_tenant(tenant, "settings"), settings::change(ask, tenant, what).await),
-        _ => return nothing(ask),
-    };
-    finish(ask, &back, done)
-}
-
-fn finish(ask: &Ask<'_>, back: &str, done: Result<Done, Fault>) -> WebResponse {
-    match done {
-        Ok(Done::Told(to, what)) => {
-            ask.tell(Tone::Good, what);
-            response::redirect(&to)
-        }
-        Ok(Done::Once(page)) => ask.answer(Ok(*page)),
-        Err(fault) => {
-            ask.tell(Tone::Bad, sentence(&fault.message));
-            response::redirect(back)
-        }
-    }
+        _ => return None,
+    })
 }

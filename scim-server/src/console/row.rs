@@ -69,6 +69,11 @@ pub fn value(value: &Value) -> Cell {
     }
 }
 
+/// So many of something, in the words for one and for several.
+pub fn so_many(number: u64, one: &str, several: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { several })
+}
+
 /// An instant as text in the reader's zone, with the days that are left in the colour of the status.
 pub fn expiry(row: &Value) -> Cell {
     let days = row.pointer("/days_left").and_then(Value::as_i64).unwrap_or_default();

@@ -85,7 +85,7 @@ fn preview_form(ask: &Ask<'_>, tenant: &str) -> Section {
         Field::text("role", "Role").hint("As your application calls it, such as admin.").required(),
         Field::text("group", "Group").hint("Its displayName or id.").required(),
     ];
-    let form = ask.form(of_tenant(tenant, "rules/preview"), "Look whose roles would change", fields);
+    let form = ask.form(of_tenant(tenant, "rules/set-preview"), "Look whose roles would change", fields);
     let words = ["role", "set", "NAME", "--tenant", tenant, "--role", "ROLE", "--group", "GROUP", "--dry-run"];
     Section::new("A rule").note("First it is only shown.").with(form).command(command::line(&words))
 }
@@ -95,7 +95,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     if what.starts_with("mapping-") {
         return mapping::change(ask, tenant, what).await;
     }
-    let dry_run = what == "preview";
+    let dry_run = what == "set-preview";
     if !dry_run && what != "set" {
         return Err(refused("This form is not known. Load the page again."));
     }

@@ -3,16 +3,17 @@
 use serde_json::Value;
 
 use super::{
-    ask::{Ask, Done, Shown, refused},
+    ask::{Ask, Done, MOST, Shown, refused},
     command,
     kind::{GROUPS, USERS},
     path::of_tenant,
-    row::{Row, thousands},
+    row::{Row, so_many, thousands},
     shown::{WAS, mark},
+    whom::whom,
 };
 use crate::{
     admin::{AdminRequest, BrakeRequest, BrowseRequest, Fault, Role, UndoRequest},
-    web::{Cell, Facts, Field, Form, Page, Piece, Section, Table, Tone},
+    web::{Cell, Facts, Field, Form, Piece, Section, Table, Tone},
 };
 
 /// Rows of a preview that are shown.
@@ -144,7 +145,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
             let fields = ["since", "actor"].map(|name| Field::hidden(name, ask.form.text(name)));
             let fields = [&fields[..], &[Field::hidden("until", until.to_string())]].concat();
             let next = ask.form(action(tenant, "undo"), "Put it back", fields);
-            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line))))
+            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line).await?)))
         }
         "undo" => {
             let request = wanted(ask, tenant, false)?;
@@ -173,7 +174,7 @@ async fn brake_undo(ask: &Ask<'_>, tenant: &str, act: bool) -> Result<Done, Faul
     }
     let next = ask.form(action(tenant, "brake-undo"), "Put it back", vec![Field::hidden(WAS, shown)]);
     let line = command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"]);
-    Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line))))
+    Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line).await?)))
 }
 
 /// The command line of it.
@@ -187,7 +188,7 @@ fn words(request: &UndoRequest) -> String {
 }
 
 /// What would be put back, the form that does it, and the command line that shows the same.
-fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String) -> Page {
+async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String) -> Shown {
     let mut table = Table::new(&["Of", "Whom", "What", ""], "There is nothing to put back.");
     // Others say how the brake stands.
     let pieces = rows.iter().filter(|row| ["undone", "refused"].iter().any(|piece| row.get(piece).is_some()));
@@ -205,10 +206,11 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String
         } else {
             Cell::Badge(Tone::Good, "would be put back".to_owned())
         };
-        let path = people.path(tenant, &id);
         let whom = match row.text(&at("name")) {
-            "" => Cell::link(path, id),
-            name => Cell::Several(vec![Cell::link(path, name), Cell::Note(id)]),
+            // What cannot be put back may be gone for good.
+            _ if refused => whom(ask, tenant, people, &id).await?,
+            "" => Cell::link(people.path(tenant, &id), id),
+            name => Cell::Several(vec![Cell::link(people.path(tenant, &id), name), Cell::Note(id)]),
         };
         table.push(vec![Cell::text(kind), whom, what, state]);
     }
@@ -217,15 +219,40 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String
         section = section.with(next);
     }
     let back = (of_tenant(tenant, "safety"), "Change nothing".to_owned());
-    ask.tenant_page(tenant, "Safety").with(section.with(Piece::Links(vec![back])).command(line))
+    Ok(ask.tenant_page(tenant, "Safety").with(section.with(Piece::Links(vec![back])).command(line)))
 }
 
-/// How much of it went, or is to go, in a sentence that begins so.
+/// How much of it went, or is to go, in a sentence that begins so. What the rows do not have any more is not counted.
 fn outcome(begins: &str, rows: &[Value]) -> String {
     let count = |name: &str| rows.iter().filter(|row| row.get(name).is_some()).count() as u64;
-    let done = format!("{begins}: {} users and groups.", thousands(count("undone")));
-    match count("refused") {
-        0 => done,
-        refused => format!("{done} Not possible: {} changes.", thousands(refused)),
+    let (least, bound) = if rows.len() < MOST {
+        ("", String::new())
+    } else {
+        ("at least ", format!(" This page counts to {}; “History” has them all.", thousands(MOST as u64)))
+    };
+    let done = so_many(count("undone"), "user or group", "users and groups");
+    let refused = match count("refused") {
+        0 => String::new(),
+        refused => format!(" Not possible: {least}{}.", so_many(refused, "change", "changes")),
+    };
+    format!("{begins}: {least}{done}.{refused}{bound}")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_counted_is_said() {
+        let mut rows = vec![json!({"undone": {}}); MOST - 1];
+        assert_eq!(outcome("Put back", &rows), "Put back: 9,999 users and groups.");
+        rows.push(json!({"refused": {}}));
+        assert_eq!(
+            outcome("Put back", &rows),
+            "Put back: at least 9,999 users and groups. Not possible: at least 1 change. This page counts to 10,000; \
+             “History” has them all."
+        );
     }
 }

@@ -54,15 +54,15 @@ pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
         section = section.with(Piece::Folded(format!("The definition of {}", definition.text("/schema/name")), pieces));
     }
     if is_administrator {
-        section = section.with(Piece::Folded("Add or replace a schema".to_owned(), vec![editor(ask, tenant, EXAMPLE)]));
+        section = section.with(Piece::Folded("Add or replace a schema".to_owned(), vec![editor(ask, tenant)]));
     }
     section.command(command::line(&["schema", "list", "--tenant", tenant]))
 }
 
-fn editor(ask: &Ask<'_>, tenant: &str, text: &str) -> Piece {
-    let field = Field::of(Kind::Area, "definition", "Definition (JSON)").value(text);
+fn editor(ask: &Ask<'_>, tenant: &str) -> Piece {
+    let field = Field::of(Kind::Area, "definition", "Definition (JSON)").value(EXAMPLE);
     let field = field.hint("One with the URN of a schema that is there takes its place.");
-    let form = ask.form(action(tenant, "schema-look"), "Look at it", vec![field]);
+    let form = ask.form(action(tenant, "schema-add-preview"), "Look at it", vec![field]);
     let words = ["schema", "add", "--tenant", tenant, "FILE"];
     Section::new("A schema").note("First it is only checked.").with(form).command(command::line(&words)).into()
 }
@@ -97,7 +97,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     ask.row(AdminRequest::TenantShow { tenant: tenant.to_owned() }).await?;
     let once = |page: Page| Ok(Done::Once(Box::new(page)));
     match what {
-        "schema-look" => once(looked(ask, tenant).await?),
+        "schema-add-preview" => once(looked(ask, tenant).await?),
         "schema-add" => {
             let record = record(ask, tenant).await?;
             let Wanted { definition, is_known: replace, .. } = wanted(&record, ask.form.text("definition"))?;
@@ -123,19 +123,13 @@ async fn record(ask: &Ask<'_>, tenant: &str) -> Result<TenantRecord, Fault> {
     access.directory().find(tenant).await.map_err(|error| refused(error.to_string()))
 }
 
-/// What a definition would add; with what is wrong, it can be mended.
+/// What a definition would add, or what is wrong with it.
 async fn looked(ask: &Ask<'_>, tenant: &str) -> Shown {
     let (record, text) = (record(ask, tenant).await?, ask.form.text("definition"));
     let page = ask.tenant_page(tenant, "Settings");
     let found = wanted(&record, text).and_then(|wanted| check(record, &wanted).map(|()| wanted));
+    let wanted = found.map_err(|fault| refused(format!("{} Nothing was changed.", sentence(&fault.message))))?;
     let back = Piece::Links(vec![(of_tenant(tenant, "settings"), "Change nothing".to_owned())]);
-    let wanted = match found {
-        Ok(wanted) => wanted,
-        Err(fault) => {
-            let why = format!("{} Nothing was changed.", sentence(&fault.message));
-            return Ok(page.with(Piece::Notice(Tone::Bad, why)).with(editor(ask, tenant, text)).with(back));
-        }
-    };
     let (definition, replace) = (wanted.definition.clone(), wanted.is_known);
     ask.rehearse(&AdminRequest::SchemaAdd { tenant: tenant.to_owned(), definition, replace }).await?;
     let mut table = Table::new(&["Attribute", "Type", "Values", "May be set"], "It has no attributes.");
@@ -167,7 +161,7 @@ async fn looked(ask: &Ask<'_>, tenant: &str) -> Shown {
 }
 
 /// Asks whether a schema is to be removed that can be.
-async fn confirm(ask: &Ask<'_>, tenant: &str, schema: &str) -> Shown {
+pub async fn confirm(ask: &Ask<'_>, tenant: &str, schema: &str) -> Shown {
     let removal = |force| AdminRequest::SchemaRemove { tenant: tenant.to_owned(), schema: schema.to_owned(), force };
     let unforced = ask.rehearse_both(removal).await?;
     let fields = vec![

@@ -1,5 +1,6 @@
 //! What is set for a tenant, and how it is changed, disabled and deleted.
 
+use hyper::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
@@ -18,20 +19,6 @@ use crate::{
 
 /// Shows what is set for a tenant.
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
-    with(ask, tenant, None).await
-}
-
-/// A form that changes settings.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Typed {
-    /// That of the common settings.
-    Fields,
-    /// All of them as JSON.
-    Json,
-}
-
-/// The page with what was typed, if that was refused: so that it can be mended.
-async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<Typed>) -> Shown {
     let row = ask.row(AdminRequest::TenantShow { tenant: tenant.to_owned() }).await?;
     let state = if row.is("/disabled") { (Tone::Bad, "disabled: it answers 403") } else { (Tone::Good, "open") };
     let facts = Facts::default()
@@ -49,23 +36,23 @@ async fn with(ask: &Ask<'_>, tenant: &str, typed: Option<Typed>) -> Shown {
     if !ask.may(Role::Administrator) {
         return Ok(page.with(Section::new("Settings").with(Piece::json(&settings))));
     }
-    let page = page.with(settings_form::section(ask, tenant, &settings, typed == Some(Typed::Fields)));
+    let page = page.with(settings_form::section(ask, tenant, &settings));
     Ok(page
-        .with(editor(ask, tenant, &settings, typed == Some(Typed::Json)))
+        .with(editor(ask, tenant, &settings))
         .with(ends(ask, tenant, row.is("/disabled")))
         .with(deletion(ask, tenant).await))
 }
 
-/// The settings as JSON, to be changed. What is wrong with them is said, and nothing is changed then: what was typed is
-/// kept, beside what is in force.
-fn editor(ask: &Ask<'_>, tenant: &str, settings: &Value, typed: bool) -> Section {
+/// The settings as JSON, to be changed. What was refused is kept, beside what is in force.
+fn editor(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
+    let action = of_tenant(tenant, "settings/set");
+    let is_refused = ask.refusal(&action).is_some();
     let known = serde_json::to_string_pretty(settings).unwrap_or_default();
-    let field = Field::of(Kind::Area, "settings", "Settings (JSON)");
-    let field = field.value(if typed { ask.form.text("settings") } else { &known });
+    let field = Field::of(Kind::Area, "settings", "Settings (JSON)").value(known);
     let field = field.hint("Only what is written here is changed; null takes a setting back to its default.");
     let fields = vec![field, Field::hidden(WAS, mark(settings))];
-    let mut section = Section::new("Settings").with(ask.form(of_tenant(tenant, "settings/set"), "Save", fields));
-    if typed {
+    let mut section = Section::new("Settings").with(ask.form(action, "Save", fields));
+    if is_refused {
         section = section.with(Piece::Text("In force are:".to_owned())).with(Piece::json(settings));
     }
     section.command(command::line(&["tenant", "set", tenant, "--settings", "FILE"]))
@@ -119,15 +106,14 @@ fn written(ask: &Ask<'_>) -> Result<Map<String, Value>, Fault> {
 }
 
 /// Saves what a form says, if what it showed is still in force: else it would take back what somebody else has saved.
-async fn save(ask: &Ask<'_>, tenant: String, typed: Typed) -> Result<(), Fault> {
+async fn save(ask: &Ask<'_>, tenant: String, is_json: bool) -> Result<(), Fault> {
     let row = ask.row(AdminRequest::TenantShow { tenant: tenant.clone() }).await?;
     let known = row.pointer("/settings").cloned().unwrap_or_default();
-    let (settings, shown) = match typed {
-        Typed::Fields => (settings_form::wanted(ask)?, settings_form::shown(&known)),
-        Typed::Json => (written(ask)?, known),
-    };
+    let (settings, shown) =
+        if is_json { (written(ask)?, known) } else { (settings_form::wanted(ask)?, settings_form::shown(&known)) };
     if ask.form.text(WAS) != mark(&shown) {
-        return Err(refused(
+        return Err(Fault::new(
+            StatusCode::CONFLICT.as_u16(),
             "Somebody has changed the settings since this page was loaded, and nothing was saved. What you typed is kept, and what is in force stands beside it: compare them, and save again.",
         ));
     }
@@ -139,14 +125,8 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     let (name, here) = (tenant.to_owned(), of_tenant(tenant, "settings"));
     match what {
         "set" | "form" => {
-            let typed = if what == "set" { Typed::Json } else { Typed::Fields };
-            match save(ask, name, typed).await {
-                Ok(()) => Ok(Done::Told(here, "The settings are saved, and in force.".to_owned())),
-                Err(fault) => {
-                    ask.tell(Tone::Bad, sentence(&fault.message));
-                    Ok(Done::Once(Box::new(with(ask, tenant, Some(typed)).await?)))
-                }
-            }
+            save(ask, name, what == "set").await?;
+            Ok(Done::Told(here, "The settings are saved, and in force.".to_owned()))
         }
         schema if schema.starts_with("schema-") => schemas::change(ask, tenant, schema).await,
         "disable" | "enable" => {

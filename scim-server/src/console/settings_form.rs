@@ -46,8 +46,10 @@ pub fn shown(settings: &Value) -> Value {
     SETTINGS.iter().map(|(name, ..)| (*name, settings.get(name).cloned().unwrap_or_default())).collect()
 }
 
-/// The form, with what was typed if that was refused: where something else is in force, that is said.
-pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value, typed: bool) -> Section {
+/// The form. One that was refused has what was typed: where something else is in force, that is said.
+pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value) -> Section {
+    let action = of_tenant(tenant, "settings/form");
+    let is_refused = ask.refusal(&action).is_some();
     let fields = SETTINGS.map(|(name, form, label, hint)| {
         let at = format!("/{name}");
         let known = match settings.pointer(&at) {
@@ -55,9 +57,8 @@ pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value, typed: bool) -> Se
             Some(Value::Bool(true)) => "on".to_owned(),
             _ => settings.text(&at).to_owned(),
         };
-        let value = if typed { ask.form.text(name) } else { &known };
         let in_force = match (form, known.as_str()) {
-            _ if value == known => String::new(),
+            _ if !is_refused || ask.form.text(name) == known => String::new(),
             (Form::Switch, "") => " In force: off.".to_owned(),
             (_, "") => " In force: the default.".to_owned(),
             (_, known) => format!(" In force: {known}."),
@@ -67,11 +68,12 @@ pub fn section(ask: &Ask<'_>, tenant: &str, settings: &Value, typed: bool) -> Se
             Form::Number | Form::Text => Kind::Text,
             Form::Switch => Kind::Switch,
         };
-        Field::of(kind, name, label).value(value).hint(format!("{hint}{in_force}").trim())
+        let hint = format!("{hint}{in_force}");
+        Field::of(kind, name, label).value(known).hint(hint.trim())
     });
     let mut fields = fields.to_vec();
     fields.push(Field::hidden(WAS, mark(&shown(settings))));
-    let form = ask.form(of_tenant(tenant, "settings/form"), "Save these", fields);
+    let form = ask.form(action, "Save these", fields);
     let line = command::line(&["tenant", "set", tenant, "--settings", "FILE"]);
     Section::new("Profile and limits").with(form).command(line)
 }

@@ -81,14 +81,8 @@ fn shown(console: &Console, status: StatusCode, to: &str, why: Option<&str>) -> 
             .required(),
         Field::hidden("to", to),
     ];
-    let form = Form {
-        action: PATH.to_owned(),
-        csrf: String::new(),
-        fields,
-        submit: "Sign in".to_owned(),
-        danger: false,
-        within: "",
-    };
+    let form =
+        Form { action: PATH.to_owned(), csrf: String::new(), fields, submit: "Sign in".to_owned(), ..Form::default() };
     let mut page = Page::new(&console.side, "Sign in");
     if let Some(why) = why {
         page = page.with(Piece::Notice(Tone::Bad, why.to_owned()));
@@ -158,8 +152,7 @@ pub fn landing(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) 
         csrf: String::new(),
         fields: vec![Field::hidden("code", code)],
         submit: "Sign in".to_owned(),
-        danger: false,
-        within: "",
+        ..Form::default()
     };
     let facts = Facts::default()
         .with("Signs you in as", Cell::text(whom.called()))

@@ -54,7 +54,19 @@ pub async fn wanted(ask: &Ask<'_>) -> Result<Vec<(Tone, Cell, String)>, Fault> {
 /// Shows all agents.
 pub async fn list(ask: &Ask<'_>) -> Shown {
     let headings = ["Agent", "State", "Last cycle", "Next run", "Held back", "In trouble", "Heard"];
-    let mut table = Table::new(&headings, "No agent reports to this server yet. The steps are below.");
+    // The token of an agent is made by whoever administrates the server.
+    let only = ask.session.administrator.tenant;
+    let may_make = ask.may(Role::Administrator) && only.is_none();
+    let mut table = Table::new(
+        &headings,
+        match (may_make, only) {
+            (true, _) => "No agent reports to this server yet. The steps are below.",
+            (false, None) => "No agent reports to this server yet. An administrator has one report: it needs a token.",
+            (false, Some(_)) => {
+                "No agent reports for this tenant yet. An administrator of the server has one report: it needs a token."
+            }
+        },
+    );
     for row in rows(ask).await? {
         let name = row.text("/agent");
         table.push(vec![
@@ -68,14 +80,21 @@ pub async fn list(ask: &Ask<'_>) -> Shown {
         ]);
     }
     let is_empty = table.rows.is_empty();
-    let list = Section::new("Agents").with(table).command(command::line(&["agent", "list"]));
+    let only = only.map(|only| only.to_string());
+    let words = match &only {
+        Some(only) => vec!["agent", "list", "--tenant", only],
+        None => vec!["agent", "list"],
+    };
+    let page = ask.page("Sync").with(Section::new("Agents").with(table).command(command::line(&words)));
+    if !may_make {
+        return Ok(page);
+    }
     let steps = steps();
-    let steps = if is_empty {
+    Ok(page.with(if is_empty {
         Section { title: "Have an agent report".to_owned(), note: String::new(), pieces: steps }
     } else {
         Section::new("Another agent").with(Piece::Folded("The steps".to_owned(), steps))
-    };
-    Ok(ask.page("Sync").with(list).with(steps))
+    }))
 }
 
 fn steps() -> Vec<Piece> {
@@ -190,7 +209,8 @@ fn decision(ask: &Ask<'_>, section: Section, name: &str, row: &Value, plan: &str
         ];
         section = section.with(Facts::default().with("Decide", Cell::Several(buttons)));
     }
-    section.command(command::line(&["agent", "approve", name, "--plan", plan]))
+    let line = |what: &str| command::line(&["agent", what, name, "--plan", plan]);
+    section.command(line("approve")).command(line("reject"))
 }
 
 /// A sentence with who has decided, if that was done here.

@@ -102,7 +102,19 @@ fn page(ask: &Ask<'_>, tenant: &str, id: &str, row: &Value) -> Page {
         let text = format!("Too long to be kept, or no JSON: the {}.", left_out.join(" and the "));
         page = page.with(Piece::Notice(Tone::Plain, text));
     }
-    let note = "It takes the token from the variable TOKEN. Passwords and tokens are hidden.";
-    let curl = Section::new("The same call with curl").note(note).command(row.text("/curl").to_owned());
-    page.with(curl)
+    page.with(curl(row.text("/curl"), "Passwords and tokens are hidden."))
+}
+
+/// The command that repeats a call, and what has to be known first.
+pub fn curl(line: &str, hidden: &str) -> Section {
+    // `${NAME:?what}` is what the log does not know.
+    let unknown: Vec<_> =
+        line.split("${").skip(1).filter_map(|rest| rest.split_once('}')?.0.split_once(":?")).collect();
+    let unknown: Vec<_> = unknown.iter().map(|(name, what)| format!("{name}, {what}")).collect();
+    let unknown = match unknown.as_slice() {
+        [] => String::new(),
+        some => format!(" What was sent is not kept of this, and has to be set, too: {}.", some.join("; ")),
+    };
+    let note = format!("It takes the token from the variable TOKEN.{unknown} {hidden}");
+    Section::new("The same call with curl").note(note).command(line)
 }

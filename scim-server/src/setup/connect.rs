@@ -105,8 +105,7 @@ impl Visitor {
                 lasting::LIFETIME.field(),
             ],
             submit: format!("Make the {what}"),
-            danger: false,
-            within: "",
+            ..Form::default()
         };
         Ok(section.note("It is shown once, with the values to enter around it.").with(form))
     }

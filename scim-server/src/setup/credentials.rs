@@ -96,8 +96,7 @@ impl Visitor {
             csrf: self.word(),
             fields: vec![self.version(), Field::of(Kind::Choice(choices), of.field(), label), lasting::OVERLAP.field()],
             submit: submit.to_owned(),
-            danger: false,
-            within: "",
+            ..Form::default()
         })
     }
 

@@ -38,7 +38,7 @@ impl Visitor {
         Ok(self.mapping_page(None).await.unwrap_or_else(|NotDone| self.failed()))
     }
 
-    /// Shows what a change would do. What cannot be done is said above the form, which keeps what was typed.
+    /// Shows what a change would do. What cannot be done is said in the form, which keeps what was typed.
     pub(super) async fn mapping_preview(&self) -> Result<WebResponse, Error> {
         let Ok(known) = self.rewrites().await else { return Ok(self.failed()) };
         let wanted = match self.form.get("remove") {
@@ -61,8 +61,7 @@ impl Visitor {
                     Field::hidden("rewrites", Value::from(wanted).to_string()),
                 ],
                 submit: "Change it".to_owned(),
-                danger: false,
-                within: "",
+                ..Form::default()
             })
             .with(Piece::Links(vec![(format!("{}/mapping", self.view.base()), "Change nothing".to_owned())]));
         Ok(response::page(StatusCode::OK, &self.page("Mapping", "/mapping").with(section)))
@@ -134,10 +133,13 @@ impl Visitor {
         let section = Section::new("What is rewritten of what your provider sends").note(note).with(table);
         let mut page = self.page("Mapping", "/mapping");
         let status = if wrong.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-        if let Some(why) = wrong {
+        // Buttons send these: there is no form then that somebody has filled in.
+        let is_button = ["remove", "rewrites"].iter().any(|name| self.form.get(name).is_some());
+        let (above, beside) = if is_button { (wrong, None) } else { (None, wrong) };
+        if let Some(why) = above {
             page = page.with(Piece::Notice(Tone::Bad, why));
         }
-        Ok(response::page(status, &page.with(section).with(self.add_section())))
+        Ok(response::page(status, &page.with(section).with(self.add_section(beside))))
     }
 
     fn remove_button(&self, name: &str) -> Button {
@@ -150,36 +152,32 @@ impl Visitor {
         }
     }
 
-    fn add_section(&self) -> Section {
+    /// The form of another rewrite; with why and with what was typed, if that was refused.
+    fn add_section(&self, wrong: Option<String>) -> Section {
         let choices = |words: &[(&str, &str)]| {
             Kind::Choice(words.iter().map(|(word, label)| ((*word).to_owned(), (*label).to_owned())).collect())
         };
         let types: Vec<_> = self.tenant.registry.resource_types().iter().map(|rt| rt.name.as_str()).collect();
         let types: Vec<_> = types.iter().map(|name| (*name, *name)).collect();
-        let typed = |field: Field| {
-            let value = self.form.text(field.name).to_owned();
-            field.value(value)
-        };
         let form = Form {
             action: format!("{}/mapping/preview", self.view.base()),
             csrf: self.word(),
             fields: vec![
-                typed(Field::text("name", "Name").hint("What you call it, such as department.").required()),
-                typed(Field::of(choices(&KINDS), "rewrite", "What is done")),
-                typed(Field::of(choices(&types), "resource_type", "Of each")),
-                typed(
-                    Field::text("attribute", "Attribute")
-                        .hint("Such as userName, name.givenName, emails.value, or its name in your provider.")
-                        .required(),
-                ),
-                typed(
-                    Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
-                ),
-                typed(Field::text("value", "Value").hint("Only to give a value.")),
+                Field::text("name", "Name").hint("What you call it, such as department.").required(),
+                Field::of(choices(&KINDS), "rewrite", "What is done"),
+                Field::of(choices(&types), "resource_type", "Of each"),
+                Field::text("attribute", "Attribute")
+                    .hint("Such as userName, name.givenName, emails.value, or its name in your provider.")
+                    .required(),
+                Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
+                Field::text("value", "Value").hint("Only to give a value."),
             ],
             submit: "Look what would change".to_owned(),
-            danger: false,
-            within: "",
+            ..Form::default()
+        };
+        let form = match wrong {
+            Some(why) => form.sent(&self.form, why),
+            None => form,
         };
         Section::new("Another rewrite").note("First it is only shown.").with(form)
     }

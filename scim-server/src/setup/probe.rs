@@ -64,7 +64,7 @@ impl Visitor {
         self.base.as_ref()?;
         let action = format!("{}/test", self.view.base());
         let submit = "Test the connection".to_owned();
-        Some(Form { action, csrf: self.word(), fields, submit, danger: false, within: PIECE })
+        Some(Form { action, csrf: self.word(), fields, submit, within: PIECE, ..Form::default() })
     }
 
     /// Tests what a form shows.

@@ -4,7 +4,7 @@ use askama::Template;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// A form with fields that people fill in.
-#[derive(Debug, Clone, Template)]
+#[derive(Debug, Clone, Default, Template)]
 #[template(path = "form.html")]
 pub struct Form {
     /// The path that it is sent to, by POST.
@@ -19,6 +19,21 @@ pub struct Form {
     /// The id of the piece of the page that the answer's piece of the same id takes the place of, so that the rest of
     /// the page stays; empty where the answer is a page of its own. Without JavaScript it always is.
     pub within: &'static str,
+    /// Why it was not done what it was sent for ([`Self::sent`]); empty where it was not sent.
+    pub refused: String,
+}
+
+impl Form {
+    /// The form after it was sent in vain: why, and what was typed in, so that it can be mended. Secrets are never sent
+    /// back, and what nobody has typed in (hidden fields) is as the page has it now.
+    #[must_use]
+    pub fn sent(mut self, typed: &Parameters, why: impl Into<String>) -> Self {
+        for field in &mut self.fields {
+            field.retype(typed);
+        }
+        self.refused = why.into();
+        self
+    }
 }
 
 /// A field of a form.
@@ -81,6 +96,20 @@ impl Field {
     pub fn required(self) -> Self {
         Self { required: true, ..self }
     }
+
+    fn retype(&mut self, typed: &Parameters) {
+        match &mut self.kind {
+            Kind::Hidden | Kind::Secret => {}
+            Kind::Boxes(boxes) => {
+                for (value, _, is_chosen) in boxes {
+                    *is_chosen = typed.all(self.name).any(|one| one == value);
+                }
+            }
+            Kind::Text | Kind::Search | Kind::Area | Kind::Choice(_) | Kind::Switch => {
+                typed.text(self.name).clone_into(&mut self.value);
+            }
+        }
+    }
 }
 
 /// What a query or the body of a form says, in its order.
@@ -96,6 +125,11 @@ impl Parameters {
             (decode(name), decode(value))
         };
         Self(text.split('&').filter(|part| !part.is_empty()).map(pair).collect())
+    }
+
+    /// Whether a parameter is there, be it empty.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
     }
 
     /// A parameter without the spaces around it; `None` where it is empty.
@@ -145,12 +179,40 @@ mod tests {
         let read = Parameters::parse("name=Zo%C3%AB+B&empty=&flag&a=1&a=2&x=%FF");
         assert_eq!(read.get("name"), Some("Zoë B"));
         assert_eq!((read.get("empty"), read.get("flag"), read.get("none")), (None, None, None));
+        assert!(read.has("empty") && read.has("flag") && !read.has("none"));
         assert_eq!(read.get("a"), Some("1"));
         assert_eq!(read.all("a").collect::<Vec<_>>(), ["1", "2"]);
         let read_lists = Parameters::parse("c=x,+y&c=&c=z,");
         assert_eq!(read_lists.all("c").collect::<Vec<_>>(), ["x", "y", "z"]);
         assert_eq!(read.text("x"), "\u{fffd}");
         assert_eq!(Parameters::parse(""), Parameters::default());
+    }
+
+    #[test]
+    fn a_form_that_is_refused_keeps_what_was_typed_but_no_secret() {
+        let boxes = ["a", "b"].map(|name| (name.to_owned(), name.to_owned(), name == "a")).to_vec();
+        let form = Form {
+            action: "/x".to_owned(),
+            csrf: String::new(),
+            fields: vec![
+                Field::text("text", "").value("default"),
+                Field::of(Kind::Secret, "secret", ""),
+                Field::hidden("was", "now"),
+                Field::of(Kind::Switch, "on", ""),
+                Field::of(Kind::Switch, "off", "").value("on"),
+                Field::of(Kind::Boxes(boxes), "boxes", ""),
+            ],
+            submit: String::new(),
+            ..Form::default()
+        };
+        let typed = Parameters::parse("text=mine&secret=s3cret&was=then&on=on&boxes=b");
+        let form = form.sent(&typed, "No: `this` is why.");
+        let values: Vec<_> = form.fields.iter().map(|field| field.value.as_str()).collect();
+        assert_eq!(values, ["mine", "", "now", "on", "", ""]);
+        let Kind::Boxes(boxes) = &form.fields[5].kind else { panic!("boxes") };
+        assert_eq!(boxes.iter().map(|(_, _, is_chosen)| *is_chosen).collect::<Vec<_>>(), [false, true]);
+        let html = form.render().unwrap();
+        assert!(html.contains("No: <code>this</code> is why.") && !html.contains("s3cret"), "{html}");
     }
 
     #[test]

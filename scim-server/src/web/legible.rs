@@ -27,6 +27,16 @@ pub fn clipped(text: &str) -> String {
     terminal::clipped(&one_line(text), LONGEST)
 }
 
+/// A sentence, which is shown as a whole, though it may quote what others have made as long as they like, such as the
+/// address of a webhook: of each of its words only the beginning.
+pub fn worded(text: &str) -> String {
+    let clipped = |word: &str| {
+        let (word, space) = word.split_at(word.trim_end().len());
+        terminal::clipped(word, LONGEST) + space
+    };
+    text.split_inclusive(char::is_whitespace).map(clipped).collect()
+}
+
 /// Whether a value has more than stands among others.
 pub fn is_long(text: &str) -> bool {
     text.chars().nth(LONGEST).is_some()
@@ -64,6 +74,19 @@ mod tests {
             assert_eq!(visible(&expect), expect);
         }
         assert!(is_long(&"ö".repeat(LONGEST + 1)) && !is_long(&"ö".repeat(LONGEST)));
+    }
+
+    #[test]
+    fn a_sentence_is_whole_and_a_word_of_it_is_clipped() {
+        let (long, cut) = ("x".repeat(LONGEST + 1), format!("{}…", "x".repeat(LONGEST - 1)));
+        for (text, expect) in [
+            ("", String::new()),
+            (" Not  taken by it.\n", " Not  taken by it.\n".to_owned()),
+            (&"ab ".repeat(LONGEST), "ab ".repeat(LONGEST)),
+            (&format!("Not taken by {long}: why {long}"), format!("Not taken by {cut} why {cut}")),
+        ] {
+            assert_eq!(worded(text), expect);
+        }
     }
 
     #[test]

@@ -84,6 +84,11 @@ impl Page {
         assets::path(&self.side.base, name)
     }
 
+    /// Whether a form of it was sent in vain, and says why.
+    pub fn has_refused(&self) -> bool {
+        Piece::has_refused(&self.pieces)
+    }
+
     fn has_chart(&self) -> bool {
         Piece::has_chart(&self.pieces)
     }

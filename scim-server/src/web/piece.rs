@@ -56,7 +56,7 @@ pub enum Piece {
         every: Option<(u32, String)>,
         pieces: Vec<Piece>,
     },
-    /// What is seen when it is opened: label and pieces.
+    /// What is seen when it is opened: label and pieces. It is open where a form in it was sent in vain.
     Folded(String, Vec<Piece>),
 }
 
@@ -84,6 +84,17 @@ impl Piece {
             Self::Chart(_) => true,
             Self::Section(Section { pieces, .. }) | Self::Live { pieces, .. } | Self::Folded(_, pieces) => {
                 Self::has_chart(pieces)
+            }
+            _ => false,
+        })
+    }
+
+    /// Whether a form is among them that was sent in vain.
+    pub(super) fn has_refused(pieces: &[Self]) -> bool {
+        pieces.iter().any(|piece| match piece {
+            Self::Form(form) => !form.refused.is_empty(),
+            Self::Section(Section { pieces, .. }) | Self::Live { pieces, .. } | Self::Folded(_, pieces) => {
+                Self::has_refused(pieces)
             }
             _ => false,
         })

@@ -162,8 +162,7 @@ mod tests {
                 Field::of(Kind::Boxes(vec![(name.to_owned(), name.to_owned(), true)]), "boxes", name),
             ],
             submit: name.to_owned(),
-            danger: false,
-            within: "",
+            ..Form::default()
         };
         let mut table = Table::new(&[name], "");
         table.push(vec![Cell::text(name), Cell::link("/x", name), Cell::Said(format!("It is {name}."))]);
@@ -203,6 +202,14 @@ mod tests {
             (Piece::Folded(long.clone(), vec![]), 200),
             (Section::new(long.as_str()).into(), 200),
             (filters, 200),
+            (Piece::Notice(Tone::Warn, format!("Not taken by {long}.")), 200),
+            (Section::new("x").note(format!("Not taken by {long}.")).into(), 200),
+            (
+                Facts::default()
+                    .with("x", Cell::Several(vec![Cell::Note(long.clone()), Cell::Said(long.clone())]))
+                    .into(),
+                400,
+            ),
         ] {
             let shown = count(new().with(piece));
             assert!(shown > most / 2 && shown <= most, "{shown}");

@@ -36,6 +36,8 @@ pub struct Browser {
     faults: Vec<String>,
     /// The only host that pages may ask.
     host: String,
+    /// Where forms were sent to: that one is refused is no fault of its page.
+    sent: Vec<Value>,
     /// Whether the page that was asked for is there.
     loaded: bool,
     _profile: TempDir,
@@ -67,6 +69,7 @@ impl Browser {
             last: 0,
             faults: Vec::new(),
             host,
+            sent: Vec::new(),
             loaded: false,
             _profile: profile,
         };
@@ -120,8 +123,13 @@ impl Browser {
             "Page.loadEventFired" => self.loaded = true,
             "Runtime.exceptionThrown" => self.faults.push(format!("exception: {event}")),
             "Runtime.consoleAPICalled" if event["type"] == "error" => self.faults.push(format!("console: {event}")),
+            "Log.entryAdded" if event["entry"]["source"] == "network" && self.sent.contains(&event["entry"]["url"]) => {
+            }
             "Log.entryAdded" if event["entry"]["level"] == "error" => self.faults.push(format!("log: {event}")),
             "Network.requestWillBeSent" => {
+                if event["type"] == "Document" && event["request"]["method"] == "POST" {
+                    self.sent.push(event["request"]["url"].clone());
+                }
                 let url = event["request"]["url"].as_str().unwrap_or_default();
                 let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
                 if host != self.host && !url.starts_with("about:") {

@@ -12,6 +12,7 @@ mod pages;
 mod paths;
 mod person;
 mod provider;
+mod refused;
 mod requests;
 mod rules;
 mod safety;
@@ -125,9 +126,13 @@ impl Visitor {
         self.post(&action, &[fields, &[("was", was.as_str())]].concat()).await
     }
 
-    /// Sends a form, and reads the page that it leads to.
+    /// Sends a form, and reads the page that it leads to. That of one that is refused is the answer itself.
     async fn done(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        let response = self.post(path, fields).await.expect(303);
+        let response = self.post(path, fields).await;
+        if response.status >= 400 {
+            return response;
+        }
+        let response = response.expect(303);
         self.get(response.header("location")).await.expect(200)
     }
 }

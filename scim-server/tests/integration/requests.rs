@@ -176,6 +176,13 @@ async fn a_command_has_the_conditions_and_the_type_of_the_body_that_were_sent() 
         assert!(command.contains(expect), "{method} {header}: {command}");
         assert_eq!(command.matches("Content-Type").count(), usize::from(method == "PUT"), "{command}");
     }
+    // A body that was no JSON is not kept. Another in its place, or none, would be refused for something else.
+    for (kind, body, status) in [("text/xml", "<user/>", 415), ("application/scim+json", "{\"userName\": ", 400)] {
+        let headers = [("content-type", kind), ("authorization", &client.authorization())];
+        let answer = client.send("PUT", &path, &headers, Some(body.to_owned())).await.expect(status);
+        let command = curl(&answer);
+        assert!(command.ends_with(&format!("-H 'Content-Type: {kind}' --data \"${{BODY:?the body}}\"")), "{command}");
+    }
 }
 
 #[tokio::test]

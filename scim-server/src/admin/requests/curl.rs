@@ -42,7 +42,12 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     }
     if let Some(body) = body {
         command.push_str(" --data ");
-        command.push_str(&quoted(&body.to_string()));
+        // What was no JSON, or was too long, is hidden whole: another body would be refused for something else.
+        let data = match body.as_str() {
+            Some(HIDDEN) => format!("\"{}\"", required("BODY", "the body")),
+            _ => quoted(&body.to_string()),
+        };
+        command.push_str(&data);
     }
     command
 }
@@ -60,7 +65,12 @@ fn header(name: &str, value: &str) -> String {
         "Content-Encoding" => ("CODING", "the coding of the body"),
         _ => ("VERSION", "the version of the resource"),
     };
-    format!("\"{name}: ${{{variable}:?{what}}}\"")
+    format!("\"{name}: {}\"", required(variable, what))
+}
+
+/// A variable without which the shell does not run the command: it says what is missing.
+fn required(variable: &str, what: &str) -> String {
+    format!("${{{variable}:?{what}}}")
 }
 
 fn query(parameters: &Value) -> String {

@@ -162,5 +162,5 @@ fn short(row: &Row) -> &str {
 
 /// Milliseconds, to the microsecond.
 fn took(row: &Row) -> f64 {
-    row.took.as_secs_f64() * 1000.0
+    f64::from(u32::try_from(row.took.as_micros()).unwrap_or(u32::MAX)) / 1000.0
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{RequestsView, curl, find};
 use crate::{
     admin::{AdminContext, AdminError, Output},
+    audit::HIDDEN,
     event::{Action, Deed, Event},
     store::ResourceId,
     tenant::{self, TenantRecord},
@@ -31,8 +32,10 @@ pub(super) async fn show(
     let event = Event { deed: Some(Deed::CallValuesShown), attributes: vec![id.to_owned()], ..event };
     directory.tell(home, event).await?;
     let line: Value = serde_json::from_str(&row.line).unwrap_or_default();
+    let is_left_out = kept.get("left_out").and_then(Value::as_array).is_some_and(|all| all.contains(&json!("request")));
+    let body = if is_left_out { Some(json!(HIDDEN)) } else { kept.get("request").cloned() };
     let sent = json!({
-        "requestParameters": {"query": kept.get("query"), "httpBody": kept.get("request")},
+        "requestParameters": {"query": kept.get("query"), "httpBody": body},
         "additionalEventData": line.get("additionalEventData"),
     });
     let curl = curl::command(&row, &sent, context.base.trim_end_matches('/'));

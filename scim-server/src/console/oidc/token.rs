@@ -41,15 +41,20 @@ pub(super) fn check(read: &Unverified<'_>, expected: &Expected<'_>, now: Timesta
         return Err(Check::new("azp", expected.client, azp.unwrap_or("none")));
     }
     if millis(claims.exp).saturating_add(LEEWAY) <= now.as_millis() {
-        return Err(Check::new("exp", format!("a time after {now}"), &claims.exp.to_string()));
+        return Err(Check::new("exp", format!("a time after {now}"), &instant(claims.exp)));
     }
     if let Some(begin) = claims.nbf.filter(|begin| millis(*begin).saturating_sub(LEEWAY) > now.as_millis()) {
-        return Err(Check::new("nbf", format!("a time before {now}"), &begin.to_string()));
+        return Err(Check::new("nbf", format!("a time before {now}"), &instant(begin)));
     }
     if text("nonce") != Some(expected.nonce) {
         return Err(Check::new("nonce", "that of this sign-in", "another, or none"));
     }
     Ok(())
+}
+
+/// A claim of a time as an instant, as what it is compared with is written.
+fn instant(seconds: f64) -> String {
+    Timestamp::from_millis(millis(seconds)).to_string()
 }
 
 /// Milliseconds since 1970.

@@ -147,7 +147,11 @@ async fn a_token_of_one_tenant_sees_no_other() {
     ];
     for (method, path, body) in others {
         let refused = own.ask(method, &path, body).await;
-        problem(&refused, 403, "about one tenant only");
+        problem(
+            &refused,
+            403,
+            "in the tenant test alone, and what was asked for is not in that tenant; name the tenant test, or use",
+        );
         assert!(!refused.text.contains("other"), "{}", refused.text);
     }
     // Nor is a tenant that is not there told from one that is.

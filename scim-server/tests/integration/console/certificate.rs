@@ -33,20 +33,22 @@ async fn a_certificate_that_ends_needs_a_person() {
     let [cert, key] = write(folder.path(), now + 10 * DAY + DAY / 2);
     let server = TestServer::with(Options::args(&["--console", "--tls-cert", &cert, "--tls-key", &key]));
     let root = Visitor::root(&server).await;
-    let shows = async |words: &str, badge: &str| {
+    let shows = async |words: &str, badge: &str, figure: &str| {
         let end = std::time::Instant::now() + PATIENCE;
         loop {
             let page = root.get("/console").await.expect(200).text;
             if page.contains(words) {
                 let row = page.split("<tr>").find(|row| row.contains(words)).expect("a row");
                 assert!(row.contains(badge) && row.contains("/console/server"), "{row}");
+                // The figures count what is listed, whatever it is of.
+                assert!(page.contains(&format!("<dt>{figure}</dt><dd>1</dd>")), "{figure}: {page}");
                 return;
             }
             assert!(std::time::Instant::now() < end, "never {words:?}: {page}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    shows("The certificate ends in 11 days. Renew it", "badge warn").await;
+    shows("The certificate ends in 11 days. Renew it", "badge warn", "Needs attention").await;
     assert!(root.get("/console/server").await.expect(200).text.contains("badge warn\">11 days"));
 
     let acme = ["admin-token", "create", "--name", "t", "--role", "viewer", "--tenant", "test", "--json"];
@@ -57,7 +59,7 @@ async fn a_certificate_that_ends_needs_a_person() {
     // Another one takes its place while the server runs.
     write(folder.path(), now - DAY);
     server.signal("HUP");
-    shows("The certificate has ended: providers refuse it", "badge bad").await;
+    shows("The certificate has ended: providers refuse it", "badge bad", "Failing").await;
     write(folder.path(), now + 300 * DAY);
     server.signal("HUP");
     while root.get("/console").await.expect(200).text.contains("The certificate has ended") {

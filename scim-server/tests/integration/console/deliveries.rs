@@ -38,14 +38,22 @@ async fn what_was_given_up_is_shown_sent_again_and_arrives() {
     let schema = url.rsplit("%3D").next().expect("the schema").to_owned();
     let mut server = TestServer::with(Options { store: Some(url), ..options() });
     let receiver = Receiver::start().await;
-    let create = ["webhook", "create", "--tenant", "test", "--url", &receiver.url, "--types", "user.*", "--json"];
+    let long = "w".repeat(1000);
+    let url = format!("{}/{long}", receiver.url);
+    let create = ["webhook", "create", "--tenant", "test", "--url", &url, "--types", "user.*", "--json"];
     let made = server.run_json(&create);
     let id = made["webhook_id"].as_str().expect("an id");
     receiver.refuse("", 500);
     let anna = server.client().user("anna").await;
     let shown = delivery(&server, id, |one| one["failing_since"].is_string()).await;
     assert!(shown["deliveries"][0]["waiting"][0]["tries"].as_u64() >= Some(1), "{shown}");
-    let page = Visitor::root(&server).await.get(HERE).await.expect(200).text;
+    let visitor = Visitor::root(&server).await;
+    // An address as long as somebody likes has the room of an address, wherever it is told.
+    for path in [HERE, "/console/t/test", "/console"] {
+        let page = visitor.get(path).await.expect(200).text;
+        assert!(!page.contains(&long), "{path}: {page}");
+    }
+    let page = visitor.get(HERE).await.expect(200).text;
     assert!(page.contains("Tried again") && page.contains("Next try") && page.contains("the status 500"), "{page}");
     assert!(page.contains("1 waiting</span>") && !page.contains("up to date"), "{page}");
     server.stop();

@@ -138,8 +138,9 @@ async fn the_history_leads_to_what_there_is() {
     let client = server.client();
     let [here, kept, gone] = [client.user("here").await, client.user("kept").await, client.user("gone").await];
     let team = client.group("Team", std::slice::from_ref(&kept)).await;
+    let (since, mut calls) = (super::safety::newest(&server).to_string(), Vec::new());
     for path in [format!("/Users/{kept}"), format!("/Users/{gone}"), format!("/Groups/{team}")] {
-        client.delete(&path).await.expect(204);
+        calls.push(client.delete(&path).await.expect(204).header("x-request-id").to_owned());
     }
     server.run_json(&["user", "purge", "--tenant", "test", &gone, "--json"]);
     let visitor = Visitor::root(&server).await;
@@ -155,6 +156,18 @@ async fn the_history_leads_to_what_there_is() {
         visitor.get(&link).await.expect(200);
     }
     visitor.get(&path("users", &gone)).await.expect(404);
+    // So do the page of a call, and what would be put back.
+    let undo = visitor.post("/console/t/test/safety/undo-preview", &[("since", &since)]).await.expect(200).text;
+    assert!(undo.contains(&gone) && undo.contains("not there, and not kept"), "{undo}");
+    let mut pages = vec![undo];
+    for call in calls {
+        pages.push(visitor.get(&format!("/console/t/test/requests/{call}")).await.expect(200).text);
+    }
+    for page in pages {
+        for link in self::links(&page) {
+            visitor.get(&link).await.expect(200);
+        }
+    }
     // What is kept is shown with who deleted it, what it was, and the way back.
     let page = visitor.get(&path("users", &kept)).await.expect(200).text;
     for told in [

@@ -200,7 +200,7 @@ async fn every_preview_says_its_command() {
     let all = format!("scim-server undo --tenant test --since 1 --until {} --dry-run", safety::newest(&server));
     for (path, fields, expect) in [
         (
-            "rules/preview",
+            "rules/set-preview",
             vec![("name", "--dry"), ("role", "-x"), ("group", "--help")],
             "scim-server role set --tenant test --role=-x --group=--help --dry-run -- --dry",
         ),
@@ -212,7 +212,7 @@ async fn every_preview_says_its_command() {
             "scim-server undo --tenant test --since 1 --until 3 --actor admin --dry-run",
         ),
         (
-            "rules/preview",
+            "rules/set-preview",
             vec![("name", "staff"), ("role", "member"), ("group", group)],
             "scim-server role set staff --tenant test --role member --group 'Staff'\\''s' --dry-run",
         ),

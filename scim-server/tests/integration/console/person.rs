@@ -103,8 +103,9 @@ async fn many_users_are_shown_page_by_page() {
 async fn a_user_is_disabled_deleted_and_restored() {
     let server = with_console();
     let client = server.client();
-    let body = json!({"schemas": [USER], "userName": "anna", "title": "Engineer"});
-    let anna = client.post("/Users", &body).await.expect(201).id();
+    let of = |manager: &str| json!({"schemas": [USER, ENTERPRISE], "userName": "anna", "title": "Engineer", ENTERPRISE: {"manager": {"value": manager}}});
+    let boss = client.user("boss").await;
+    let anna = client.post("/Users", &of(&boss)).await.expect(201).id();
     let staff = client.group("Staff", std::slice::from_ref(&anna)).await;
     let title = json!([{"op": "replace", "path": "title", "value": "Lead"}]);
     client.patch(&format!("/Users/{anna}"), &title).await.expect(200);
@@ -113,11 +114,18 @@ async fn a_user_is_disabled_deleted_and_restored() {
     let page = visitor.get(&path).await.expect(200).text;
     assert!(page.contains("title: Engineer → Lead") && page.contains(">Staff</a>"), "{page}");
     assert!(
-        page.contains(&format!("joined: {anna}")) && page.contains("scim-server user show --tenant test"),
+        page.contains(&format!("joined: <a href=\"{path}\"")) && page.contains("scim-server user show --tenant test"),
         "{page}"
     );
+    assert!(!page.contains(&format!(">{staff}</a>")), "the group has its name wherever something was changed: {page}");
+    // Whoever is named by an id is called by the name, as long as there is one.
+    assert!(page.contains(&format!("<a href=\"/console/t/test/users/{boss}\">boss</a>")), "{page}");
+    client.delete(&format!("/Users/{boss}")).await.expect(204);
+    server.run_json(&["user", "purge", "--tenant", "test", &boss, "--json"]);
+    let page = visitor.get(&path).await.expect(200).text;
+    assert!(!page.contains(&format!("/users/{boss}\"")) && page.contains("not there, and not kept"), "{page}");
     let group = visitor.get(&format!("/console/t/test/groups/{staff}")).await.expect(200).text;
-    assert!(group.contains("1 direct members") && group.contains(&path), "{group}");
+    assert!(group.contains("1 direct member<") && group.contains(&path), "{group}");
 
     let page = visitor.done(&format!("{path}/disable"), &[]).await.text;
     assert!(page.contains("The user is disabled.") && page.contains(">inactive<"), "{page}");
@@ -253,7 +261,7 @@ async fn a_tenant_is_made_set_and_deleted() {
     assert!(page.contains("in force"), "{page}");
     assert_eq!(server.run_json(&["tenant", "show", "acme", "--json"])["settings"]["rate_limit"], 7);
     let typed = "{\"rate_limit\": \"many\"}";
-    let page = visitor.set(here, "set", &[("settings", typed)]).await.expect(200).text;
+    let page = visitor.set(here, "set", &[("settings", typed)]).await.expect(400).text;
     assert!(page.contains("notice bad") && page.contains("many"), "what was typed is there: {page}");
     let page = visitor.done("/console/t/acme/settings/disable", &[]).await.text;
     assert!(page.contains("disabled: it answers 403"), "{page}");

@@ -35,7 +35,7 @@ async fn a_rule_is_looked_at_and_set() {
     assert_eq!(browser.faults(), Vec::<String>::new());
 
     let visitor = Visitor::root(&server).await;
-    let refused = visitor.done(&format!("{HERE}/preview"), &[("role", "member"), ("group", "Staff")]).await.text;
+    let refused = visitor.done(&format!("{HERE}/set-preview"), &[("role", "member"), ("group", "Staff")]).await.text;
     assert!(refused.contains("Give the rule a name."), "{refused}");
     let fields = [("name", "ghosts"), ("role", "member"), ("group", "Ghosts")];
     let refused = visitor.done(&format!("{HERE}/set"), &fields).await.text;

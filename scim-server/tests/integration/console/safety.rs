@@ -94,7 +94,7 @@ async fn what_happened_after_the_preview_is_not_put_back() {
     assert!(refused.contains("notice bad") && refused.contains("Look first"), "{refused}");
     let [since, until] = ["since", "until"].map(|name| hidden(&preview, &undo, name));
     let done = visitor.done(&undo, &[("since", &since), ("until", &until)]).await.text;
-    assert!(done.contains("Put back: 1 users and groups."), "{done}");
+    assert!(done.contains("Put back: 1 user or group."), "{done}");
     client.get(&format!("/Users/{anna}")).await.expect(200);
     client.get(&format!("/Users/{bert}")).await.expect(404);
 }

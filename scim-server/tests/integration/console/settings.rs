@@ -27,7 +27,7 @@ async fn common_settings_are_a_form() {
         ("restore_window", "soon", "restore_window"),
         ("profile", "none", "profile"),
     ] {
-        let refused = visitor.set(HERE, "form", &[(field, value)]).await.expect(200).text;
+        let refused = visitor.set(HERE, "form", &[(field, value)]).await.expect(400).text;
         assert!(refused.contains("notice bad") && refused.contains(why), "{refused}");
         assert!(
             refused.contains(&format!("value=\"{value}\"")) || field == "profile",
@@ -55,7 +55,7 @@ async fn settings_are_saved_only_over_what_was_shown() {
     first.set(HERE, "form", &[("profile", "rfc"), ("rate_limit", "7")]).await.expect(303);
     for was in [hidden(&seen, &form, "was"), String::new()] {
         let late = [("profile", "rfc"), ("max_tokens", "3"), ("was", was.as_str())];
-        let refused = second.post(&form, &late).await.expect(200).text;
+        let refused = second.post(&form, &late).await.expect(409).text;
         for told in ["notice bad", "compare them, and save again", "name=\"max_tokens\" value=\"3\"", "In force: 7."] {
             assert!(refused.contains(told), "{told}: {refused}");
         }
@@ -70,7 +70,7 @@ async fn settings_are_saved_only_over_what_was_shown() {
 
     let typed = "{\"strict\": true, \"quotas\": {}}";
     let late = [("settings", typed), ("was", &hidden(&seen, &editor, "was"))];
-    let refused = second.post(&editor, &late).await.expect(200).text;
+    let refused = second.post(&editor, &late).await.expect(409).text;
     for told in ["compare them, and save again", "{&#34;strict&#34;: true, &#34;quotas&#34;: {}}", "In force are:"] {
         assert!(refused.contains(told), "{told}: {refused}");
     }
@@ -88,14 +88,14 @@ async fn a_schema_is_looked_at_added_replaced_and_removed() {
     let server = with_console();
     let visitor = Visitor::root(&server).await;
     let schemas = || server.run_json(&["schema", "list", "--tenant", "test", "--json"]);
-    let look = format!("{HERE}/schema-look");
+    let look = format!("{HERE}/schema-add-preview");
     for (wrong, why) in [
         ("{".to_owned(), "This is not JSON"),
         (badge(&json!([{"name": "a b"}])), "a b"),
         (badge(&json!([{"name": "n", "type": "text"}])), "text"),
         (json!({"extends": "Nobody", "schema": {"id": BADGE, "name": "B", "attributes": []}}).to_string(), "Nobody"),
     ] {
-        let page = visitor.post(&look, &[("definition", &wrong)]).await.expect(200).text;
+        let page = visitor.post(&look, &[("definition", &wrong)]).await.expect(400).text;
         assert!(page.contains("notice bad") && page.contains(why) && page.contains("Nothing was changed"), "{page}");
         assert!(page.contains("<textarea name=\"definition\""), "it can be mended: {page}");
     }
@@ -132,14 +132,14 @@ async fn a_schema_is_looked_at_added_replaced_and_removed() {
     let refused = viewer.done(&format!("{HERE}/schema-add"), &[("definition", &first)]).await.text;
     assert!(refused.contains("notice bad") && schemas() == json!([]), "{refused}");
     // What would be refused is not asked about.
-    for (what, field, value) in [("schema-look", "definition", &*first), ("schema-ask", "schema", BADGE)] {
+    for (what, field, value) in [("schema-add-preview", "definition", &*first), ("schema-ask", "schema", BADGE)] {
         let refused = viewer.done(&format!("{HERE}/{what}"), &[(field, value)]).await.text;
         assert!(
             refused.contains("notice bad") && refused.contains("needs the role administrator"),
             "{what}: {refused}"
         );
     }
-    assert!(!viewer.get(HERE).await.expect(200).text.contains("schema-look"), "a viewer is offered nothing");
+    assert!(!viewer.get(HERE).await.expect(200).text.contains("schema-add-preview"), "a viewer is offered nothing");
 }
 
 #[tokio::test]
@@ -150,7 +150,10 @@ async fn a_schema_is_written_in_a_browser() {
     browser.click("summary", "Add or replace a schema");
     browser.run("document.querySelector('[name=definition]').value = '{'; 1");
     browser.click("button", "Look at it");
+    // Where the form is, however far down: why stands there, and what was typed.
     browser.sees("This is not JSON");
+    browser.wait_for("document.activeElement.matches('[role=alert]') && document.activeElement.checkVisibility()");
+    browser.wait_for("document.querySelector('[name=definition]').value === '{'");
     let good = badge(&json!([{"name": "number"}]));
     browser.run(&format!("document.querySelector('[name=definition]').value = {}; 1", json!(good)));
     browser.click("button", "Look at it");

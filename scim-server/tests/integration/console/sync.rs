@@ -122,11 +122,13 @@ async fn an_agent_that_fails_while_it_is_paused_says_both() {
 #[tokio::test]
 async fn an_agent_that_decides_alone_is_shown_with_its_own_commands() {
     let server = with_console();
-    let mut report = holding("anna");
+    let long = "w".repeat(1000);
+    let mut report = holding(&format!("anna-{long}"));
     report["takes_decisions"] = json!(false);
     Agent::new(&server, "ad", &[]).report(&report).await;
     let root = Visitor::root(&server).await;
     let page = root.get(HERE).await.expect(200).text;
+    assert!(page.contains("- deactivate anna-ww") && page.matches(&long).count() == 1, "whole as a fact alone: {page}");
     assert!(page.contains("sync-agent approve") && !page.contains("agent approve ad"), "{page}");
     let refused = root.done(&format!("{HERE}/approve"), &[("plan", "7f00")]).await.text;
     assert!(refused.contains("takes decisions at its own command line alone"), "{refused}");
@@ -169,13 +171,20 @@ async fn agents_of_other_tenants_are_not_there() {
     let acme = Visitor::by_token(&server, made["token"].as_str().expect("a token")).await;
     let list = acme.get("/console/sync").await.expect(200).text;
     assert!(list.contains("/console/sync/ldap") && !list.contains(HERE), "{list}");
-    assert!(!acme.get("/console").await.expect(200).text.contains("The agent ad"));
+    let overview = acme.get("/console").await.expect(200).text;
+    assert!(!overview.contains("The agent ad") && overview.contains("scim-server status --tenant acme"), "{overview}");
+    // Whoever administrates one tenant makes no token of an agent: they are not told to.
+    let words = ["admin-token", "create", "--name", "boss", "--role", "administrator", "--tenant", "acme", "--json"];
+    let made = server.run_json(&words);
+    let boss = Visitor::by_token(&server, made["token"].as_str().expect("a token")).await;
+    let list = boss.get("/console/sync").await.expect(200).text;
+    assert!(!list.contains("--role agent") && list.contains("scim-server agent list --tenant "), "{list}");
     acme.get(HERE).await.expect(403);
     acme.get("/console/sync/nobody").await.expect(403);
     let refused = acme.done("/console/sync/ldap/approve", &[("plan", "7f00")]).await.text;
     assert!(refused.contains("Approved."), "{refused}");
-    let refused = acme.post(&format!("{HERE}/approve"), &[("plan", "7f00")]).await.expect(303);
-    assert_eq!(refused.header("location"), HERE);
+    let refused = acme.post(&format!("{HERE}/approve"), &[("plan", "7f00")]).await.expect(403);
+    assert!(!refused.text.contains("anna"), "{}", refused.text);
     let shown = server.run_json(&["agent", "show", "ad", "--json"]);
     assert_eq!(shown["decision"], Value::Null, "{shown}");
     let gone = server.run_json(&["tenant", "delete", "test", "--force", "--yes", "--json"]);

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use scim_protocol::{Error, Resource, schema::ResourceType};
+use scim_protocol::{Error, schema::ResourceType};
+use serde_json::{Map, Value};
 
 use super::{
     Context, Undo,
@@ -49,44 +50,36 @@ impl Undo<'_> {
         Ok(Switch::Stay)
     }
 
-    /// The same of who goes again: a lock is kept with what is deleted, and follows the name. Who was locked out before
-    /// returns so, and whose lock came with a name that is another's by now returns without.
+    /// The same of who goes, and is kept as that document: a lock is kept with what is deleted, and follows the name. Who was
+    /// locked out before returns so, and whose lock came with a name that is another's by now returns without.
     pub(super) async fn lock_of_who_goes(
         &self,
         context: &Context,
         rt: &Arc<ResourceType>,
         record: &Record,
-        history: &History,
+        (history, document): (&History, &Map<String, Value>),
+        result: &mut Outcome,
     ) -> Result<Switch, Error> {
         let Some(step) = history.lock.as_ref().filter(|step| step.other.is_none()) else { return Ok(Switch::Stay) };
         let is_locked = provider_active(record)?.is_some();
-        let by_hand = is_locked && !history.is_locked_by_name;
-        if step.before && !is_locked {
-            return Ok(Switch::Disable);
+        if step.before {
+            return Ok(if is_locked { Switch::Stay } else { Switch::Disable });
         }
-        if step.before || by_hand {
+        if is_locked && !history.is_locked_by_name {
+            if context.caller.tenant().settings.restore_window.length().is_zero() {
+                result.changes.push(ACTIVE.to_owned());
+            } else {
+                result.refused.push((ACTIVE.to_owned(), LOCK_IS_KEPT.to_owned()));
+            }
             return Ok(Switch::Stay);
         }
-        let document = provided_resource(record)?;
-        let has_name =
-            self.operations.has_locked_name(context, rt, None, document.document(), &BTreeSet::new()).await?;
+        let has_name = self.operations.has_locked_name(context, rt, None, document, &BTreeSet::new()).await?;
         Ok(match (is_locked, has_name) {
             (true, false) => Switch::Enable,
             (false, true) => Switch::Disable,
             _ => Switch::Stay,
         })
     }
-
-    /// Changes nothing but the lock. Gives the version behind that.
-    pub(super) async fn switch_alone(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: ResourceId,
-        switch: Switch,
-    ) -> Result<u64, Error> {
-        self.commit(context, rt, id, switch, &|now: &Resource| Ok(now.clone()), &[]).await?;
-        let (_, record) = self.operations.find(context, rt, &id.to_string()).await?;
-        Ok(record.header.version)
-    }
 }
+
+const LOCK_IS_KEPT: &str = "an administrator has disabled the user: the lock is kept with the deleted user, and holds for whoever gets the name; `user enable` ends it then";

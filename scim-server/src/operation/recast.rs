@@ -37,6 +37,8 @@ pub(super) struct Keep {
     pub resource: Option<Resource>,
     /// What becomes of an administrator's lock.
     pub switch: Switch,
+    /// The lock that its name brings.
+    pub by_name: Option<NameLock>,
 }
 
 impl Operations {
@@ -49,11 +51,13 @@ impl Operations {
         keep: &Keep,
     ) -> Result<(Body, Comparison), Error> {
         let resource = match &keep.resource {
-            None if keep.switch == Switch::default() => return Ok((record.body.clone(), Comparison::default())),
+            None if keep.switch == Switch::Keep && keep.by_name.is_none() => {
+                return Ok((record.body.clone(), Comparison::default()));
+            }
             None => provided_resource(record)?,
             Some(resource) => resource.clone(),
         };
-        let recast = self.recast(context, rt, (key, record), resource, (keep.switch, None))?;
+        let recast = self.recast(context, rt, (key, record), resource, (keep.switch, keep.by_name.as_ref()))?;
         Ok((recast.body, recast.told))
     }
 

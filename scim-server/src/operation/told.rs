@@ -86,7 +86,7 @@ impl Comparison {
     pub fn of(self, event: Event, body: &Body, tells_values: bool) -> Event {
         let Self { aside, lock, differs, changes } = self;
         let values = if tells_values { changed(body, changes) } else { None };
-        Event { aside, lock, differs, values, ..event }
+        Event { differs, aside, lock, values, ..event }
     }
 }
 

@@ -94,20 +94,20 @@ impl Operations {
         Ok((lock_of(&had_it)?.filter(|lock| lock.holds_for(Some(id))), expect))
     }
 
-    /// Whether a user has the name of one who was locked out and deleted, whose lock holds for that user, or, without an
-    /// `id`, for somebody new. `returning` are not looked at.
-    pub(in super::super) async fn has_locked_name(
+    /// The lock of the name that a user has, if it holds for that user, or, without an `id`, for somebody new. `returning` are
+    /// not looked at.
+    pub(in super::super) async fn lock_of_name(
         &self,
         context: &Context,
         rt: &ResourceType,
         id: Option<ResourceId>,
         document: &Map<String, Value>,
         returning: &BTreeSet<ResourceId>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<NameLock>, Error> {
         let name = document.get("userName").and_then(Value::as_str).filter(|text| !text.is_empty());
         let (mut had_it, _) = self.kept_with(context, rt, By::UserName, name).await?;
         had_it.retain(|kept| !returning.contains(&kept.key.id));
-        Ok(lock_of(&had_it)?.is_some_and(|lock| lock.holds_for(id)))
+        Ok(lock_of(&had_it)?.filter(|lock| lock.holds_for(id)))
     }
 
     /// Notes in what is kept of the last one who had the name of a user that its lock does not hold for this user: an

@@ -104,12 +104,14 @@ impl Undo<'_> {
             result.refused.extend(put_back.refused.into_iter().chain(untold));
             result.changes = put_back.done;
         }
-        let switch = self.lock_of_who_goes(context, rt, record, (history, &document), &mut result).await?;
+        let (switch, by_name) =
+            self.lock_of_who_goes(context, (rt, id), record, (history, &document), &mut result).await?;
         let is_moved = history.has_returned && switch != Switch::Stay;
         if is_moved && !result.changes.iter().any(|path| path == ACTIVE) {
             result.changes.push(ACTIVE.to_owned());
         }
-        Ok((Keep { resource: history.has_returned.then(|| Resource::from_stored(document)), switch }, result))
+        let resource = history.has_returned.then(|| Resource::from_stored(document));
+        Ok((Keep { resource, switch, by_name }, result))
     }
 
     /// Restores what was deleted, with the values that it had before: so a name that it had in between is in nobody's way.

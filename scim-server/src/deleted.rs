@@ -89,7 +89,6 @@ impl Deleted {
         request: String,
         groups: Vec<GroupOf>,
     ) -> Result<Self, StoreError> {
-        let raw = |bytes: &Bytes| serde_json::from_slice::<Box<RawValue>>(bytes).map_err(corrupt);
         let Body { display: _, visible, hidden } = &record.body;
         Ok(Self {
             at: at.as_millis(),
@@ -106,6 +105,12 @@ impl Deleted {
             document: raw(visible)?,
             hidden: if hidden.is_empty() { None } else { Some(raw(hidden)?) },
         })
+    }
+
+    /// The same of another body.
+    pub fn with(self, body: &Body) -> Result<Self, StoreError> {
+        let hidden = if body.hidden.is_empty() { None } else { Some(raw(&body.hidden)?) };
+        Ok(Self { display: body.display().to_owned(), document: raw(&body.visible)?, hidden, ..self })
     }
 
     /// From the record that keeps it.
@@ -271,6 +276,10 @@ impl Part {
             Some(ResourceKey { tenant, resource_type: self.resource_type.clone(), id })
         })
     }
+}
+
+fn raw(bytes: &Bytes) -> Result<Box<RawValue>, StoreError> {
+    serde_json::from_slice(bytes).map_err(corrupt)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` gives")]

@@ -74,6 +74,10 @@ pub struct Event {
     /// The attributes that changed, by their paths: `title`, `name.givenName`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<String>,
+    /// The same of a return and of a deletion, which readers are not told, and an undo needs: how who returns differs from
+    /// what was kept, and what is kept from what was there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<String>,
     /// What `active` is afterwards, where it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active: Option<bool>,
@@ -136,7 +140,7 @@ pub struct Membership {
 pub struct Values {
     /// The document afterwards, without `meta` and `members`; of a deleted resource the last one.
     pub document: Json,
-    /// The attributes that changed, by path, where there was a document before.
+    /// The attributes that changed, by path, where there was a document before, also one that was kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changes: BTreeMap<String, Change>,
 }
@@ -199,6 +203,7 @@ impl Event {
             previous_version: None,
             external_id: None,
             attributes: Vec::new(),
+            differs: Vec::new(),
             active: None,
             aside: None,
             lock: None,

@@ -29,6 +29,7 @@ pub mod password;
 mod prefill;
 mod protect;
 pub mod query;
+mod recast;
 pub mod replace;
 pub mod restore;
 pub mod retrieve;

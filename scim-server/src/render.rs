@@ -399,6 +399,9 @@ pub fn etag(version: u64) -> String {
 /// attribute has a name like that, and nobody is shown it.
 pub const PROVIDER_ACTIVE: &str = "~active";
 
+/// Where it keeps under which name an administrator has set that lock, where the user has another name.
+pub const LOCKED_AS: &str = "~locked-as";
+
 /// Where the hidden part of a document keeps from whom it is. No attribute has a name like that either.
 pub const SOURCE: &str = "~source";
 
@@ -409,9 +412,8 @@ pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError
     };
     let mut document = parse(&record.body.visible)?;
     if !record.body.hidden.is_empty() {
-        for (name, value) in
-            parse(&record.body.hidden)?.into_iter().filter(|(name, _)| name != PROVIDER_ACTIVE && name != SOURCE)
-        {
+        let is_own = |name: &str| [PROVIDER_ACTIVE, LOCKED_AS, SOURCE].contains(&name);
+        for (name, value) in parse(&record.body.hidden)?.into_iter().filter(|(name, _)| !is_own(name)) {
             // An extension may have both kinds of attributes: then they are put together again.
             match (document.get_mut(&name), value) {
                 (Some(Value::Object(visible)), Value::Object(hidden)) => visible.extend(hidden),

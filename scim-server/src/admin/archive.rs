@@ -125,7 +125,7 @@ impl Sum {
 #[derive(Debug, PartialEq)]
 pub enum Entry {
     /// An item. A resource comes without its index entries.
-    Item(Item),
+    Item(Box<Item>),
     /// The last line.
     End(End),
 }
@@ -177,19 +177,20 @@ pub fn write_end(sum: &Sum) -> Result<String, serde_json::Error> {
 pub fn read(line: &str) -> Result<Entry, String> {
     let wire: ArchiveLine<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     Ok(match wire {
-        ArchiveLine::Resource(line) => Entry::Item(resource(line)?),
+        ArchiveLine::Resource(line) => Entry::Item(Box::new(resource(line)?)),
         ArchiveLine::Members(line) => {
             let member = |MemberLine { resource_type, id, since }: MemberLine| {
                 let since = since.map(|since| instant(&since)).transpose()?;
                 Ok::<_, String>(Joined { member: ResourceKey { tenant: line.tenant, resource_type, id }, since })
             };
             let group = ResourceKey { tenant: line.tenant, resource_type: line.resource_type, id: line.id };
-            Entry::Item(Item::Members(group, line.members.into_iter().map(member).collect::<Result<_, _>>()?))
+            let members = line.members.into_iter().map(member).collect::<Result<_, _>>()?;
+            Entry::Item(Box::new(Item::Members(group, members)))
         }
         ArchiveLine::Event(line) => {
             let unread = |error: serde_json::Error| error.to_string();
             let Owner { tenant } = serde_json::from_str(line.get()).map_err(unread)?;
-            Entry::Item(Item::Event(tenant, serde_json::from_str(line.get()).map_err(unread)?))
+            Entry::Item(Box::new(Item::Event(tenant, serde_json::from_str(line.get()).map_err(unread)?)))
         }
         ArchiveLine::End(end) => Entry::End(end),
     })
@@ -354,7 +355,7 @@ mod tests {
     fn check(item: Item) {
         let line = write(&item).unwrap();
         assert!(!line.contains('\n'));
-        assert_eq!(read(&line), Ok(Entry::Item(item)));
+        assert_eq!(read(&line), Ok(Entry::Item(Box::new(item))));
     }
 
     #[test]

@@ -182,9 +182,9 @@ impl<'a> RunningImport<'a> {
             self.is_wrong = entry.is_err();
             match entry? {
                 archive::Entry::End(said) => end = Some(said),
-                archive::Entry::Item(item) if number <= self.behind.items => self.pass(&line, item).await?,
+                archive::Entry::Item(item) if number <= self.behind.items => self.pass(&line, *item).await?,
                 archive::Entry::Item(item) => {
-                    self.take(item).await?;
+                    self.take(*item).await?;
                     self.sum.add(&line);
                 }
             }

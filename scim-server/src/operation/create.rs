@@ -10,10 +10,12 @@ use super::{
     adopt::Sent,
     disable::{self, Made},
     mapped::Applied,
+    modify::provided_resource,
     restore::{FormerGroups, Kept},
     source,
     stored_form::StoredForm,
-    told, view_of_write,
+    told::{self, Comparison},
+    view_of_write,
 };
 use crate::{
     event::{Action, Event},
@@ -62,17 +64,18 @@ impl Operations {
             let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
             let specs = tenant.index_specs(&rt.name);
             let returns = kept.as_ref().map(|kept| kept.deleted.record());
-            let Made { aside, shown, told: says, lock } =
-                disable::as_it_was_disabled(returns.as_ref(), namesake.is_locked, &resource)?;
+            let Made { aside, locked_as, shown, told: says, lock } =
+                disable::as_it_was_disabled(returns.as_ref(), namesake.lock.as_ref(), &resource)?;
             let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
-            disable::keep(&mut form.body, aside.as_ref())?;
+            disable::keep(&mut form.body, aside.as_ref(), locked_as)?;
             self.limits.check_entries(&form, 0)?;
             source::stamp(&mut form.body, None, &context.caller, self.clock.now())?;
             let event = context.event(Action::Create, &key, attributes.clone());
-            let values = if tenant.settings.tells_values() { told::whole(&form.body) } else { None };
+            let compared = Comparison { aside: says, lock, ..compared(returns.as_ref(), &resource, rt)? };
             let (external_id, restored) = (told::external_id(resource.document()), kept.is_some());
             let (mapping, adopted) = (applied.clone(), namesake.is_anothers);
-            let event = Event { external_id, aside: says, lock, values, mapping, restored, adopted, ..event };
+            let event = Event { external_id, mapping, restored, adopted, ..event };
+            let event = compared.of(event, &form.body, tenant.settings.tells_values());
             let mut commit = Commit::new(key.clone(), event);
             commit.expect.extend(quota.map(|quota| Expect::Fewer(tenant.home, name.clone(), quota)));
             commit.expect.extend(namesake.expect);
@@ -135,6 +138,12 @@ impl Operations {
             _ => Ok(()),
         }
     }
+}
+
+/// How a resource that a POST brings back differs from what was kept of it.
+fn compared(returns: Option<&Record>, resource: &Resource, rt: &ResourceType) -> Result<Comparison, Error> {
+    let Some(record) = returns else { return Ok(Comparison::default()) };
+    Ok(Comparison::new(provided_resource(record)?.document(), resource.document(), rt))
 }
 
 /// What a body is read as.

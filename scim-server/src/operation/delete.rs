@@ -6,7 +6,7 @@ use scim_protocol::{Error, schema::ResourceType};
 
 use super::{
     ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, brake::Loss, changed,
-    disable::is_active, told,
+    disable::is_active, recast::Keep, told,
 };
 use crate::{
     deleted::{self, Deleted, GroupOf, MEMBERS_IN_A_PART, Part},
@@ -39,22 +39,36 @@ impl Operations {
         id: &str,
         condition: &Preconditions,
     ) -> Result<Answer, Error> {
+        self.delete_and_keep(context, rt, id, condition, &Keep::default()).await
+    }
+
+    /// The same; what is kept may be another than what was there.
+    pub(super) async fn delete_and_keep(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: &str,
+        condition: &Preconditions,
+        keep: &Keep,
+    ) -> Result<Answer, Error> {
         let tenant = context.caller.tenant();
         let keeps = tenant.settings.restore_window.begin(self.clock.now()).is_some();
         for _ in 0..ATTEMPTS {
             let (key, record) = self.find(context, rt, id).await?;
             condition.require(record.header.version)?;
             let document = stored_document(&record)?;
-            let values = if tenant.settings.tells_values() { told::whole(&record.body) } else { None };
+            let (body, told) = self.recast_to_keep(context, rt, (&key, &record), keep)?;
             let external_id = told::external_id(&document);
             let had = self.members_by_type(context, &key, &record).await?;
             let (event, members) = (context.event(Action::Delete, &key, Vec::new()), left(&had));
-            let event = Event { external_id, members, values, ..event };
+            let event = Event { external_id, members, ..event };
+            let event = told.of(event, &record.body, tenant.settings.tells_values());
             let mut commit = Commit::new(key.clone(), event);
             commit.expect.push(Expect::Version(key.clone(), record.header.version));
             // Before the resource goes: its id, which both have, is then not yet that of a group to be swept.
             if keeps {
-                self.keep(context, &key, &record, had, &mut commit).await?;
+                let kept = Record { body, ..record.clone() };
+                self.keep(context, &key, &kept, had, &mut commit).await?;
             }
             let entries = index::entries(&key, &document, tenant.index_specs(&rt.name));
             commit.writes.extend(entries.into_iter().map(Write::Unindex));

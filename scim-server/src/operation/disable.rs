@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use scim_protocol::{Error, Resource, schema::ResourceType};
+use scim_protocol::{Error, Resource, schema::ResourceType, value::fold};
 use serde_json::{Map, Value};
 
 use super::{Context, Operations};
 use crate::{
     event::Lock,
-    render::{PROVIDER_ACTIVE, stored_document},
+    render::{LOCKED_AS, PROVIDER_ACTIVE, stored_document},
     store::{Body, Record, ResourceId, Start, StoreError, TenantId, TypeName},
 };
 
@@ -18,6 +18,7 @@ use crate::{
 const PAGE: usize = 500;
 
 const ACTIVE: &str = "active";
+const USER_NAME: &str = "userName";
 
 /// What an administrator wants of a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,16 +55,64 @@ impl Switch {
             Self::Keep | Self::Stay | Self::Enable => Some(Lock::Named),
         }
     }
+
+    /// Under which name an administrator has set the lock that a user has afterwards, where the user is called otherwise: it
+    /// stays with the user through other names, and with a name that brought it. `before` is the user who was locked.
+    pub fn locked_as(
+        self,
+        before: Option<&Record>,
+        by_name: Option<&NameLock>,
+        after: &Map<String, Value>,
+    ) -> Result<Option<String>, StoreError> {
+        let name = |document: &Map<String, Value>| document.get(USER_NAME).and_then(Value::as_str).map(str::to_owned);
+        match (self, by_name, before) {
+            (Self::Keep, Some(lock), _) => Ok(lock.set_as.clone()),
+            (Self::Disable, ..) | (_, _, None) => Ok(None),
+            (_, _, Some(before)) => {
+                let was = locked_as(before)?.or(name(&stored_document(before)?));
+                Ok(was.filter(|was| name(after).is_none_or(|name| fold(&name) != fold(was))))
+            }
+        }
+    }
+}
+
+/// The lock of a name: the last one who had it was locked out, and deleted.
+pub(super) struct NameLock {
+    /// Under which name an administrator has set it, if it came to this one with a user who was renamed.
+    pub set_as: Option<String>,
+    /// Whom an administrator has enabled under this name.
+    pub spares: Vec<ResourceId>,
+    /// Who had the name, and was deleted.
+    pub had_it: Vec<ResourceId>,
+}
+
+impl NameLock {
+    /// Whether it holds for whoever gets the name: always for somebody new. Who returns under the own name is locked out by
+    /// what an administrator has said of that name, and not by the rename of somebody else.
+    pub fn holds_for(&self, id: Option<ResourceId>) -> bool {
+        let Some(id) = id else { return true };
+        let is_carried_to_own = self.set_as.is_some() && self.had_it.contains(&id);
+        !self.spares.contains(&id) && !is_carried_to_own
+    }
 }
 
 /// What the provider says of `active`, if the user is disabled; `null` when it says nothing.
 pub(super) fn provider_active(record: &Record) -> Result<Option<Value>, StoreError> {
+    kept_hidden(record, PROVIDER_ACTIVE)
+}
+
+/// Under which name an administrator has set the lock on a user, where it is not that of the user.
+pub(super) fn locked_as(record: &Record) -> Result<Option<String>, StoreError> {
+    Ok(kept_hidden(record, LOCKED_AS)?.and_then(|value| value.as_str().map(str::to_owned)))
+}
+
+fn kept_hidden(record: &Record, name: &str) -> Result<Option<Value>, StoreError> {
     if record.body.hidden.is_empty() {
         return Ok(None);
     }
-    let hidden: Map<String, Value> =
+    let mut hidden: Map<String, Value> =
         serde_json::from_slice(&record.body.hidden).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(hidden.get(PROVIDER_ACTIVE).cloned())
+    Ok(hidden.remove(name))
 }
 
 /// Whether a resource is active, which is the default.
@@ -110,8 +159,8 @@ pub(super) fn told_aside(provided: &Resource, before: Option<bool>) -> Option<bo
     (before != Some(says)).then_some(says)
 }
 
-/// Keeps aside what the provider says, if the user is disabled.
-pub(super) fn keep(body: &mut Body, provided: Option<&Resource>) -> Result<(), Error> {
+/// Keeps aside what the provider says, if the user is disabled, and under which other name the lock was set.
+pub(super) fn keep(body: &mut Body, provided: Option<&Resource>, locked_as: Option<String>) -> Result<(), Error> {
     let Some(provided) = provided else { return Ok(()) };
     let mut hidden: Map<String, Value> = if body.hidden.is_empty() {
         Map::new()
@@ -120,6 +169,7 @@ pub(super) fn keep(body: &mut Body, provided: Option<&Resource>) -> Result<(), E
     };
     let value = provided.document().get(ACTIVE).cloned().unwrap_or_default();
     hidden.insert(PROVIDER_ACTIVE.to_owned(), value);
+    hidden.extend(locked_as.map(|name| (LOCKED_AS.to_owned(), name.into())));
     body.hidden = Bytes::from(serde_json::to_vec(&hidden).map_err(Error::internal)?);
     Ok(())
 }
@@ -161,6 +211,8 @@ impl Operations {
 pub(super) struct Made<'r> {
     /// What is kept aside.
     pub aside: Option<Resource>,
+    /// Under which other name the lock was set.
+    pub locked_as: Option<String>,
     /// What everybody reads.
     pub shown: Cow<'r, Resource>,
     /// What the event tells of what is kept aside.
@@ -172,16 +224,17 @@ pub(super) struct Made<'r> {
 /// What a POST makes: who was disabled when deleted stays so, whether that one returns or another of the name comes.
 pub(super) fn as_it_was_disabled<'r>(
     returns: Option<&Record>,
-    is_locked: bool,
+    by_name: Option<&NameLock>,
     resource: &'r Resource,
 ) -> Result<Made<'r>, StoreError> {
     let was_disabled = returns.map(provider_active).transpose()?.flatten().is_some();
-    if !was_disabled && !is_locked {
+    if !was_disabled && by_name.is_none() {
         // Of who returns nobody else can tell, because the deletion was another write.
         let told = returns.map(was_active).transpose()?.and_then(|was| told_aside(resource, Some(was)));
-        return Ok(Made { aside: None, shown: Cow::Borrowed(resource), told, lock: None });
+        return Ok(Made { aside: None, locked_as: None, shown: Cow::Borrowed(resource), told, lock: None });
     }
     let told = told_aside(resource, returns.map(was_active).transpose()?);
+    let locked_as = Switch::Keep.locked_as(returns.filter(|_| was_disabled), by_name, resource.document())?;
     let (aside, shown) = parted(resource.clone(), true);
-    Ok(Made { aside, shown: Cow::Owned(shown), told, lock: Switch::Keep.told(was_disabled, true) })
+    Ok(Made { aside, locked_as, shown: Cow::Owned(shown), told, lock: Switch::Keep.told(was_disabled, true) })
 }

@@ -177,8 +177,10 @@ impl Operations {
         let (mut new, mapping) = context.pace.whole_against(longest_list(old), || (change.decide)(old)).await??;
         self.limits.check_values(new.document(), Some(old.document()))?;
         self.passwords.seal(&mut new, old.document().get("password")).await?;
-        let (is_locked, expect) = self.gets_locked_name(context, rt, key.id, old.document(), new.document()).await?;
-        let disabled = change.switch.disables(kept.is_some(), is_locked);
+        let (by_name, expect) = self.gets_locked_name(context, rt, key.id, old.document(), new.document()).await?;
+        let disabled = change.switch.disables(kept.is_some(), by_name.is_some());
+        let locked = kept.is_some().then_some(&record);
+        let locked_as = change.switch.locked_as(locked, by_name.as_ref(), new.document())?;
         let lock = change.switch.told(kept.is_some(), disabled);
         let moved_aside = disabled && disable::differ(old, &new);
         // What is kept aside, and what everybody reads.
@@ -206,14 +208,14 @@ impl Operations {
             let tells = tenant.settings.tells_values();
             let prepare = || -> Result<_, Error> {
                 let mut form = StoredForm::new(key, &new, rt, specs)?;
-                disable::keep(&mut form.body, aside.as_ref())?;
+                disable::keep(&mut form.body, aside.as_ref(), locked_as)?;
                 // Who takes it over is its maker from then on.
                 let before = (!change.adopts).then_some(&record);
                 source::stamp(&mut form.body, before, &context.caller, self.clock.now())?;
                 let before: BTreeSet<_> = index::entries(key, old.document(), specs);
                 self.limits.check_entries(&form, before.len())?;
                 let changes: Vec<_> = index::difference(&before, &form.entries).collect();
-                let values = if tells { told::changed(&form.body, differences) } else { None };
+                let values = if tells { told::changed(&form.body, told::changes(differences)) } else { None };
                 Ok((form, changes, values))
             };
             let (form, changes, values) = context.pace.whole(prepare).await??;

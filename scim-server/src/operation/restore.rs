@@ -5,25 +5,21 @@
 
 mod memberships;
 mod namesake;
+mod otherwise;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use scim_protocol::{Error, ErrorKind, Resource, Timestamp, message::Query, schema::ResourceType};
 use serde_json::{Map, Value};
 
 pub(super) use self::{memberships::FormerGroups, namesake::Namesake};
 use super::{
-    ATTEMPTS, Answer, Context, Operations, Outcome,
-    disable::{self, Switch},
-    modify::{provided_resource, stored_resource},
-    source,
-    stored_form::StoredForm,
-    told, view,
+    ATTEMPTS, Answer, Context, Operations, Outcome, disable::Switch, modify::provided_resource, recast::Recast, told,
+    view,
 };
 use crate::{
     deleted::{self, Deleted},
-    event::{Action, Event, Lock, SERVER},
-    index,
+    event::{Action, Event, SERVER},
     store::{
         Body, Commit, Edge, Expect, IndexEntry, Record, ResourceId, ResourceKey, Start, StoreError, TypeName, Write,
     },
@@ -69,20 +65,6 @@ impl Restorable {
 
 /// What a deleted resource returns as, made of what is kept.
 pub(super) type Decide<'a> = dyn Fn(&Resource) -> Resource + Send + Sync + 'a;
-
-/// A deleted resource as it returns.
-pub(super) struct Returning {
-    pub body: Body,
-    /// Under which values it is found.
-    pub entries: BTreeSet<IndexEntry>,
-    document: Map<String, Value>,
-    /// What its event tells of what is kept aside.
-    aside: Option<bool>,
-    /// What it tells of an administrator's lock.
-    lock: Option<Lock>,
-    /// What a commit expects.
-    expect: Option<Expect>,
-}
 
 impl Kept {
     fn new(key: ResourceKey, record: Record) -> Result<Self, StoreError> {
@@ -143,9 +125,10 @@ impl Operations {
         let tenant = context.caller.tenant();
         for _ in 0..ATTEMPTS {
             let kept = self.kept(context, rt, id).await?;
-            let Returning { body, entries, document, aside, lock, expect } =
+            let (Recast { body, entries, document, told }, expect) =
                 self.returning(context, rt, &kept, switch, decide).await?;
-            let event = Event { aside, lock, ..return_event(context, &kept.key, &body, &document) };
+            let event = return_event(context, &kept.key, &document);
+            let event = told.of(event, &body, tenant.settings.tells_values());
             let mut commit = Commit::new(kept.key.clone(), event);
             commit.expect.extend(expect);
             let name = TypeName::from(rt.name.as_str());
@@ -175,8 +158,8 @@ impl Operations {
         ))
     }
 
-    /// What is stored of a deleted resource that returns. Whoever is disabled stays so; whoever gets the name of
-    /// somebody who was becomes so, if the `switch` is to keep that.
+    /// What is stored of a deleted resource that returns, and what a commit expects. Whoever is disabled stays so; whoever
+    /// gets the name of somebody who was becomes so, if the `switch` is to keep that.
     pub(super) async fn returning(
         &self,
         context: &Context,
@@ -184,27 +167,13 @@ impl Operations {
         kept: &Kept,
         switch: Switch,
         decide: &Decide<'_>,
-    ) -> Result<Returning, Error> {
+    ) -> Result<(Recast, Option<Expect>), Error> {
         let record = kept.deleted.record();
-        let was = provided_resource(&record)?;
-        let resource = decide(&was);
-        let specs = context.caller.tenant().index_specs(&rt.name);
-        let (id, new) = (kept.key.id, resource.document());
-        let (is_locked, expect) = self.gets_locked_name(context, rt, id, &Map::new(), new).await?;
-        let was_disabled = disable::provider_active(&record)?.is_some();
-        let disabled = switch.disables(was_disabled, is_locked);
-        if resource == was && disabled == was_disabled {
-            let document = stored_resource(&record)?.document().clone();
-            let entries = index::entries(&kept.key, &document, specs);
-            return Ok(Returning { body: record.body, entries, document, aside: None, lock: None, expect });
-        }
-        let told = disable::told_aside(&resource, Some(disable::is_active(was.document())));
-        let (aside, resource) = disable::parted(resource, disabled);
-        let document = resource.document().clone();
-        let StoredForm { mut body, entries } = StoredForm::new(&kept.key, &resource, rt, specs)?;
-        disable::keep(&mut body, aside.as_ref())?;
-        source::stamp(&mut body, Some(&record), &context.caller, self.clock.now())?;
-        Ok(Returning { body, entries, document, aside: told, lock: switch.told(was_disabled, disabled), expect })
+        let resource = decide(&provided_resource(&record)?);
+        let new = resource.document();
+        let (by_name, expect) = self.gets_locked_name(context, rt, kept.key.id, &Map::new(), new).await?;
+        let recast = self.recast(context, rt, (&kept.key, &record), resource, (switch, by_name.as_ref()))?;
+        Ok((recast, expect))
     }
 
     /// Removes for good what is kept of a deleted resource. 404 when nothing is.
@@ -322,11 +291,9 @@ pub(super) fn name_taken(kept: &Kept, entry: IndexEntry, owner: Option<ResourceI
 }
 
 /// The event of a return: for whoever keeps a copy it is a creation.
-fn return_event(context: &Context, key: &ResourceKey, body: &Body, document: &Map<String, Value>) -> Event {
+fn return_event(context: &Context, key: &ResourceKey, document: &Map<String, Value>) -> Event {
     let event = context.event(Action::Create, key, document.keys().cloned().collect());
-    let tells = context.caller.tenant().settings.tells_values();
-    let values = if tells { told::whole(body) } else { None };
-    Event { external_id: told::external_id(document), values, restored: true, ..event }
+    Event { external_id: told::external_id(document), restored: true, ..event }
 }
 
 fn no_longer_kept(key: &ResourceKey) -> Error {

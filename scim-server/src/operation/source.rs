@@ -31,12 +31,13 @@ const PAGE: usize = 500;
 pub struct Sent {
     /// The id of a token or client, or `admin`.
     pub by: String,
-    /// When it was sent last, in milliseconds since the epoch.
+    /// When it was written last, in milliseconds since the epoch.
     pub at: i64,
     /// As whom that one writes ([`Caller::writer`]), where it is not the id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writer: Option<String>,
-    /// As whom another one wrote, who had made it.
+    /// As whom another one wrote, whose POST had made it, taken it over or brought it back; of what an administrator has
+    /// made, who changed it first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maker: Option<String>,
 }

@@ -1,12 +1,14 @@
 //! What an event tells of a change: the paths of the attributes, and their values.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use scim_protocol::schema::{Attribute, ResourceType};
 
 use crate::{
-    event::{Change, Json, Values},
+    event::{Change, Event, Json, Lock, Values},
     render::is_served_by_default,
     store::Body,
 };
@@ -59,19 +61,53 @@ pub(super) fn differences<'a>(
     found
 }
 
-/// The values that an event of a change tells.
-pub(super) fn changed(body: &Body, differences: Vec<Difference<'_>>) -> Option<Box<Values>> {
+/// How somebody who returns differs from what was kept, or what is kept from what was there, as an event tells it.
+#[derive(Default)]
+pub(super) struct Comparison {
+    /// What the provider says of `active`.
+    pub aside: Option<bool>,
+    /// What became of an administrator's lock.
+    pub lock: Option<Lock>,
+    /// The paths of what differs.
+    pub differs: Vec<String>,
+    /// The values of those that are told.
+    pub changes: BTreeMap<String, Change>,
+}
+
+impl Comparison {
+    /// Of two documents as the provider knows them.
+    pub fn new(old: &Map<String, Value>, new: &Map<String, Value>, rt: &ResourceType) -> Self {
+        let differences = differences(old, new, rt);
+        let differs = differences.iter().map(|one| one.path.clone()).collect();
+        Self { differs, changes: changes(differences), ..Self::default() }
+    }
+
+    /// The event with that, and with the values of a body if it tells values.
+    pub fn of(self, event: Event, body: &Body, tells_values: bool) -> Event {
+        let Self { aside, lock, differs, changes } = self;
+        let values = if tells_values { changed(body, changes) } else { None };
+        Event { differs, aside, lock, values, ..event }
+    }
+}
+
+/// The values before and after of the attributes that differ.
+pub(super) fn changes(differences: Vec<Difference<'_>>) -> BTreeMap<String, Change> {
     let shown = differences.into_iter().filter(|one| one.is_shown);
     let changes = shown.map(|one| {
         let [before, after] = [one.before, one.after].map(|value| value.and_then(Json::of));
         (one.path, Change { before, after })
     });
-    Some(Box::new(Values { document: Json::read(&body.visible)?, changes: changes.collect() }))
+    changes.collect()
+}
+
+/// The values that an event of a change tells.
+pub(super) fn changed(body: &Body, changes: BTreeMap<String, Change>) -> Option<Box<Values>> {
+    Some(Box::new(Values { document: Json::read(&body.visible)?, changes }))
 }
 
 /// The values that an event tells where there is one document only: the first or the last.
 pub(super) fn whole(body: &Body) -> Option<Box<Values>> {
-    changed(body, Vec::new())
+    changed(body, BTreeMap::new())
 }
 
 /// The `externalId` of a document.
@@ -130,7 +166,7 @@ mod tests {
         expect.extend([(manager.as_str(), true), (department.as_str(), true)]);
         assert_eq!(paths, expect);
         let body = Body { visible: "{}".into(), ..Body::default() };
-        let values = changed(&body, found).unwrap();
+        let values = changed(&body, changes(found)).unwrap();
         assert!(!values.changes.contains_key("password"));
         let name = &values.changes["name.givenName"];
         assert_eq!((name.before.as_ref().unwrap().text(), name.after.as_ref().unwrap().text()), ("\"A\"", "\"B\""));

@@ -43,6 +43,7 @@ use super::{
     mapped::Applied,
     modify::{Change, provided_resource},
     pace::Pace,
+    recast::Recast,
     told,
 };
 use crate::{
@@ -148,9 +149,10 @@ const PHASES: [Phase; 5] = [Phase::RemoveGroup, Phase::Remove, Phase::Restore, P
 
 impl Phase {
     fn is_about(self, rt: &ResourceType, history: &History) -> bool {
+        let goes = history.is_made() || history.is_gone_again();
         match self {
-            Self::RemoveGroup => history.is_made() && membership::has_members(rt),
-            Self::Remove => history.is_made() && !membership::has_members(rt),
+            Self::RemoveGroup => goes && membership::has_members(rt),
+            Self::Remove => goes && !membership::has_members(rt),
             Self::Restore => history.is_gone() && !membership::has_members(rt),
             Self::RestoreGroup => history.is_gone() && membership::has_members(rt),
             Self::PutBack => history.was_there(),
@@ -393,7 +395,7 @@ impl Undo<'_> {
         }
         let kept = self.operations.kept(context, rt, &id.to_string()).await?;
         let decide = |was: &Resource| self.as_before(context, (rt, id), history, was).0;
-        let body = self.operations.returning(context, rt, &kept, Switch::Stay, &decide).await?.body;
+        let (Recast { body, .. }, _) = self.operations.returning(context, rt, &kept, Switch::Stay, &decide).await?;
         Ok(Some((key, Record { body, ..kept.deleted.record() })))
     }
 

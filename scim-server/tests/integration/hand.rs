@@ -1,5 +1,7 @@
 //! An administrator's hand: users and groups are changed without a provider, and beside one.
 
+mod locked_names;
+
 use serde_json::{Value, json};
 
 use crate::server::{Options, TestServer, USER};
@@ -117,68 +119,6 @@ async fn the_lock_goes_on_for_the_name_and_is_listed() {
     client.delete(&format!("/Users/{new}")).await.expect(204);
     let body = json!({"schemas": [USER], "userName": "anna", "externalId": "newer"});
     assert_ne!(client.post("/Users", &body).await.expect(201).json["active"], false);
-    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
-}
-
-/// A rename onto the name of somebody who was locked out and deleted is a way around the lock as a POST is.
-#[tokio::test]
-async fn a_rename_onto_a_locked_name_is_locked() {
-    let server = TestServer::start();
-    let client = server.client();
-    let anna = client.user("anna").await;
-    by_hand(&server, &["user", "disable", "anna"]);
-    client.delete(&format!("/Users/{anna}")).await.expect(204);
-    let rename = json!([{"op": "replace", "path": "userName", "value": "Anna"}]);
-    let (patched, put) = (client.user("tmp").await, client.user("other").await);
-    assert_eq!(client.patch(&format!("/Users/{patched}"), &rename).await.expect(200).json["active"], false);
-    client.delete(&format!("/Users/{patched}")).await.expect(204);
-    let body = json!({"schemas": [USER], "userName": "anna", "active": true});
-    assert_eq!(client.put(&format!("/Users/{put}"), &body).await.expect(200).json["active"], false);
-    client.delete(&format!("/Users/{put}")).await.expect(204);
-    by_hand(&server, &["user", "create", "--user-name", "third", "--force"]);
-    by_hand(&server, &["user", "rename", "third", "anna", "--force"]);
-    assert_eq!(by_hand(&server, &["user", "show", "anna"])["active"], false);
-    // Also who had the name before that one, and returns.
-    let first = client.user("dora").await;
-    client.delete(&format!("/Users/{first}")).await.expect(204);
-    let second = client.user("dora").await;
-    by_hand(&server, &["user", "disable", "dora"]);
-    client.delete(&format!("/Users/{second}")).await.expect(204);
-    by_hand(&server, &["user", "restore", &first]);
-    assert_eq!(client.get(&format!("/Users/{first}")).await.expect(200).json["active"], false);
-    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
-}
-
-/// Whom an administrator enables has the name by the administrator's word, also after another name.
-#[tokio::test]
-async fn a_namesake_does_not_lock_again_who_was_enabled() {
-    let server = TestServer::start();
-    let client = server.client();
-    let first = client.user("anna").await;
-    by_hand(&server, &["user", "disable", "anna"]);
-    client.delete(&format!("/Users/{first}")).await.expect(204);
-    let anna = client.user("anna").await;
-    by_hand(&server, &["user", "enable", "anna"]);
-    let rename = async |id: &str, name: &str| {
-        let operation = json!([{"op": "replace", "path": "userName", "value": name}]);
-        client.patch(&format!("/Users/{id}"), &operation).await.expect(200).json["active"] != false
-    };
-    for name in ["anna.b", "Anna"] {
-        assert!(rename(&anna, name).await, "{name}");
-    }
-    // Also who comes back under it, with another name of before.
-    let external = json!([{"op": "add", "path": "externalId", "value": "e-2"}]);
-    client.patch(&format!("/Users/{anna}"), &external).await.expect(200);
-    assert!(rename(&anna, "anna.b").await);
-    client.delete(&format!("/Users/{anna}")).await.expect(204);
-    let made = client.post("/Users", &json!({"schemas": [USER], "userName": "anna", "externalId": "e-2"})).await;
-    assert_eq!((made.json["id"].as_str(), made.json["active"] != false), (Some(&*anna), true), "{}", made.text);
-    assert!(rename(&anna, "anna.b").await);
-    // The lock holds for everybody else, and the newest counts.
-    let tmp = client.user("tmp").await;
-    assert!(!rename(&tmp, "anna").await);
-    client.delete(&format!("/Users/{tmp}")).await.expect(204);
-    assert!(!rename(&anna, "anna").await);
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
 

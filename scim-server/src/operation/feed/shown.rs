@@ -143,13 +143,18 @@ impl Access {
     fn of_group(event: &Event, tenant: &Tenant) -> Option<Self> {
         let rules = tenant.settings.roles.as_ref()?;
         let text = |json: Option<&Json>| json.and_then(|json| serde_json::from_str::<String>(json.text()).ok());
-        let values = event.values.as_deref();
-        let before = values.and_then(|values| values.changes.get("externalId")?.before.as_ref());
+        let before = changes(event).and_then(|changes| changes.get("externalId")?.before.as_ref());
         let external = [text(event.external_id.as_ref()), text(before)];
         let roles = external.iter().flat_map(|external| rules.of_group(event.target, external.as_deref()));
         let roles: Vec<_> = distinct(roles).into_iter().map(str::to_owned).collect();
         (!roles.is_empty()).then_some(Self { attributes: None, roles })
     }
+}
+
+/// What changed of what readers know: who returns is new to them, and who is deleted is gone.
+fn changes(event: &Event) -> Option<&BTreeMap<String, Change>> {
+    let has_changed = matches!(event.action, Action::Replace | Action::Modify);
+    event.values.as_deref().filter(|_| has_changed).map(|values| &values.changes)
 }
 
 impl<'a> Shown<'a> {
@@ -180,7 +185,7 @@ impl<'a> Shown<'a> {
                 previous_version: version(event.previous_version),
             },
             attributes: &event.attributes,
-            changes: values.map(|values| &values.changes).filter(|changes| !changes.is_empty()),
+            changes: values.and_then(|_| changes(event)).filter(|changes| !changes.is_empty()),
             members,
             document: values.map(|values| &values.document),
             access: Access::of(event, values.map(|values| &values.document), tenant),

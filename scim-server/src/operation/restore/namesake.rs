@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{super::ATTEMPTS, Context, Kept, Operations};
 use crate::{
     deleted::{self, By, Names},
-    operation::disable::provider_active,
+    operation::disable::{NameLock, locked_as, provider_active},
     render::stored_document,
     store::{Commit, Expect, IndexKey, IndexRange, ResourceId, StoreError, Values},
     tenant::SameBy,
@@ -24,8 +24,8 @@ pub(in super::super) struct Namesake {
     pub kept: Option<Kept>,
     /// Whether that one is of another source, and is taken over.
     pub is_anothers: bool,
-    /// Whether the last one who had the `userName` was disabled by an administrator, and that holds for who returns.
-    pub is_locked: bool,
+    /// The lock of the `userName`, if it holds for who returns, or for somebody new.
+    pub lock: Option<NameLock>,
     /// That nobody of these names is deleted meanwhile: a DELETE at the same time comes before the POST or after it.
     pub expect: Vec<Expect>,
 }
@@ -54,7 +54,7 @@ impl Operations {
         )?;
         let mut namesake = Namesake::default();
         namesake.expect.extend([same_id.1.take(), same_name.1.take()].into_iter().flatten());
-        let spared = spared(&same_name.0)?;
+        let lock = lock_of(&same_name.0)?;
         let is_called_so = |kept: &Kept| Ok::<_, StoreError>(is_called(&kept.deleted.names()?, document));
         namesake.is_anothers = self.leave_own(context, &mut same_id.0, adopt != SameBy::None).await?;
         namesake.kept = best(same_id.0, is_called_so)?;
@@ -73,13 +73,13 @@ impl Operations {
             namesake.is_anothers = self.leave_own(context, &mut candidates, adopt == SameBy::UserName).await?;
             namesake.kept = best(candidates, is_called_so)?;
         }
-        namesake.is_locked = is_locked(spared, namesake.kept.as_ref().map(|kept| kept.key.id));
+        let id = namesake.kept.as_ref().map(|kept| kept.key.id);
+        namesake.lock = lock.filter(|lock| lock.holds_for(id));
         Ok(namesake)
     }
 
-    /// Whether a resource gets a `userName` whose last owner was disabled by an administrator and deleted: the lock follows
-    /// the name, so that a rename does not avoid it. And what a commit expects that relies on it. `old` is empty for who
-    /// returns.
+    /// The lock that a resource gets with a `userName`, so that a rename does not avoid it. And what a commit expects that
+    /// relies on it. `old` is empty for who returns.
     pub(in super::super) async fn gets_locked_name(
         &self,
         context: &Context,
@@ -87,27 +87,27 @@ impl Operations {
         id: ResourceId,
         old: &Map<String, Value>,
         new: &Map<String, Value>,
-    ) -> Result<(bool, Option<Expect>), Error> {
+    ) -> Result<(Option<NameLock>, Option<Expect>), Error> {
         let name = |document: &Map<String, Value>| document.get("userName").and_then(Value::as_str).map(fold);
         let user_name = name(new).filter(|text| !text.is_empty() && name(old).as_ref() != Some(text));
         let (had_it, expect) = self.kept_with(context, rt, By::UserName, user_name.as_deref()).await?;
-        Ok((is_locked(spared(&had_it)?, Some(id)), expect))
+        Ok((lock_of(&had_it)?.filter(|lock| lock.holds_for(Some(id))), expect))
     }
 
-    /// Whether a user has the name of one who was locked out and deleted, whose lock holds for that user, or, without an
-    /// `id`, for somebody new. `returning` are not looked at.
-    pub(in super::super) async fn has_locked_name(
+    /// The lock of the name that a user has, if it holds for that user, or, without an `id`, for somebody new. `returning` are
+    /// not looked at.
+    pub(in super::super) async fn lock_of_name(
         &self,
         context: &Context,
         rt: &ResourceType,
         id: Option<ResourceId>,
         document: &Map<String, Value>,
         returning: &BTreeSet<ResourceId>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<NameLock>, Error> {
         let name = document.get("userName").and_then(Value::as_str).filter(|text| !text.is_empty());
         let (mut had_it, _) = self.kept_with(context, rt, By::UserName, name).await?;
         had_it.retain(|kept| !returning.contains(&kept.key.id));
-        Ok(is_locked(spared(&had_it)?, id))
+        Ok(lock_of(&had_it)?.filter(|lock| lock.holds_for(id)))
     }
 
     /// Notes in what is kept of the last one who had the name of a user that its lock does not hold for this user: an
@@ -118,7 +118,7 @@ impl Operations {
             let document = stored_document(&record)?;
             let user_name = document.get("userName").and_then(Value::as_str);
             let (mut all, _) = self.kept_with(context, rt, By::UserName, user_name).await?;
-            let is_spared = !is_locked(spared(&all)?, Some(key.id));
+            let is_spared = lock_of(&all)?.is_none_or(|lock| !lock.holds_for(Some(key.id)));
             let Some(last) = all.iter_mut().max_by_key(|kept| kept.deleted.at).filter(|_| !is_spared) else {
                 return Ok(());
             };
@@ -176,17 +176,15 @@ impl Operations {
     }
 }
 
-/// Whom the lock of a name spares; `None` where it has none, because the one who was deleted last was not disabled by an
-/// administrator.
-fn spared(all: &[Kept]) -> Result<Option<Vec<ResourceId>>, StoreError> {
+/// The lock of a name that these had.
+fn lock_of(all: &[Kept]) -> Result<Option<NameLock>, StoreError> {
     let Some(last) = all.iter().max_by_key(|kept| kept.deleted.at) else { return Ok(None) };
-    let disabled = provider_active(&last.deleted.record())?;
-    Ok(disabled.map(|_| last.deleted.spares.clone()))
-}
-
-/// Whether the lock of a name holds for whoever gets it: always for somebody new.
-fn is_locked(spared: Option<Vec<ResourceId>>, id: Option<ResourceId>) -> bool {
-    spared.is_some_and(|spared| id.is_none_or(|id| !spared.contains(&id)))
+    let record = last.deleted.record();
+    if provider_active(&record)?.is_none() {
+        return Ok(None);
+    }
+    let had_it = all.iter().map(|kept| kept.key.id).collect();
+    Ok(Some(NameLock { set_as: locked_as(&record)?, spares: last.deleted.spares.clone(), had_it }))
 }
 
 /// The one of the same name, else the one that was deleted last.

@@ -1,5 +1,5 @@
-//! Whether a resource is the caller's: made or sent last by the same token or client, or by one that the caller's token has
-//! replaced.
+//! Whether a resource is the caller's: written last by the same token or client, or by one that the caller's token has
+//! replaced; of a deleted one also: made.
 //!
 //! It is the rule by which a tenant's source lets a token write: the name counts, and without one the tokens that replaced
 //! each other are one. What an older server has written has only the id of a token; who that was is looked up.
@@ -33,7 +33,7 @@ impl Writers {
 }
 
 impl Operations {
-    /// Whether what is there is from the caller: a token that replaces another is the same.
+    /// Whether the caller has written last what is there: a token that replaces another is the same.
     pub(in super::super) async fn is_from_caller(&self, context: &Context, sent: &Sent) -> Result<bool, StoreError> {
         let caller = &context.caller;
         if sent.by == **caller.actor() || sent.writer() == caller.writer() {
@@ -42,7 +42,7 @@ impl Operations {
         Ok(!is_administrator(&sent.by) && self.writers(context).await?.is(caller, sent.writer()))
     }
 
-    /// Whether a deleted resource was the caller's: it had made it, or sent it last. If no token or client is left of the one
+    /// Whether a deleted resource was the caller's: it had written it last, or made it ([`Sent::maker`]). If no token or client is left of the one
     /// from whom it was, it is that of whoever has deleted it. To an administrator all belong.
     pub(in super::super) async fn was_callers(&self, context: &Context, deleted: &Deleted) -> Result<bool, StoreError> {
         let caller = &context.caller;

@@ -5,22 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use scim_protocol::{Error, ErrorKind, Resource, schema::ResourceType};
 
 use super::{
-    Context, Preconditions, Undo,
-    history::History,
+    Context, Preconditions, UNTOLD, Undo,
+    history::{ACTIVE, History},
     outcome::Outcome,
     values::{PutBack, since},
 };
 use crate::{
-    operation::{Condition, disable::Switch},
+    operation::{Condition, disable::Switch, modify::provided_resource, recast::Keep},
     profile,
-    store::{ResourceId, ResourceKey},
+    store::{Record, ResourceId, ResourceKey},
 };
 
 /// How many events are read at a time.
 const PAGE: usize = 1000;
 
 impl Undo<'_> {
-    /// Deletes what was made.
+    /// Deletes what was made. Who was kept before, and has returned, is kept as before.
     pub(super) async fn remove(
         &self,
         context: &Context,
@@ -29,7 +29,9 @@ impl Undo<'_> {
         history: &History,
     ) -> Result<Outcome, Error> {
         let key = context.key(rt, id);
-        let Some(record) = self.operations.store.get(&key).await? else { return Ok(Outcome::default()) };
+        let Some(record) = self.operations.store.get(&key).await? else {
+            return self.keep_as_before(context, rt, key, history).await;
+        };
         let version = record.header.version;
         if let Some(other) = &history.other {
             return Ok(Outcome::refused(DELETED, since(other)));
@@ -47,15 +49,12 @@ impl Undo<'_> {
             return Ok(Outcome::refused(DELETED, CHANGED.to_owned()));
         }
         let groups = self.operations.store.groups_of(key.tenant, &[id]).await?.pop().unwrap_or_default();
+        let (kept, result) = self.to_keep(context, rt, id, &record, history).await?;
         let done = if self.dry_run {
             self.rehearse_removal(context, &key, &record).await
         } else {
-            let version = match self.lock_of_who_goes(context, rt, &record, history).await? {
-                Switch::Stay => version,
-                switch => self.switch_alone(context, rt, id, switch).await?,
-            };
             let condition = Preconditions::of(Condition::Tags(vec![version.to_string()]));
-            self.operations.delete(context, rt, &id.to_string(), &condition).await.map(drop)
+            self.operations.delete_and_keep(context, rt, &id.to_string(), &condition, &kept).await.map(drop)
         };
         match done {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Outcome::default()),
@@ -63,7 +62,56 @@ impl Undo<'_> {
             Ok(()) => {}
         }
         let left = Some(groups.into_iter().map(|group| group.id).collect());
-        Ok(Outcome { left, ..Outcome::done(DELETED) })
+        Ok(Outcome { left, ..result.behind(Outcome::done(DELETED)) })
+    }
+
+    /// Who has returned and is gone again is kept as before, too.
+    async fn keep_as_before(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        key: ResourceKey,
+        history: &History,
+    ) -> Result<Outcome, Error> {
+        let id = key.id;
+        let is_gone_again = history.is_gone_again() && history.other.is_none();
+        let Some(deleted) = self.operations.kept_of(key).await?.filter(|_| is_gone_again) else {
+            return Ok(Outcome::default());
+        };
+        let (kept, result) = self.to_keep(context, rt, id, &deleted.deleted.record(), history).await?;
+        if !self.dry_run {
+            self.operations.keep_otherwise(context, rt, deleted, &kept).await?;
+        }
+        Ok(result)
+    }
+
+    /// What is to be kept of who goes, and what is told of it: of who has returned what was kept before, as far as the events
+    /// tell it.
+    async fn to_keep(
+        &self,
+        context: &Context,
+        rt: &Arc<ResourceType>,
+        id: ResourceId,
+        record: &Record,
+        history: &History,
+    ) -> Result<(Keep, Outcome), Error> {
+        let (now, mut result) = (provided_resource(record)?, Outcome::default());
+        let mut document = now.document().clone();
+        if history.has_returned {
+            let put_back = PutBack::new(&document, &history.values, rt, id);
+            document = put_back.document;
+            let untold = history.untold.iter().map(|path| (path.clone(), UNTOLD.to_owned()));
+            result.refused.extend(put_back.refused.into_iter().chain(untold));
+            result.changes = put_back.done;
+        }
+        let (switch, by_name) =
+            self.lock_of_who_goes(context, (rt, id), record, (history, &document), &mut result).await?;
+        let is_moved = history.has_returned && switch != Switch::Stay;
+        if is_moved && !result.changes.iter().any(|path| path == ACTIVE) {
+            result.changes.push(ACTIVE.to_owned());
+        }
+        let resource = history.has_returned.then(|| Resource::from_stored(document));
+        Ok((Keep { resource, switch, by_name }, result))
     }
 
     /// Restores what was deleted, with the values that it had before: so a name that it had in between is in nobody's way.

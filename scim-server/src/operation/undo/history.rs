@@ -6,7 +6,6 @@ use std::{
 };
 
 use scim_protocol::{Error, schema::ResourceType};
-use serde_json::{Map, Value};
 
 use super::{
     Called, Subject,
@@ -16,7 +15,6 @@ use crate::{
     event::{ADMIN, Action, Change, Event, Json, Lock, SERVER, is_administrator},
     membership::MEMBERS,
     operation::{Context, Operations, told},
-    render::is_served_by_default,
     store::{ResourceId, TypeName},
 };
 
@@ -86,23 +84,17 @@ pub(super) struct History {
     pub is_locked_by_name: bool,
     /// In which turn it gets its name.
     pub turn: Turn,
-    /// What was deleted.
-    last: Option<Last>,
+    /// Whether it was kept before them, and came back with them.
+    pub has_returned: bool,
+    /// Who was in it when it was deleted, in the order of ids.
+    last: Option<Vec<ResourceId>>,
     /// The document after the last chosen event that holds one.
     document: Option<Json>,
 }
 
-/// A resource as a chosen event deleted it.
-#[derive(Debug)]
-struct Last {
-    document: Option<Json>,
-    /// Who was in it, in the order of ids.
-    members: Vec<ResourceId>,
-}
-
 impl History {
     /// Adds a chosen event.
-    pub fn choose(&mut self, event: &Event, rt: &ResourceType) {
+    pub fn choose(&mut self, event: &Event) {
         self.version = event.version;
         if let Some(lock) = event.lock {
             self.is_locked_by_name = lock == Lock::Named;
@@ -117,20 +109,25 @@ impl History {
                 if self.existence.is_none() {
                     self.turn = Turn::Came;
                 }
+                if self.existence.as_ref().is_none_or(|step| step.other.is_some()) {
+                    self.has_returned = event.restored;
+                }
                 Step::extend(&mut self.existence, false, true, !self.only_losses);
                 let last = self.last.take();
-                let had = last.as_ref().map_or(&[][..], |last| &last.members);
+                let had = last.as_deref().unwrap_or_default();
                 self.left_behind(had, event);
                 for id in joined(event).filter(|id| had.binary_search(id).is_err()) {
                     Step::extend(self.members.entry(id).or_default(), false, true, !self.only_losses);
                 }
-                if let Some(last) = last {
-                    self.returned(last, event, rt);
+                // Of losses, a return alone begins none.
+                if last.is_some() || !self.only_losses && self.has_returned {
+                    self.differs(event);
                 }
             }
             Action::Delete => {
                 Step::extend(&mut self.existence, true, false, true);
-                self.last = Some(Last::of(event));
+                self.differs(event);
+                self.last = Some(members(event));
             }
             Action::Replace | Action::Modify => self.changed(event),
             Action::Purge | Action::Administer | Action::Present | Action::Remind => {}
@@ -162,7 +159,15 @@ impl History {
                 }
                 // Another has brought it back. Who was in it before is still to return; who was not is that one's doing.
                 if let Some(last) = self.last.take_if(|_| event.action == Action::Create) {
-                    self.left_behind(&last.members, event);
+                    self.left_behind(&last, event);
+                }
+                if let Some(step) = self.lock.as_mut().filter(|_| event.lock.is_some()) {
+                    step.other = other();
+                }
+                for path in differing(event).map(String::as_str).chain(event.aside.map(|_| ACTIVE)) {
+                    if let Some(Some(step)) = self.values.get_mut(path) {
+                        step.other = other();
+                    }
                 }
                 for id in joined(event) {
                     let step = self.members.get_mut(&id).and_then(Option::as_mut);
@@ -204,32 +209,21 @@ impl History {
         self.existence.as_ref().is_some_and(|step| step.before && !step.after)
     }
 
+    /// Whether it was kept before, has come back, and is kept again.
+    pub fn is_gone_again(&self) -> bool {
+        self.has_returned && self.existence.as_ref().is_some_and(|step| !step.before && !step.after)
+    }
+
     /// Whether it was there before, so that its values and members can be put back.
     pub fn was_there(&self) -> bool {
         self.existence.as_ref().is_none_or(|step| step.before)
     }
 
     fn changed(&mut self, event: &Event) {
-        let told = event.values.as_ref().map(|values| &values.changes);
         self.said_aside(event);
-        for path in event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS) {
-            if path == ACTIVE && is_kept_aside(event) {
-                continue;
-            }
-            let (before, after) = match (told.and_then(|told| told.get(path)), event.active) {
-                (Some(Change { before, after }), _) => (before.clone(), after.clone()),
-                // That alone is told without values, too.
-                (None, Some(active)) if path == ACTIVE => (Json::of(&!active), Json::of(&active)),
-                (None, _) => {
-                    if path == USER_NAME {
-                        self.turn = self.turn.max(Turn::Renamed);
-                    }
-                    self.not_told(std::iter::once(path));
-                    continue;
-                }
-            };
-            self.value_changed(path.clone(), before, after);
-        }
+        let is_known = |path: &str| path == ACTIVE && is_kept_aside(event);
+        let paths = event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS);
+        self.values_changed(event, paths.filter(|path| !is_known(path)));
         if let Some(moves) = &event.members {
             let joined = moves.joined.iter().map(|id| (*id, true));
             for (id, joined) in joined.chain(moves.left.iter().map(|id| (*id, false))) {
@@ -238,9 +232,30 @@ impl History {
         }
     }
 
-    fn not_told<'p>(&mut self, paths: impl Iterator<Item = &'p String>) {
-        if !self.only_losses {
-            self.untold.extend(paths.cloned());
+    /// Who was deleted came back otherwise than it was kept, or is kept otherwise than it was there.
+    fn differs(&mut self, event: &Event) {
+        self.said_aside(event);
+        self.values_changed(event, differing(event));
+    }
+
+    fn values_changed<'p>(&mut self, event: &Event, paths: impl Iterator<Item = &'p String>) {
+        let told = event.values.as_ref().map(|values| &values.changes);
+        for path in paths {
+            let (before, after) = match (told.and_then(|told| told.get(path)), event.active) {
+                (Some(Change { before, after }), _) => (before.clone(), after.clone()),
+                // That alone is told without values, too.
+                (None, Some(active)) if path == ACTIVE => (Json::of(&!active), Json::of(&active)),
+                (None, _) => {
+                    if path == USER_NAME {
+                        self.turn = self.turn.max(Turn::Renamed);
+                    }
+                    if !self.only_losses {
+                        self.untold.insert(path.clone());
+                    }
+                    continue;
+                }
+            };
+            self.value_changed(path.clone(), before, after);
         }
     }
 
@@ -264,27 +279,6 @@ impl History {
             Step::extend(self.members.entry(*id).or_default(), true, false, true);
         }
     }
-
-    /// What was deleted came back, perhaps with other values.
-    fn returned(&mut self, last: Last, event: &Event, rt: &ResourceType) {
-        self.said_aside(event);
-        let is_known = |path: &str| path == ACTIVE && is_kept_aside(event);
-        let sent =
-            event.attributes.iter().filter(|path| *path != MEMBERS && *path != SCHEMAS).filter(|path| !is_known(path));
-        let is_hidden = |path: &&String| rt.attribute(path).is_some_and(|attribute| !is_served_by_default(attribute));
-        let Some((last, values)) = last.document.zip(event.values.as_ref()) else {
-            self.not_told(sent);
-            return;
-        };
-        self.not_told(sent.filter(is_hidden));
-        let document = |json: &Json| serde_json::from_str::<Map<String, Value>>(json.text()).unwrap_or_default();
-        let (old, now) = (document(&last), document(&values.document));
-        let differences = told::differences(&old, &now, rt).into_iter();
-        for one in differences.filter(|one| one.path != SCHEMAS && !is_known(&one.path)) {
-            let [before, after] = [one.before, one.after].map(|value| value.and_then(Json::of));
-            self.value_changed(one.path, before, after);
-        }
-    }
 }
 
 /// Whether an event says in `aside` alone what the provider says of `active`: what everybody reads follows from the lock.
@@ -292,13 +286,16 @@ fn is_kept_aside(event: &Event) -> bool {
     event.aside.is_some() || event.lock.is_some()
 }
 
-impl Last {
-    fn of(event: &Event) -> Self {
-        let document = event.values.as_ref().map(|values| values.document.clone());
-        let mut members = event.members.as_ref().map(|moves| moves.left.clone()).unwrap_or_default();
-        members.sort_unstable();
-        Self { document, members }
-    }
+/// Who was in a group that an event deletes, in the order of ids.
+fn members(event: &Event) -> Vec<ResourceId> {
+    let mut members = event.members.as_ref().map(|moves| moves.left.clone()).unwrap_or_default();
+    members.sort_unstable();
+    members
+}
+
+/// The paths in which a return or a deletion tells a difference. `active` is told beside them.
+fn differing(event: &Event) -> impl Iterator<Item = &String> {
+    event.differs.iter().filter(|path| *path != ACTIVE && *path != SCHEMAS)
 }
 
 fn joined(event: &Event) -> impl Iterator<Item = ResourceId> + '_ {
@@ -325,7 +322,7 @@ impl Histories {
             self.all.push(((Arc::clone(rt), event.target), History { only_losses, ..History::default() }));
         }
         if let Some(history) = self.of(event.target) {
-            history.choose(event, rt);
+            history.choose(event);
         }
     }
 

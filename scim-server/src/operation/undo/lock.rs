@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use scim_protocol::{Error, Resource, schema::ResourceType};
+use scim_protocol::{Error, schema::ResourceType};
+use serde_json::{Map, Value};
 
 use super::{
     Context, Undo,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     operation::{
-        disable::{Switch, provider_active},
+        disable::{NameLock, Switch, provider_active},
         modify::provided_resource,
     },
     store::{Record, ResourceId},
@@ -38,7 +39,8 @@ impl Undo<'_> {
             None if step.before => return Ok(Switch::Disable),
             None if history.is_locked_by_name => {
                 let then = PutBack::new(provided_resource(record)?.document(), steps, rt, id);
-                if !self.operations.has_locked_name(context, rt, Some(id), &then.document, &self.restored).await? {
+                let lock = self.operations.lock_of_name(context, rt, Some(id), &then.document, &self.restored).await?;
+                if lock.is_none() {
                     return Ok(Switch::Enable);
                 }
                 "its name is that of a user whom an administrator has disabled; `user enable` ends that".to_owned()
@@ -49,44 +51,42 @@ impl Undo<'_> {
         Ok(Switch::Stay)
     }
 
-    /// The same of who goes again: a lock is kept with what is deleted, and follows the name. Who was locked out before
-    /// returns so, and whose lock came with a name that is another's by now returns without.
+    /// The same of who goes, and is kept as that document: a lock is kept with what is deleted, and follows the name. Who was
+    /// locked out before is kept so, whose lock came with another name is kept without, and who has a locked name keeps
+    /// it locked: of several who had the name, the last one counts.
     pub(super) async fn lock_of_who_goes(
         &self,
         context: &Context,
-        rt: &Arc<ResourceType>,
+        (rt, id): (&Arc<ResourceType>, ResourceId),
         record: &Record,
-        history: &History,
-    ) -> Result<Switch, Error> {
-        let Some(step) = history.lock.as_ref().filter(|step| step.other.is_none()) else { return Ok(Switch::Stay) };
+        (history, document): (&History, &Map<String, Value>),
+        result: &mut Outcome,
+    ) -> Result<(Switch, Option<NameLock>), Error> {
+        let step = history.lock.as_ref().filter(|step| step.other.is_none());
         let is_locked = provider_active(record)?.is_some();
-        let by_hand = is_locked && !history.is_locked_by_name;
-        if step.before && !is_locked {
-            return Ok(Switch::Disable);
+        if step.is_some_and(|step| step.before) {
+            return Ok((if is_locked { Switch::Stay } else { Switch::Disable }, None));
         }
-        if step.before || by_hand {
-            return Ok(Switch::Stay);
+        if step.is_some() && is_locked && !history.is_locked_by_name {
+            if context.caller.tenant().settings.restore_window.length().is_zero() {
+                result.changes.push(ACTIVE.to_owned());
+            } else {
+                result.refused.push((ACTIVE.to_owned(), LOCK_IS_KEPT.to_owned()));
+            }
+            return Ok((Switch::Stay, None));
         }
-        let document = provided_resource(record)?;
-        let has_name =
-            self.operations.has_locked_name(context, rt, None, document.document(), &BTreeSet::new()).await?;
-        Ok(match (is_locked, has_name) {
-            (true, false) => Switch::Enable,
-            (false, true) => Switch::Disable,
-            _ => Switch::Stay,
+        if step.is_none() && (is_locked || !history.has_returned) {
+            return Ok((Switch::Stay, None));
+        }
+        // Whose lock has changed since was not spared before.
+        let whose = step.is_none().then_some(id);
+        let lock = self.operations.lock_of_name(context, rt, whose, document, &BTreeSet::from([id])).await?;
+        Ok(match (is_locked, lock) {
+            (true, None) => (Switch::Enable, None),
+            (false, Some(lock)) => (Switch::Keep, Some(lock)),
+            _ => (Switch::Stay, None),
         })
     }
-
-    /// Changes nothing but the lock. Gives the version behind that.
-    pub(super) async fn switch_alone(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: ResourceId,
-        switch: Switch,
-    ) -> Result<u64, Error> {
-        self.commit(context, rt, id, switch, &|now: &Resource| Ok(now.clone()), &[]).await?;
-        let (_, record) = self.operations.find(context, rt, &id.to_string()).await?;
-        Ok(record.header.version)
-    }
 }
+
+const LOCK_IS_KEPT: &str = "an administrator has disabled the user: the lock is kept with the deleted user, and holds for whoever gets the name; `user enable` ends it then";

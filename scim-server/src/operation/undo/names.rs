@@ -131,7 +131,7 @@ impl Undo<'_> {
             // Whether it can return is seen when it is to.
             let Ok(kept) = self.operations.kept(&context, rt, &id.to_string()).await else { return Vec::new() };
             let decide = |was: &_| self.as_before(&context, (rt, *id), history, was).0;
-            let Ok(returning) = self.operations.returning(&context, rt, &kept, Switch::Stay, &decide).await else {
+            let Ok((returning, _)) = self.operations.returning(&context, rt, &kept, Switch::Stay, &decide).await else {
                 return Vec::new();
             };
             return returning.entries.into_iter().filter(|entry| entry.unique).map(|entry| entry.key).collect();

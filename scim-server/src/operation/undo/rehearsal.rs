@@ -96,7 +96,7 @@ impl Undo<'_> {
         let members = self.operations.kept_members(context, &kept).await?;
         self.rehearse_number(context, rt).await?;
         let store = &*self.operations.store;
-        let entries = self.operations.returning(context, rt, &kept, Switch::Stay, decide).await?.entries;
+        let entries = self.operations.returning(context, rt, &kept, Switch::Stay, decide).await?.0.entries;
         match self.rehearsal.change(store, kept.key.id, &BTreeSet::new(), &entries).await {
             Err(StoreError::Taken(entry)) => {
                 self.count(&kept.key.resource_type, -1);

@@ -1,8 +1,9 @@
-//! The law of undo: whatever happens after an event, an undo of all that gives the state of that event.
+//! The law of undo: whatever happens after an event, an undo of all that gives the state of that event, of what is there and
+//! of what is kept of the deleted, and of who is locked out.
 //!
 //! `UNDO_HISTORIES` is how many histories are played.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng, seq::IndexedRandom as _};
 use serde_json::{Value, json};
@@ -35,6 +36,58 @@ async fn state(client: &Client) -> BTreeMap<String, Value> {
     state
 }
 
+/// What nobody reads: what is kept of the deleted users, and who is locked out, or would be on return.
+#[derive(Debug, PartialEq)]
+struct Hidden {
+    /// By id: the document as the provider knows it, whether it is kept, and whether it is locked out.
+    users: BTreeMap<String, (Value, bool, bool)>,
+    /// The names that are locked.
+    names: BTreeSet<String>,
+}
+
+impl Hidden {
+    fn read(server: &TestServer) -> Self {
+        let export = String::from_utf8(server.run(&["export", "--tenant", "test"]).stdout).expect("text");
+        let lines = export.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let (mut users, mut last) = (BTreeMap::new(), BTreeMap::new());
+        for line in lines.filter_map(|line| line.get("resource").cloned()) {
+            let (of, mut document) = match line["type"].as_str() {
+                Some("~User") => (&line["visible"], line["visible"]["document"].clone()),
+                Some("User") => (&line, line["visible"].clone()),
+                _ => continue,
+            };
+            let says = of["hidden"].get("~active");
+            // Who has no `active` is active.
+            let active = says.unwrap_or(&document["active"]) != false;
+            document["active"] = active.into();
+            if let Some(at) = of["at"].as_i64() {
+                let name = document["userName"].as_str().expect("a name").to_owned();
+                let of_name = last.entry(name).or_insert((at, says.is_some()));
+                *of_name = (*of_name).max((at, says.is_some()));
+            }
+            let user = (document, of["at"].is_i64(), says.is_some());
+            users.insert(line["id"].as_str().expect("an id").to_owned(), user);
+        }
+        let names = last.into_iter().filter(|(_, (_, is_locked))| *is_locked).map(|(name, _)| name).collect();
+        Self { users, names }
+    }
+
+    /// Whose name is locked returns locked.
+    fn known(mut self) -> Self {
+        for (document, is_kept, is_locked) in self.users.values_mut() {
+            *is_locked |= *is_kept && document["userName"].as_str().is_some_and(|name| self.names.contains(name));
+        }
+        self
+    }
+
+    /// What concerns those who are known: whoever came and went since is kept, too.
+    fn of_those(self, known: &Self) -> Self {
+        let mut all = self.known();
+        all.users.retain(|id, _| known.users.contains_key(id));
+        all
+    }
+}
+
 /// Ids of users, or of groups.
 fn ids(state: &BTreeMap<String, Value>, schema: &str) -> Vec<String> {
     let is_one = |one: &Value| one["schemas"][0] == schema;
@@ -44,6 +97,9 @@ fn ids(state: &BTreeMap<String, Value>, schema: &str) -> Vec<String> {
 fn user(random: &mut StdRng) -> Value {
     let number = random.random_range(0..8);
     let mut user = json!({"schemas": [USER], "userName": format!("user{number}"), "externalId": format!("e-{number}")});
+    if random.random_bool(0.7) {
+        user["active"] = random.random_bool(0.6).into();
+    }
     if random.random_bool(0.5) {
         user["title"] = format!("t{}", random.random_range(0..3)).into();
     }
@@ -66,8 +122,8 @@ fn name(random: &mut StdRng) -> String {
     }
 }
 
-/// One write; what it answers is not of interest, a name may be taken.
-async fn step(client: &Client, random: &mut StdRng) {
+/// One write; what it answers is not of interest, a name may be taken. `by_hand` is what an administrator does.
+async fn step(server: &TestServer, client: &Client, random: &mut StdRng, by_hand: &str) {
     let now = state(client).await;
     let (users, groups) = (ids(&now, USER), ids(&now, GROUP));
     let (Some(person), Some(group)) = (users.choose(random), groups.choose(random)) else {
@@ -77,7 +133,11 @@ async fn step(client: &Client, random: &mut StdRng) {
     };
     let (person_path, group_path) = (format!("/Users/{person}"), format!("/Groups/{group}"));
     let number = random.random_range(0..8);
-    let operations = match random.random_range(0..18) {
+    let operations = match random.random_range(0..19) {
+        18 => {
+            server.run(&["user", by_hand, "--tenant", "test", person]);
+            return;
+        }
         0 => json!([{"op": "replace", "path": "active", "value": number % 2 == 0}]),
         1 => json!([{"op": "add", "path": "title", "value": format!("t{number}")}]),
         2 => json!([{"op": "remove", "path": "title"}]),
@@ -130,14 +190,17 @@ async fn whatever_happened_an_undo_gives_the_state_from_before() {
     for seed in 0..histories {
         let mut random = StdRng::seed_from_u64(seed);
         for _ in 0..12 {
-            step(&client, &mut random).await;
+            step(&server, &client, &mut random, "disable").await;
         }
         let (before, since) = (state(&client).await, newest(&server));
+        let before_hidden = Hidden::read(&server).known();
         for _ in 0..24 {
-            step(&client, &mut random).await;
+            step(&server, &client, &mut random, "enable").await;
         }
         assert_eq!(as_rehearsed(&server, &["--since", &since])["refused"], json!([]), "seed {seed}");
         assert_eq!(state(&client).await, before, "seed {seed}");
+        let after = Hidden::read(&server);
+        assert_eq!(after.of_those(&before_hidden), before_hidden, "seed {seed}");
         assert_eq!(undo(&server, &["--since", &since]), json!({"undone": [], "refused": []}), "seed {seed}");
     }
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));

@@ -19,6 +19,12 @@ fn locked(server: &TestServer) -> Vec<String> {
     ids.collect()
 }
 
+fn set_tenant(server: &TestServer, settings: &Value) {
+    let file = server.scratch("set.json");
+    std::fs::write(&file, settings.to_string()).expect("the settings");
+    server.run_json(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"]);
+}
+
 /// The id of the provider's token.
 fn token(server: &TestServer) -> String {
     by_hand(server, &["token", "list"])[0]["token_id"].as_str().expect("an id").to_owned()
@@ -197,22 +203,61 @@ async fn what_a_post_leaves_out_is_put_back() {
     }
 }
 
-/// Somebody who was deleted and locked out has returned, and is deleted again by the undo.
+/// Somebody who was deleted and locked out has returned, and is deleted again by the undo, or was before it.
 #[tokio::test]
 async fn who_goes_again_takes_the_lock_along() {
     let server = TestServer::start();
     let client = server.client();
-    let body = json!({"schemas": [USER], "userName": "anna", "externalId": "e-1", "active": true});
-    let anna = client.post("/Users", &body).await.expect(201).id();
-    by_hand(&server, &["user", "disable", "anna"]);
-    client.delete(&format!("/Users/{anna}")).await.expect(204);
-    let since = newest(&server);
-    assert_eq!(client.post("/Users", &body).await.expect(201).id(), anna);
-    by_hand(&server, &["user", "enable", "anna"]);
-    let done = as_rehearsed(&server, &["--since", &since]);
-    assert_eq!((changes(&done, &anna), &done["refused"]), (json!(["deleted"]), &json!([])));
-    assert_eq!(client.post("/Users", &body).await.expect(201).json["active"], false);
-    assert_eq!(locked(&server), std::slice::from_ref(&anna));
+    for (name, is_gone) in [("anna", false), ("bert", true)] {
+        let body = |title: &str| json!({"schemas": [USER], "userName": name, "externalId": name, "active": true, "title": title});
+        let id = client.post("/Users", &body("Engineer")).await.expect(201).id();
+        by_hand(&server, &["user", "disable", name]);
+        client.delete(&format!("/Users/{id}")).await.expect(204);
+        let since = newest(&server);
+        assert_eq!(client.post("/Users", &body("Lead")).await.expect(201).id(), id);
+        by_hand(&server, &["user", "enable", name]);
+        let mut expect = json!(["deleted", "title", "active"]);
+        if is_gone {
+            client.delete(&format!("/Users/{id}")).await.expect(204);
+            expect = json!(["title", "active"]);
+        }
+        let done = as_rehearsed(&server, &["--since", &since]);
+        assert_eq!((changes(&done, &id), &done["refused"]), (expect, &json!([])));
+        assert_eq!(as_rehearsed(&server, &["--since", &since]), json!({"undone": [], "refused": []}));
+        assert_eq!(by_hand(&server, &["user", "restore", &id])["title"], "Engineer");
+        assert!(locked(&server).contains(&id));
+    }
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
+}
+
+/// Somebody new was locked out, and goes: what becomes of the lock is told.
+#[tokio::test]
+async fn a_lock_on_who_goes_is_told() {
+    let server = TestServer::start();
+    let client = server.client();
+    client.user("before").await;
+    for (window, refused, changed) in [("1d", 1, json!(["deleted"])), ("0", 0, json!(["deleted", "active"]))] {
+        set_tenant(&server, &json!({"restore_window": window}));
+        let since = newest(&server);
+        let new = client.user("new").await;
+        by_hand(&server, &["user", "disable", "new"]);
+        let done = as_rehearsed(&server, &["--since", &since]);
+        assert_eq!(
+            (changes(&done, &new), done["refused"].as_array().map(Vec::len)),
+            (changed, Some(refused)),
+            "{done}"
+        );
+        let again = client.user("new").await;
+        assert_eq!(locked(&server).contains(&again), refused == 1, "{done}");
+        if refused == 1 {
+            let one = &done["refused"][0];
+            assert_eq!((&one["id"], &one["change"]), (&json!(new), &json!("active")));
+            assert!(one["reason"].as_str().is_some_and(|reason| reason.contains("`user enable`")), "{done}");
+            by_hand(&server, &["user", "enable", "new"]);
+            by_hand(&server, &["user", "purge", &new]);
+            client.delete(&format!("/Users/{again}")).await.expect(204);
+        }
+    }
 }
 
 /// A newcomer under a locked name is let in, and goes with the undo: the name stays locked.

@@ -1,9 +1,13 @@
-//! Groups that were deleted and came back: events tell who was in them, and an undo puts the members back.
+//! Who was deleted and came back: events tell who was in a group, and what differs, and an undo puts it back.
 
 use serde_json::{Value, json};
 
-use super::{attempt, newest, people, preview::as_rehearsed, undo};
-use crate::server::{Client, GROUP, Options, TestServer};
+use super::{
+    newest, people,
+    preview::{as_rehearsed, changes},
+    shown, undo,
+};
+use crate::server::{Client, GROUP, Options, TestServer, USER};
 
 /// POSTs a group that is known by its `externalId`.
 async fn post(client: &Client, members: &[&String]) -> String {
@@ -145,12 +149,66 @@ async fn values_that_a_post_replaced_are_refused_where_they_are_not_told() {
     let client = server.client();
     let users = people(&client, 2).await;
     let group = post(&client, &users.iter().collect::<Vec<_>>()).await;
+    let anna =
+        json!({"schemas": [USER], "userName": "anna", "externalId": "e-1", "title": "t", "password": "t1meMa$heen"});
+    let anna = client.post("/Users", &anna).await.expect(201).id();
     let since = newest(&server);
     delete(&client, "Groups", &group).await;
-    post(&client, &[]).await;
-    let done = attempt(&server, &["--since", &since]);
+    delete(&client, "Users", &anna).await;
+    let body = json!({"schemas": [GROUP], "displayName": "Others", "externalId": "g-1"});
+    assert_eq!(client.post("/Groups", &body).await.expect(201).id(), group);
+    let body = json!({"schemas": [USER], "userName": "anna", "externalId": "e-1", "nickName": "n"});
+    assert_eq!(client.post("/Users", &body).await.expect(201).id(), anna);
+    let done = as_rehearsed(&server, &["--since", &since]);
     assert_eq!(done["undone"][0]["changes"], json!(["members"]));
-    let refused: Vec<_> = done["refused"].as_array().expect("a list").iter().map(|one| one["change"].clone()).collect();
-    assert_eq!(refused, [json!("displayName"), json!("externalId")], "{done}");
+    assert_eq!(refused(&done, &group), ["displayName"], "{done}");
+    assert_eq!(refused(&done, &anna), ["nickName", "password", "title"], "{done}");
     assert_eq!(members(&client, &group).await, sorted(users));
+}
+
+/// What was refused of a resource.
+fn refused(done: &Value, id: &str) -> Vec<String> {
+    let all = done["refused"].as_array().expect("a list").iter().filter(|one| one["id"] == id);
+    all.map(|one| one["change"].as_str().expect("a path").to_owned()).collect()
+}
+
+/// Who was deleted before, returned, and goes again with the undo, is kept with the values of before, and not with those of
+/// the return. An undo of that undo knows both.
+#[tokio::test]
+async fn who_goes_again_is_kept_as_before() {
+    let server = TestServer::start();
+    let client = server.client();
+    for (name, tells) in [("anna", true), ("bert", false)] {
+        let file = server.scratch("set.json");
+        std::fs::write(&file, json!({"event_values": tells}).to_string()).expect("the settings");
+        server.run_json(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"]);
+        let user =
+            json!({"schemas": [USER], "userName": name, "externalId": name, "title": "Engineer", "active": false});
+        let id = client.post("/Users", &user).await.expect(201).id();
+        let before = shown(&client, "Users", &id).await;
+        delete(&client, "Users", &id).await;
+        let since = newest(&server);
+        let later = json!({"schemas": [USER], "userName": format!("{name}.b"), "externalId": name, "nickName": "n", "active": true});
+        assert_eq!(client.post("/Users", &later).await.expect(201).id(), id);
+        client.patch(&format!("/Users/{id}"), &json!([{"op": "add", "path": "title", "value": "Lead"}])).await;
+        let returned = shown(&client, "Users", &id).await;
+        let begin = newest(&server);
+        let done = as_rehearsed(&server, &["--since", &since]);
+        if tells {
+            assert_eq!(done["refused"], json!([]), "{done}");
+            assert_eq!(changes(&done, &id), json!(["deleted", "active", "nickName", "title", "userName"]));
+            // As it was between the two, and gone again.
+            assert_eq!(as_rehearsed(&server, &["--since", &begin])["refused"], json!([]));
+            assert_eq!(shown(&client, "Users", &id).await, returned);
+            assert_eq!(as_rehearsed(&server, &["--since", &since])["refused"], json!([]));
+        } else {
+            assert_eq!(changes(&done, &id), json!(["deleted", "active"]));
+            assert_eq!(refused(&done, &id), ["nickName", "title", "userName"], "{done}");
+        }
+        server.run_json(&["user", "restore", "--tenant", "test", &id, "--json"]);
+        let now = shown(&client, "Users", &id).await;
+        assert_eq!(now["active"], false);
+        assert!(!tells || now == before, "{now}");
+    }
+    assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }

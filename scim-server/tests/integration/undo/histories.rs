@@ -80,10 +80,15 @@ impl Hidden {
         self
     }
 
-    /// What concerns those who are known: whoever came and went since is kept, too.
+    /// What concerns those who are known, because whoever came and went since is kept, too; and only locks that were there:
+    /// one too many is no harm beside one too few.
     fn of_those(self, known: &Self) -> Self {
         let mut all = self.known();
         all.users.retain(|id, _| known.users.contains_key(id));
+        for (id, (.., is_locked)) in &mut all.users {
+            *is_locked &= known.users[id].2;
+        }
+        all.names.retain(|name| known.names.contains(name));
         all
     }
 }

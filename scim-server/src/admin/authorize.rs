@@ -27,8 +27,7 @@ pub(super) async fn authorize(context: &AdminContext, request: &AdminRequest) ->
     let (by, needs) = (&context.by, request.needs());
     if by.role < needs {
         return Err(AdminError::Forbidden(format!(
-            "`{}` needs the role {needs}, and {} has the role {}; ask for a token with that role (`admin-token create --role {needs}`)",
-            request.name(),
+            "this needs the role {needs}, and {} has the role {}; ask for a token with that role (`admin-token create --role {needs}`)",
             by.actor(),
             by.role
         )));

@@ -89,6 +89,11 @@
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { target, xhr } = detail;
     kept = null;
+    // A refusal that has the piece in it is shown, for it says why there.
+    if (xhr.status >= 400 && xhr.responseText.includes(`id="${target.id}"`)) {
+      detail.shouldSwap = true;
+      detail.isError = false;
+    }
     if (!target.dataset.shown) return;
     if (xhr.responseText.includes(`id="${target.id}" data-shown="${target.dataset.shown}"`)) detail.shouldSwap = false;
     else if (target.contains(document.activeElement)) kept = place(document.activeElement);

@@ -21,6 +21,7 @@ mod overview;
 mod path;
 mod people;
 mod person;
+mod put_back;
 mod requests;
 mod ring;
 mod route;
@@ -229,10 +230,29 @@ impl Pages for Console {
         }
         let cookies = sign_in::cookies(&request);
         match sign_in::session(self, admin, &cookies).await {
-            Some(session) => self.signed_in(admin, session, request, peer).await,
+            Ok(Some(session)) => self.signed_in(admin, session, request, peer).await,
             // A redirect would give the part of the page that asks by itself another page, without what it waits for.
-            None if request.headers().contains_key("hx-request") => response::reload(),
-            None => sign_in::first(&request),
+            Ok(None) if request.headers().contains_key("hx-request") => response::reload(),
+            Ok(None) => sign_in::first(&request),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "whether a token is good still cannot be read"
+                );
+                let why = format!(
+                    "The store is not available, so nothing was done. Try again soon; you are still signed in.{}",
+                    kept(&request)
+                );
+                self.refusal(StatusCode::SERVICE_UNAVAILABLE, "The store is away", &why)
+            }
         }
     }
 }
+
+/// What to do about a form that cannot be shown again.
+fn kept(request: &Request<Incoming>) -> &'static str {
+    if request.method() == Method::POST { GO_BACK } else { "" }
+}
+
+/// Where the page of a refused form cannot be shown either.
+const GO_BACK: &str = " Go back in your browser: it has what you typed.";

@@ -59,9 +59,6 @@ pub struct Deleted {
     /// The records with its members.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<ResourceId>,
-    /// Who has its name by the word of an administrator: for them its lock does not hold.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub spares: Vec<ResourceId>,
     /// How others called it.
     #[serde(default)]
     pub display: String,
@@ -100,7 +97,6 @@ impl Deleted {
             groups,
             members: record.header.members,
             parts: Vec::new(),
-            spares: Vec::new(),
             display: record.body.display().to_owned(),
             document: raw(visible)?,
             hidden: if hidden.is_empty() { None } else { Some(raw(hidden)?) },

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use hyper::StatusCode;
 use scim_protocol::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -120,12 +121,15 @@ impl Judge {
     }
 
     /// Begins a run by that profile, for whoever the context's commands are from.
-    pub fn start(self: &Arc<Self>, context: AdminContext, profile: &str) -> Result<(), String> {
+    pub fn start(self: &Arc<Self>, context: AdminContext, profile: &str) -> Result<(), Fault> {
+        let refused = |status: StatusCode, why: String| Err(Fault::new(status.as_u16(), why));
         let Some(program) = self.program().cloned() else {
-            return Err("scim-conformance is not installed beside the server".to_owned());
+            let why = "scim-conformance is not installed beside the server";
+            return refused(StatusCode::BAD_REQUEST, why.to_owned());
         };
         if !PROFILES.contains(&profile) {
-            return Err(format!("there is no profile {profile:?}; choose one of the list"));
+            let why = format!("there is no profile {profile:?}; choose one of the list");
+            return refused(StatusCode::BAD_REQUEST, why);
         }
         let run = Run {
             profile: profile.to_owned(),
@@ -137,7 +141,8 @@ impl Judge {
         {
             let mut state = self.state();
             if state.running.is_some() {
-                return Err("a run is under way already; wait for its end, or stop it".to_owned());
+                let why = "a run is under way already; wait for its end, or stop it";
+                return refused(StatusCode::CONFLICT, why.to_owned());
             }
             state.running = Some(run.clone());
         }
@@ -185,8 +190,8 @@ impl Judge {
     }
 }
 
-/// Whether a tenant was made for a run.
-fn is_of_a_run(name: &str) -> bool {
+/// Whether a tenant was made for a run: it is nobody's customer, and gone soon.
+pub fn is_of_a_run(name: &str) -> bool {
     let digits = name.strip_prefix(PREFIX).unwrap_or_default();
     digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit))
 }

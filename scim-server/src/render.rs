@@ -401,6 +401,8 @@ pub const PROVIDER_ACTIVE: &str = "~active";
 
 /// Where it keeps under which name an administrator has set that lock, where the user has another name.
 pub const LOCKED_AS: &str = "~locked-as";
+/// Who keeps the name of somebody locked out, by the word of an administrator.
+pub const SPARES: &str = "~spares";
 
 /// Where the hidden part of a document keeps from whom it is. No attribute has a name like that either.
 pub const SOURCE: &str = "~source";
@@ -412,7 +414,7 @@ pub fn stored_document(record: &Record) -> Result<Map<String, Value>, StoreError
     };
     let mut document = parse(&record.body.visible)?;
     if !record.body.hidden.is_empty() {
-        let is_own = |name: &str| [PROVIDER_ACTIVE, LOCKED_AS, SOURCE].contains(&name);
+        let is_own = |name: &str| [PROVIDER_ACTIVE, LOCKED_AS, SPARES, SOURCE].contains(&name);
         for (name, value) in parse(&record.body.hidden)?.into_iter().filter(|(name, _)| !is_own(name)) {
             // An extension may have both kinds of attributes: then they are put together again.
             match (document.get_mut(&name), value) {

@@ -200,7 +200,11 @@ async fn disable(
     provision::switch(&context.operations, &caller, USER, id, disabled).await?;
     let user = provision::show(&context.operations, &caller, USER, id).await?;
     if disabled == was_locked {
-        let note = if disabled { "the user was disabled already" } else { "nobody had disabled the user" };
+        let note = if disabled {
+            "the user was disabled already; the lock is set under this name from now on"
+        } else {
+            "nobody had disabled the user"
+        };
         output.row(&json!({"note": note})).await?;
     }
     if !disabled && is_inactive(&user) {

@@ -259,12 +259,12 @@ pub(super) async fn named(
     match (first, found.len()) {
         (Some(resource), 0) => Ok(resource),
         (Some(_), _) => Err(Error::value(format!(
-            "Several of the type {resource_type} have the {attribute} \"{name}\". Name the one that you mean by its id."
+            "Several of the type {resource_type} have the {attribute} {name:?}. Name the one that you mean by its id."
         ))),
         (None, _) => Err(Error::new(
             ErrorKind::NotFound,
             format!(
-                "There is no {resource_type} with the id or {attribute} \"{name}\".{}",
+                "There is no {resource_type} with the id or {attribute} {name:?}.{}",
                 who_is_there(caller, resource_type)
             ),
         )),

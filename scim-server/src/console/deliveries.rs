@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, ConsumerRequest, Fault, Role, StreamRequest, WebhookRequest},
-    web::{Cell, Field, Kind, Piece, Section, Table, Tone},
+    web::{Cell, Field, Kind, Piece, Section, Table, Tone, clipped},
     webhook::Reason,
 };
 
@@ -307,9 +307,12 @@ fn secret(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Done {
 async fn confirm(ask: &Ask<'_>, tenant: &str, id: &str) -> Shown {
     let request = WebhookRequest::Delete { webhook: id.to_owned() };
     ask.rehearse(&AdminRequest::Webhook { request }).await?;
+    let request = WebhookRequest::List { tenant: Some(tenant.to_owned()) };
+    let rows = ask.rows(AdminRequest::Webhook { request }).await?;
+    let called = rows.iter().find(|row| row.text("/webhook_id") == id).map_or(id, |row| row.text("/url"));
     let mut form = ask.form(action(tenant, "delete"), "Remove", vec![Field::hidden("id", id)]);
     form.danger = true;
-    let section = Section::new("Remove this webhook?")
+    let section = Section::new(format!("Remove the webhook “{}”?", clipped(called)))
         .with(Piece::Text("Messages that wait for it are sent to nobody.".to_owned()))
         .with(form)
         .with(Piece::Links(vec![(of_tenant(tenant, "deliveries"), "Keep it".to_owned())]))

@@ -153,7 +153,7 @@ pub fn change(ask: &Ask<'_>, what: &str) -> Result<Done, Fault> {
     match what {
         "start" => {
             let profile = ask.form.text("profile");
-            ask.console.judge.start(ask.context(), profile).map_err(refused)?;
+            ask.console.judge.start(ask.context(), profile)?;
             tracing::info!(peer = %ask.peer, by = &*by, profile, "a run of scim-conformance began");
             Ok(Done::Told(PATH.to_owned(), "The run has begun.".to_owned()))
         }

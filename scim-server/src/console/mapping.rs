@@ -5,18 +5,19 @@
 use serde_json::{Value, json};
 
 use super::{
-    ask::{Ask, Done, refused},
+    ask::{Ask, Done, Shown, refused},
     command,
     kind::{GROUPS, USERS},
     path::of_tenant,
     row::{Row, thousands, value},
-    shown::{WAS, mark},
+    shown::{self, WAS, mark},
+    whom::whom,
 };
 use crate::{
     admin::{AdminRequest, Fault, MappingRequest, Role, RulesRequest},
     setup::REWRITES,
     tenant::mapping::Rewrite,
-    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
+    web::{Cell, Field, Kind, Piece, Section, Table, Tone},
 };
 
 /// Users, and groups, that a preview looks at.
@@ -102,18 +103,17 @@ async fn map(ask: &Ask<'_>, tenant: &str, rewrites: &[Value], dry_run: bool) -> 
 /// Shows what a change would do, or makes one that was shown.
 pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fault> {
     let known = known(ask, tenant).await?;
-    let was = mark(&Value::from(known.clone()));
+    let shown = Value::from(known.clone());
     match what {
         "mapping-preview" => {
             let wanted = wanted(ask, &known);
             let would = map(ask, tenant, &wanted, true).await?;
-            let fields = [(WAS, was), ("rewrites", Value::from(wanted).to_string())];
-            Ok(Done::Once(Box::new(preview(ask, tenant, &would, fields))))
+            let fields = [(WAS, mark(&shown)), ("rewrites", Value::from(wanted).to_string())];
+            Ok(Done::Once(Box::new(preview(ask, tenant, &would, fields).await?)))
         }
         "mapping-set" => {
-            if ask.form.text(WAS) != was {
-                return Err(refused("The rewrites were changed meanwhile, and nothing was done. Look at them again."));
-            }
+            let why = "The rewrites were changed meanwhile, and nothing was done. Look at them again.";
+            shown::check(&ask.form, &shown, why)?;
             let wanted: Vec<Value> = serde_json::from_str(ask.form.text("rewrites"))
                 .map_err(|_| refused("This form is not known. Load the page again."))?;
             map(ask, tenant, &wanted, false).await?;
@@ -123,16 +123,17 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     }
 }
 
-fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static str, String); 2]) -> Page {
-    let mut table = Table::new(&["Of", "Id", "Attribute", "Before", "After"], "Nothing that is stored would change.");
+async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static str, String); 2]) -> Shown {
+    let mut table = Table::new(&["Of", "Whom", "Attribute", "Before", "After"], "Nothing that is stored would change.");
     let changed = rows.iter().filter(|row| row.pointer("/id").is_some());
     for row in changed.clone().take(SHOWN) {
         let (kind, id) = (row.text("/type"), row.text("/id"));
         let people = if kind == "Group" { &GROUPS } else { &USERS };
+        let whom = whom(ask, tenant, people, id).await?;
         for (attribute, change) in row.pointer("/changes").and_then(Value::as_object).into_iter().flatten() {
             let of = |at: &str| change.get(at).map_or(Cell::Empty, value);
-            let link = Cell::link(people.path(tenant, id), id);
-            table.push(vec![Cell::text(kind), link, Cell::Code(attribute.clone()), of("before"), of("after")]);
+            let attribute = Cell::Code(attribute.clone());
+            table.push(vec![Cell::text(kind), whom.clone(), attribute, of("before"), of("after")]);
         }
     }
     let mut section = Section::new("What would change");
@@ -152,5 +153,5 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static str, 
     }
     let back = (of_tenant(tenant, "rules"), "Change nothing".to_owned());
     let section = section.with(Piece::Links(vec![back])).command(line);
-    ask.tenant_page(tenant, "Roles and mapping").with(section)
+    Ok(ask.tenant_page(tenant, "Roles and mapping").with(section))
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, ConsumerRequest, Fault, Role},
+    judge::is_of_a_run,
     tenant::Settings,
     token::ledger::LIFETIME,
     web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone},
@@ -36,10 +37,11 @@ struct Standing {
 
 /// Shows all tenants.
 pub async fn show(ask: &Ask<'_>) -> Shown {
-    let tenants = match ask.session.administrator.tenant {
+    let mut tenants = match ask.session.administrator.tenant {
         Some(only) => ask.rows(AdminRequest::TenantShow { tenant: only.to_string() }).await?,
         None => ask.rows(AdminRequest::TenantList).await?,
     };
+    tenants.retain(|tenant| !is_of_a_run(tenant.text("/tenant")));
     let from = ask.query.text("from").parse::<usize>().unwrap_or_default();
     let range = Range::of(ask);
     let mut standings = Vec::new();

@@ -94,6 +94,8 @@ async fn refuse(ask: Ask<'_>, path: &str, parts: &[&str], back: &str, fault: Fau
     let ask = Ask { refused: Some(Refused { action: format!("{BASE}{path}"), fault: fault.clone() }), ..ask };
     let shown = if let ["t", tenant, "settings", "schema-remove"] = parts {
         schemas::confirm(&ask, tenant, ask.form.text("schema")).await
+    } else if let ["t", tenant, "safety", "brake-undo"] = parts {
+        safety::anew(&ask, tenant).await
     } else {
         let back = split(back.strip_prefix(BASE).unwrap_or_default());
         let back: Vec<_> = back.iter().map(String::as_str).collect();

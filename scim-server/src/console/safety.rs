@@ -3,21 +3,17 @@
 use serde_json::Value;
 
 use super::{
-    ask::{Ask, Done, MOST, Shown, refused},
+    ask::{Ask, Done, Shown, refused, sentence},
     command,
-    kind::{GROUPS, USERS},
     path::of_tenant,
-    row::{Row, so_many, thousands},
-    shown::{WAS, mark},
-    whom::whom,
+    put_back::{done, preview},
+    row::Row,
+    shown::{self, WAS, mark},
 };
 use crate::{
     admin::{AdminRequest, BrakeRequest, BrowseRequest, Fault, Role, UndoRequest},
-    web::{Cell, Facts, Field, Form, Piece, Section, Table, Tone},
+    web::{Cell, Facts, Field, Piece, Section, Tone},
 };
-
-/// Rows of a preview that are shown.
-const SHOWN: usize = 200;
 
 /// Shows the brake of a tenant, and what can be put back.
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
@@ -36,8 +32,26 @@ fn of_brake(tenant: &str, request: BrakeRequest) -> AdminRequest {
     AdminRequest::Brake { tenant: tenant.to_owned(), request }
 }
 
+/// How the brake stands, and what is to be known of it.
+async fn stands(ask: &Ask<'_>, tenant: &str) -> Result<(Value, Vec<Piece>), Fault> {
+    let rows = ask.rows(of_brake(tenant, BrakeRequest::Show)).await?;
+    let (notes, states): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.get("note").is_some());
+    let notes = notes.iter().map(|row| Piece::Notice(Tone::Warn, sentence(row.text("/note"))));
+    Ok((states.into_iter().next().unwrap_or_default(), notes.collect()))
+}
+
+/// What whoever approves must have seen: all that is known of the brake but how many events wait, as whatever happens in
+/// the tenant adds to them.
+fn to_see(brake: &Value) -> Value {
+    let mut seen = brake.clone();
+    if let Some(seen) = seen.as_object_mut() {
+        seen.remove("held_events");
+    }
+    seen
+}
+
 async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
-    let row = ask.row(of_brake(tenant, BrakeRequest::Show)).await?;
+    let (row, notes) = stands(ask, tenant).await?;
     let state = row.text("/state");
     let (tone, said) = match state {
         "tripped" => (Tone::Bad, "It has tripped: what was taken away since is counted below."),
@@ -74,10 +88,13 @@ async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
             facts = facts.with(name, row.time(pointer, "–"));
         }
     }
-    let mut section = Section::new("Brake on mass deprovisioning").with(facts);
+    let section = Section::new("Brake on mass deprovisioning");
+    let mut section = notes.into_iter().fold(section, Section::with).with(facts);
     if state == "tripped" && ask.may(Role::Operator) {
+        let was = mark(&to_see(&row));
+        let was = [(WAS, was.as_str())];
         let buttons = vec![
-            Cell::Button(ask.button(action(tenant, "approve"), "Approve: let it go on", Tone::Plain, &[])),
+            Cell::Button(ask.button(action(tenant, "approve"), "Approve: let it go on", Tone::Plain, &was)),
             Cell::Button(ask.button(
                 action(tenant, "brake-preview"),
                 "Look at what would be put back",
@@ -130,10 +147,11 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     let here = of_tenant(tenant, "safety");
     match what {
         "approve" => {
-            ask.act(of_brake(tenant, BrakeRequest::Approve)).await?;
+            approve(ask, tenant).await?;
             Ok(Done::Told(here, "Everything goes on: the events that waited go out.".to_owned()))
         }
-        "brake-preview" | "brake-undo" => brake_undo(ask, tenant, what == "brake-undo").await,
+        "brake-preview" => Ok(Done::Once(Box::new(brake_preview(ask, tenant).await?))),
+        "brake-undo" => brake_undo(ask, tenant).await,
         "undo-preview" => {
             let mut request = wanted(ask, tenant, true)?;
             // What happens after the preview is no part of what is put back: nobody has looked at it.
@@ -152,29 +170,53 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
             if request.until.is_none() {
                 return Err(refused("Look first at what would be put back."));
             }
-            Ok(Done::Told(here, outcome("Put back", &ask.act(AdminRequest::Undo(request)).await?)))
+            done(ask, tenant, &ask.act(AdminRequest::Undo(request)).await?).await
         }
         _ => Err(refused("This form is not known. Load the page again.")),
     }
 }
 
-/// Shows what the brake would put back, or puts back what was shown. If that is something else by now, it is shown anew.
-async fn brake_undo(ask: &Ask<'_>, tenant: &str, act: bool) -> Result<Done, Fault> {
-    let rows = ask.act(of_brake(tenant, BrakeRequest::Undo { dry_run: true })).await?;
-    let shown = mark(&rows.clone().into());
-    if act && ask.form.text(WAS) == shown {
-        let rows = ask.act(of_brake(tenant, BrakeRequest::Undo { dry_run: false })).await?;
-        return Ok(Done::Told(of_tenant(tenant, "safety"), outcome("Put back", &rows)));
+/// Lets everything go on, if no more was taken away than whoever says so has seen.
+async fn approve(ask: &Ask<'_>, tenant: &str) -> Result<(), Fault> {
+    let request = of_brake(tenant, BrakeRequest::Approve);
+    ask.rehearse(&request).await?;
+    let (brake, _) = stands(ask, tenant).await?;
+    // Of one that has not tripped the command says so.
+    if brake.text("/state") == "tripped" {
+        let why = "More has happened since you looked, and nothing was approved. This is how it stands by now.";
+        shown::check(&ask.form, &to_see(&brake), why)?;
     }
-    if act {
-        ask.tell(
-            Tone::Warn,
-            "More has happened since you looked, and nothing was put back. This is what it is by now.",
-        );
-    }
-    let next = ask.form(action(tenant, "brake-undo"), "Put it back", vec![Field::hidden(WAS, shown)]);
+    ask.act(request).await.map(drop)
+}
+
+/// What the brake would put back.
+async fn lost(ask: &Ask<'_>, tenant: &str) -> Result<Vec<Value>, Fault> {
+    ask.act(of_brake(tenant, BrakeRequest::Undo { dry_run: true })).await
+}
+
+/// Shows what the brake would put back.
+async fn brake_preview(ask: &Ask<'_>, tenant: &str) -> Shown {
+    let rows = lost(ask, tenant).await?;
+    let was = Field::hidden(WAS, mark(&Value::from(rows.clone())));
+    let next = ask.form(action(tenant, "brake-undo"), "Put it back", vec![was]);
     let line = command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"]);
-    Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line).await?)))
+    preview(ask, tenant, &rows, next, line).await
+}
+
+/// Puts back what was shown.
+async fn brake_undo(ask: &Ask<'_>, tenant: &str) -> Result<Done, Fault> {
+    let why = "More has happened since you looked, and nothing was put back. This is what it is by now.";
+    shown::check(&ask.form, &Value::from(lost(ask, tenant).await?), why)?;
+    let rows = ask.act(of_brake(tenant, BrakeRequest::Undo { dry_run: false })).await?;
+    done(ask, tenant, &rows).await
+}
+
+/// The page for a `brake-undo` that was refused: what would be put back by now, if anything would be.
+pub async fn anew(ask: &Ask<'_>, tenant: &str) -> Shown {
+    match brake_preview(ask, tenant).await {
+        Err(_) => show(ask, tenant).await,
+        page => page,
+    }
 }
 
 /// The command line of it.
@@ -185,74 +227,4 @@ fn words(request: &UndoRequest) -> String {
     words.extend(request.actor.as_deref().into_iter().flat_map(|actor| ["--actor", actor]));
     words.extend(request.dry_run.then_some("--dry-run"));
     command::line(&words)
-}
-
-/// What would be put back, the form that does it, and the command line that shows the same.
-async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String) -> Shown {
-    let mut table = Table::new(&["Of", "Whom", "What", ""], "There is nothing to put back.");
-    // Others say how the brake stands.
-    let pieces = rows.iter().filter(|row| ["undone", "refused"].iter().any(|piece| row.get(piece).is_some()));
-    for row in pieces.take(SHOWN) {
-        let refused = row.get("refused").is_some();
-        let at = |name: &str| if refused { format!("/refused/{name}") } else { format!("/undone/{name}") };
-        let (kind, id) = (row.text(&at("type")).to_owned(), row.text(&at("id")).to_owned());
-        let people = if kind == "Group" { &GROUPS } else { &USERS };
-        let what = if refused { row.cell("/refused/change") } else { row.cell("/undone/changes") };
-        let state = if refused {
-            Cell::Several(vec![
-                Cell::Badge(Tone::Warn, "not possible".to_owned()),
-                Cell::Note(row.text("/refused/reason").to_owned()),
-            ])
-        } else {
-            Cell::Badge(Tone::Good, "would be put back".to_owned())
-        };
-        let whom = match row.text(&at("name")) {
-            // What cannot be put back may be gone for good.
-            _ if refused => whom(ask, tenant, people, &id).await?,
-            "" => Cell::link(people.path(tenant, &id), id),
-            name => Cell::Several(vec![Cell::link(people.path(tenant, &id), name), Cell::Note(id)]),
-        };
-        table.push(vec![Cell::text(kind), whom, what, state]);
-    }
-    let mut section = Section::new("What would be put back").note(outcome("To be put back", rows)).with(table);
-    if rows.iter().any(|row| row.pointer("/undone").is_some()) {
-        section = section.with(next);
-    }
-    let back = (of_tenant(tenant, "safety"), "Change nothing".to_owned());
-    Ok(ask.tenant_page(tenant, "Safety").with(section.with(Piece::Links(vec![back])).command(line)))
-}
-
-/// How much of it went, or is to go, in a sentence that begins so. What the rows do not have any more is not counted.
-fn outcome(begins: &str, rows: &[Value]) -> String {
-    let count = |name: &str| rows.iter().filter(|row| row.get(name).is_some()).count() as u64;
-    let (least, bound) = if rows.len() < MOST {
-        ("", String::new())
-    } else {
-        ("at least ", format!(" This page counts to {}; “History” has them all.", thousands(MOST as u64)))
-    };
-    let done = so_many(count("undone"), "user or group", "users and groups");
-    let refused = match count("refused") {
-        0 => String::new(),
-        refused => format!(" Not possible: {least}{}.", so_many(refused, "change", "changes")),
-    };
-    format!("{begins}: {least}{done}.{refused}{bound}")
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn what_is_not_counted_is_said() {
-        let mut rows = vec![json!({"undone": {}}); MOST - 1];
-        assert_eq!(outcome("Put back", &rows), "Put back: 9,999 users and groups.");
-        rows.push(json!({"refused": {}}));
-        assert_eq!(
-            outcome("Put back", &rows),
-            "Put back: at least 9,999 users and groups. Not possible: at least 1 change. This page counts to 10,000; \
-             “History” has them all."
-        );
-    }
 }

@@ -1,6 +1,5 @@
 //! What is set for a tenant, and how it is changed, disabled and deleted.
 
-use hyper::StatusCode;
 use serde_json::{Map, Value};
 
 use super::{
@@ -10,7 +9,7 @@ use super::{
     path::of_tenant,
     row::{Row, thousands},
     schemas, settings_form,
-    shown::{WAS, mark},
+    shown::{self, WAS, mark},
 };
 use crate::{
     admin::{AdminRequest, Fault, Role},
@@ -111,12 +110,11 @@ async fn save(ask: &Ask<'_>, tenant: String, is_json: bool) -> Result<(), Fault>
     let known = row.pointer("/settings").cloned().unwrap_or_default();
     let (settings, shown) =
         if is_json { (written(ask)?, known) } else { (settings_form::wanted(ask)?, settings_form::shown(&known)) };
-    if ask.form.text(WAS) != mark(&shown) {
-        return Err(Fault::new(
-            StatusCode::CONFLICT.as_u16(),
-            "Somebody has changed the settings since this page was loaded, and nothing was saved. What you typed is kept, and what is in force stands beside it: compare them, and save again.",
-        ));
-    }
+    shown::check(
+        &ask.form,
+        &shown,
+        "Somebody has changed the settings since this page was loaded, and nothing was saved. What you typed is kept, and what is in force stands beside it: compare them, and save again.",
+    )?;
     ask.act(AdminRequest::TenantSet { tenant, settings, force: false }).await.map(drop)
 }
 

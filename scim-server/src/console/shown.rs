@@ -1,8 +1,9 @@
 //! What a form was made of: so that what it says is done only to that.
 
+use hyper::StatusCode;
 use serde_json::Value;
 
-use crate::token::secret;
+use crate::{admin::Fault, token::secret, web::Parameters};
 
 /// The hidden field that says it.
 pub const WAS: &str = "was";
@@ -12,6 +13,14 @@ pub fn mark(shown: &Value) -> String {
     let mut shown = shown.clone();
     shown.sort_all_objects();
     hex::encode(secret::digest(&shown.to_string()))
+}
+
+/// Refuses with 409, and says why, what a form says of something else than what there is now.
+pub fn check(form: &Parameters, now: &Value, why: &str) -> Result<(), Fault> {
+    if form.text(WAS) == mark(now) {
+        return Ok(());
+    }
+    Err(Fault::new(StatusCode::CONFLICT.as_u16(), why))
 }
 
 #[cfg(test)]

@@ -30,21 +30,16 @@ pub const BACK: &str = "/console/oidc/back";
 /// The cookie of whoever is at the provider: its `state`.
 const STATE: &str = "scim_console_state";
 
-/// The session that a request shows. Not one of somebody whose token was deleted, has ended or allows less by now.
-pub async fn session(console: &Console, admin: &Admin, cookies: &[String]) -> Option<Session> {
+/// The session that a request shows. Not one of somebody whose token was deleted, has ended or allows less by now. An error when
+/// the store cannot tell that: the session is there when it can again.
+pub async fn session(console: &Console, admin: &Admin, cookies: &[String]) -> Result<Option<Session>, StoreError> {
     let now = admin.context.clock.now();
-    let session = cookies.iter().find_map(|cookies| console.sessions.find(cookies, now))?;
-    match admin.context.is_still(&session.administrator).await {
-        Ok(true) => Some(session),
-        Ok(false) => {
-            console.sessions.end(session.number);
-            None
-        }
-        Err(error) => {
-            tracing::error!(error = &error as &dyn std::error::Error, "whether a token is good still cannot be read");
-            None
-        }
+    let Some(session) = cookies.iter().find_map(|cookies| console.sessions.find(cookies, now)) else { return Ok(None) };
+    if admin.context.is_still(&session.administrator).await? {
+        return Ok(Some(session));
     }
+    console.sessions.end(session.number);
+    Ok(None)
 }
 
 /// What a request has of cookies.
@@ -176,7 +171,7 @@ pub async fn by_link(console: &Console, admin: &Admin, request: Request<Incoming
 }
 
 fn dead_link(console: &Console, peer: SocketAddr) -> WebResponse {
-    let why = "This link was used, or is older than five minutes. `scim-server console` prints another.";
+    let why = "This link was used, is older than five minutes, or is of another server. `scim-server console` prints another.";
     failed(console, peer, "", why)
 }
 

@@ -14,7 +14,7 @@ use crate::{
     oauth::Scope,
     token::Scopes,
     units,
-    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone, ending},
+    web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone, clipped, ending},
 };
 
 /// What a form proposes for a lifetime.
@@ -238,13 +238,19 @@ fn deletion(is_token: bool, tenant: &str, id: String) -> AdminRequest {
 
 /// Asks whether something is to be deleted that can be.
 async fn confirm(ask: &Ask<'_>, tenant: &str, part: &str, id: &str) -> Shown {
-    ask.rehearse(&deletion(part == "tokens", tenant, id.to_owned())).await?;
-    let word = if part == "tokens" { "token" } else { "client" };
+    let is_token = part == "tokens";
+    ask.rehearse(&deletion(is_token, tenant, id.to_owned())).await?;
+    let (word, at) = if is_token { ("token", "/token_id") } else { ("client", "/client_id") };
+    let list = AdminRequest::TokenList { tenant: Some(tenant.to_owned()) };
+    let rows = ask.rows(if is_token { list } else { of_client(tenant, ClientRequest::List) }).await?;
+    let name = rows.iter().find(|row| row.text(at) == id).map_or("", |row| row.text("/name"));
+    // Not every token has a name.
+    let called = if name.is_empty() { id } else { name };
     let what = format!("Whoever uses the {word} {id} is refused at once, and it cannot be taken back.");
     let mut form = ask.form(path(tenant, &format!("{part}/delete")), "Delete", vec![Field::hidden("id", id)]);
     form.danger = true;
     let back = (of_tenant(tenant, "tokens"), "Keep it".to_owned());
-    let section = Section::new(format!("Delete this {word}?"))
+    let section = Section::new(format!("Delete the {word} “{}”?", clipped(called)))
         .with(Piece::Text(what))
         .with(form)
         .with(Piece::Links(vec![back]))

@@ -121,7 +121,7 @@ impl Traffic {
         let mut words = vec!["requests", "count"];
         words.extend(tenant.into_iter().flat_map(|tenant| ["--tenant", tenant]));
         words.extend((range == Range::Month).then_some("--days"));
-        let section = Section::new(format!("Calls of the last {}", range.word()));
+        let section = Section::new(format!("Calls to this server of the last {}", range.word()));
         let section = if self.calls() == 0 {
             section.with(Piece::Text("No call in this time.".to_owned()))
         } else {

@@ -176,6 +176,7 @@ impl Service {
         let _in_flight = self.metrics.in_flight.enter();
         let (parts, mut incoming) = request.into_parts();
         let mut notes = Notes::new(client);
+        notes.is_probe = self.access.is_probe(request::text(&parts.headers, &PROBE), arrival.at);
         let span = self.span(&parts);
         let outcome = match &span {
             None => self.perform(&parts, &mut incoming, &arrival, &mut notes).await,

@@ -25,7 +25,8 @@ impl RetryAfter {
         self.0
     }
 
-    pub(in crate::http) fn after(wait: Duration) -> Self {
+    /// To wait so long.
+    pub fn after(wait: Duration) -> Self {
         let seconds = wait.as_millis().div_ceil(1000);
         Self(u32::try_from(seconds).unwrap_or(u32::MAX).max(1))
     }

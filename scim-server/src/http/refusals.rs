@@ -50,6 +50,8 @@ struct Kind {
     status: Option<u16>,
     reason: Cow<'static, str>,
     token: Option<ResourceId>,
+    /// Whether it is for the request log: what is not may not stand before what is.
+    is_call: bool,
 }
 
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl Refusals {
                 (None, None) => "".into(),
             },
             token: refusal.and_then(Refusal::token),
+            is_call: call.is_some(),
         };
         let mut calls = self.calls();
         if calls.len() >= MAX_KINDS && !calls.contains_key(&kind) {

@@ -64,10 +64,10 @@ impl Operations {
             let key = kept.as_ref().map_or_else(|| context.key(rt, id), |kept| kept.key.clone());
             let specs = tenant.index_specs(&rt.name);
             let returns = kept.as_ref().map(|kept| kept.deleted.record());
-            let Made { aside, locked_as, shown, told: says, lock } =
+            let Made { aside, terms, shown, told: says, lock } =
                 disable::as_it_was_disabled(returns.as_ref(), namesake.lock.as_ref(), &resource)?;
             let mut form = context.pace.whole(|| StoredForm::new(&key, &shown, rt, specs)).await??;
-            disable::keep(&mut form.body, aside.as_ref(), locked_as)?;
+            disable::keep(&mut form.body, aside.as_ref(), terms)?;
             self.limits.check_entries(&form, 0)?;
             source::stamp(&mut form.body, None, &context.caller, self.clock.now())?;
             let event = context.event(Action::Create, &key, attributes.clone());
@@ -90,7 +90,7 @@ impl Operations {
             let join = |member: &ResourceKey| Write::Join(Edge { group: key.clone(), member: member.clone() });
             commit.writes.extend(members.iter().map(join));
             if let Some(kept) = &kept {
-                self.protect_return(context, (kept, &resource), &mut commit).await?;
+                self.protect_return(context, (kept, &resource, lock.is_some()), &mut commit).await?;
             }
 
             context.expect_claim(&mut commit);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Context, Operations};
 use crate::{
     event::Lock,
-    render::{LOCKED_AS, PROVIDER_ACTIVE, stored_document},
+    render::{LOCKED_AS, PROVIDER_ACTIVE, SPARES, stored_document},
     store::{Body, Record, ResourceId, Start, StoreError, TenantId, TypeName},
 };
 
@@ -56,32 +56,58 @@ impl Switch {
         }
     }
 
-    /// Under which name an administrator has set the lock that a user has afterwards, where the user is called otherwise: it
-    /// stays with the user through other names, and with a name that brought it. `before` is the user who was locked.
-    pub fn locked_as(
+    /// The terms of the lock that a user has afterwards: they stay with the user through other names, and with a name that
+    /// brought the lock. `before` is the user who was locked.
+    pub fn terms(
         self,
         before: Option<&Record>,
         by_name: Option<&NameLock>,
         after: &Map<String, Value>,
-    ) -> Result<Option<String>, StoreError> {
+    ) -> Result<Terms, StoreError> {
         let name = |document: &Map<String, Value>| document.get(USER_NAME).and_then(Value::as_str).map(str::to_owned);
         match (self, by_name, before) {
-            (Self::Keep, Some(lock), _) => Ok(lock.set_as.clone()),
-            (Self::Disable, ..) | (_, _, None) => Ok(None),
+            (Self::Keep, Some(lock), _) => Ok(lock.terms.clone()),
+            (Self::Disable, ..) | (_, _, None) => Ok(Terms::default()),
             (_, _, Some(before)) => {
-                let was = locked_as(before)?.or(name(&stored_document(before)?));
-                Ok(was.filter(|was| name(after).is_none_or(|name| fold(&name) != fold(was))))
+                let Terms { set_as, spares } = Terms::of(before)?;
+                let was = set_as.or(name(&stored_document(before)?));
+                let set_as = was.filter(|was| name(after).is_none_or(|name| fold(&name) != fold(was)));
+                Ok(Terms { set_as, spares })
             }
+        }
+    }
+}
+
+/// On whom a lock is, beside the one who has it: kept with that one, and with what is kept when that one is deleted.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Terms {
+    /// Under which name an administrator has set it, where the user is called otherwise.
+    pub set_as: Option<String>,
+    /// Whom an administrator has enabled under the name: they keep it.
+    pub spares: Vec<ResourceId>,
+}
+
+impl Terms {
+    /// Those of the lock that a record has.
+    pub fn of(record: &Record) -> Result<Self, StoreError> {
+        let set_as = kept_hidden(record, LOCKED_AS)?.and_then(|value| value.as_str().map(str::to_owned));
+        let spares = kept_hidden(record, SPARES)?;
+        let ids = spares.as_ref().and_then(Value::as_array).into_iter().flatten();
+        Ok(Self { set_as, spares: ids.filter_map(Value::as_str).filter_map(ResourceId::parse).collect() })
+    }
+
+    fn put_into(self, hidden: &mut Map<String, Value>) {
+        hidden.extend(self.set_as.map(|name| (LOCKED_AS.to_owned(), name.into())));
+        if !self.spares.is_empty() {
+            let ids = self.spares.iter().map(|id| Value::from(id.to_string()));
+            hidden.insert(SPARES.to_owned(), ids.collect());
         }
     }
 }
 
 /// The lock of a name: the last one who had it was locked out, and deleted.
 pub(super) struct NameLock {
-    /// Under which name an administrator has set it, if it came to this one with a user who was renamed.
-    pub set_as: Option<String>,
-    /// Whom an administrator has enabled under this name.
-    pub spares: Vec<ResourceId>,
+    pub terms: Terms,
     /// Who had the name, and was deleted.
     pub had_it: Vec<ResourceId>,
 }
@@ -91,19 +117,14 @@ impl NameLock {
     /// what an administrator has said of that name, and not by the rename of somebody else.
     pub fn holds_for(&self, id: Option<ResourceId>) -> bool {
         let Some(id) = id else { return true };
-        let is_carried_to_own = self.set_as.is_some() && self.had_it.contains(&id);
-        !self.spares.contains(&id) && !is_carried_to_own
+        let is_carried_to_own = self.terms.set_as.is_some() && self.had_it.contains(&id);
+        !self.terms.spares.contains(&id) && !is_carried_to_own
     }
 }
 
 /// What the provider says of `active`, if the user is disabled; `null` when it says nothing.
 pub(super) fn provider_active(record: &Record) -> Result<Option<Value>, StoreError> {
     kept_hidden(record, PROVIDER_ACTIVE)
-}
-
-/// Under which name an administrator has set the lock on a user, where it is not that of the user.
-pub(super) fn locked_as(record: &Record) -> Result<Option<String>, StoreError> {
-    Ok(kept_hidden(record, LOCKED_AS)?.and_then(|value| value.as_str().map(str::to_owned)))
 }
 
 fn kept_hidden(record: &Record, name: &str) -> Result<Option<Value>, StoreError> {
@@ -159,17 +180,31 @@ pub(super) fn told_aside(provided: &Resource, before: Option<bool>) -> Option<bo
     (before != Some(says)).then_some(says)
 }
 
-/// Keeps aside what the provider says, if the user is disabled, and under which other name the lock was set.
-pub(super) fn keep(body: &mut Body, provided: Option<&Resource>, locked_as: Option<String>) -> Result<(), Error> {
+/// Keeps aside what the provider says, if the user is disabled, and the terms of that.
+pub(super) fn keep(body: &mut Body, provided: Option<&Resource>, terms: Terms) -> Result<(), Error> {
     let Some(provided) = provided else { return Ok(()) };
+    hide(body, |hidden| {
+        let value = provided.document().get(ACTIVE).cloned().unwrap_or_default();
+        hidden.insert(PROVIDER_ACTIVE.to_owned(), value);
+        terms.put_into(hidden);
+    })
+}
+
+/// The body of somebody locked out, whose name another keeps by the word of an administrator.
+pub(super) fn sparing(record: &Record, id: ResourceId) -> Result<Body, Error> {
+    let (mut terms, mut body) = (Terms::of(record)?, record.body.clone());
+    terms.spares.push(id);
+    hide(&mut body, |hidden| terms.put_into(hidden))?;
+    Ok(body)
+}
+
+fn hide(body: &mut Body, change: impl FnOnce(&mut Map<String, Value>)) -> Result<(), Error> {
     let mut hidden: Map<String, Value> = if body.hidden.is_empty() {
         Map::new()
     } else {
         serde_json::from_slice(&body.hidden).map_err(Error::internal)?
     };
-    let value = provided.document().get(ACTIVE).cloned().unwrap_or_default();
-    hidden.insert(PROVIDER_ACTIVE.to_owned(), value);
-    hidden.extend(locked_as.map(|name| (LOCKED_AS.to_owned(), name.into())));
+    change(&mut hidden);
     body.hidden = Bytes::from(serde_json::to_vec(&hidden).map_err(Error::internal)?);
     Ok(())
 }
@@ -211,8 +246,8 @@ impl Operations {
 pub(super) struct Made<'r> {
     /// What is kept aside.
     pub aside: Option<Resource>,
-    /// Under which other name the lock was set.
-    pub locked_as: Option<String>,
+    /// The terms of the lock.
+    pub terms: Terms,
     /// What everybody reads.
     pub shown: Cow<'r, Resource>,
     /// What the event tells of what is kept aside.
@@ -231,10 +266,10 @@ pub(super) fn as_it_was_disabled<'r>(
     if !was_disabled && by_name.is_none() {
         // Of who returns nobody else can tell, because the deletion was another write.
         let told = returns.map(was_active).transpose()?.and_then(|was| told_aside(resource, Some(was)));
-        return Ok(Made { aside: None, locked_as: None, shown: Cow::Borrowed(resource), told, lock: None });
+        return Ok(Made { aside: None, terms: Terms::default(), shown: Cow::Borrowed(resource), told, lock: None });
     }
     let told = told_aside(resource, returns.map(was_active).transpose()?);
-    let locked_as = Switch::Keep.locked_as(returns.filter(|_| was_disabled), by_name, resource.document())?;
+    let terms = Switch::Keep.terms(returns.filter(|_| was_disabled), by_name, resource.document())?;
     let (aside, shown) = parted(resource.clone(), true);
-    Ok(Made { aside, locked_as, shown: Cow::Owned(shown), told, lock: Switch::Keep.told(was_disabled, true) })
+    Ok(Made { aside, terms, shown: Cow::Owned(shown), told, lock: Switch::Keep.told(was_disabled, true) })
 }

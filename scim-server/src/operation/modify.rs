@@ -180,7 +180,7 @@ impl Operations {
         let (by_name, expect) = self.gets_locked_name(context, rt, key.id, old.document(), new.document()).await?;
         let disabled = change.switch.disables(kept.is_some(), by_name.is_some());
         let locked = kept.is_some().then_some(&record);
-        let locked_as = change.switch.locked_as(locked, by_name.as_ref(), new.document())?;
+        let terms = change.switch.terms(locked, by_name.as_ref(), new.document())?;
         let lock = change.switch.told(kept.is_some(), disabled);
         let moved_aside = disabled && disable::differ(old, &new);
         // What is kept aside, and what everybody reads.
@@ -208,7 +208,7 @@ impl Operations {
             let tells = tenant.settings.tells_values();
             let prepare = || -> Result<_, Error> {
                 let mut form = StoredForm::new(key, &new, rt, specs)?;
-                disable::keep(&mut form.body, aside.as_ref(), locked_as)?;
+                disable::keep(&mut form.body, aside.as_ref(), terms)?;
                 // Who takes it over is its maker from then on.
                 let before = (!change.adopts).then_some(&record);
                 source::stamp(&mut form.body, before, &context.caller, self.clock.now())?;

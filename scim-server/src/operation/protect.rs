@@ -53,11 +53,11 @@ impl Operations {
     }
 
     /// Refuses the same of a POST that brings back what was deleted: it takes away what the last state had and the body
-    /// has not.
+    /// has not. A name that brings an administrator's lock on somebody else deactivates, too.
     pub(super) async fn protect_return(
         &self,
         context: &Context,
-        (kept, sent): (&Kept, &Resource),
+        (kept, sent, gets_locked): (&Kept, &Resource, bool),
         commit: &mut Commit,
     ) -> Result<(), Error> {
         let Some(protection) = self.protection(context).await? else { return Ok(()) };
@@ -69,7 +69,7 @@ impl Operations {
             }
         }
         self.refuse_joins(&protection, commit, &former).await?;
-        let deactivates = disable::was_active(&kept.deleted.record())? && !is_active(sent.document());
+        let deactivates = disable::was_active(&kept.deleted.record())? && (gets_locked || !is_active(sent.document()));
         let stay = joined(commit).filter(|(group, member)| **group == kept.key && former.contains(*member)).count();
         let (leave, members) = (former.len().saturating_sub(stay) as u64, former.len() as u64);
         let loss = Loss { deactivates, leave, members, ..Loss::default() };

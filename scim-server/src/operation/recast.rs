@@ -85,10 +85,10 @@ impl Operations {
             lock: switch.told(was_disabled, disabled),
             ..Comparison::new(was.document(), resource.document(), rt)
         };
-        let locked_as = switch.locked_as(was_disabled.then_some(record), by_name, resource.document())?;
+        let terms = switch.terms(was_disabled.then_some(record), by_name, resource.document())?;
         let (aside, resource) = disable::parted(resource, disabled);
         let StoredForm { mut body, entries } = StoredForm::new(key, &resource, rt, specs)?;
-        disable::keep(&mut body, aside.as_ref(), locked_as)?;
+        disable::keep(&mut body, aside.as_ref(), terms)?;
         source::stamp(&mut body, Some(record), &context.caller, self.clock.now())?;
         Ok(Recast { body, entries, document: resource.document().clone(), told })
     }

@@ -28,8 +28,8 @@ use tokio::sync::mpsc;
 
 #[cfg(test)]
 pub use self::outcome::{Refused, Undone};
-pub use self::{history::Range, outcome::Piece};
 use self::{
+    existence::DELETED,
     history::{ACTIVE, History},
     order::Order,
     outcome::Outcome,
@@ -37,6 +37,7 @@ use self::{
     ring::{Row, Wait, Waiting},
     values::{PutBack, Steps},
 };
+pub use self::{history::Range, outcome::Piece};
 use super::{
     Asked, Context, Operations, Preconditions,
     disable::Switch,
@@ -74,6 +75,8 @@ struct Undo<'a> {
     restored: BTreeSet<ResourceId>,
     /// Who was deleted because the events made it, and the groups that held it.
     removed: BTreeMap<ResourceId, BTreeSet<ResourceId>>,
+    /// Who was made by the events, and could not be deleted: whoever stays, stays in its groups.
+    stays: BTreeSet<ResourceId>,
     /// Who came or went with the chosen events.
     moved: BTreeSet<ResourceId>,
     /// Who cannot be restored yet.
@@ -125,6 +128,7 @@ impl Operations {
             order: Order::new(todo.iter().map(|(.., ((_, id), _))| *id)),
             restored: BTreeSet::new(),
             removed: BTreeMap::new(),
+            stays: BTreeSet::new(),
             moved: histories.moved(),
             awaited: BTreeSet::new(),
             untold: BTreeMap::new(),
@@ -157,6 +161,10 @@ impl Phase {
             Self::RestoreGroup => history.is_gone() && membership::has_members(rt),
             Self::PutBack => history.was_there(),
         }
+    }
+
+    fn removes(self) -> bool {
+        matches!(self, Self::RemoveGroup | Self::Remove)
     }
 
     fn restores(self) -> bool {
@@ -269,6 +277,9 @@ impl Undo<'_> {
             self.restored.extend((!result.changes.is_empty()).then_some(subject.1));
             self.untold.insert(subject.1, result);
             return Ok(());
+        }
+        if phase.removes() && result.is_refused(DELETED) {
+            self.stays.insert(subject.1);
         }
         let result = match self.untold.remove(&subject.1) {
             Some(before) => result.behind(before),

@@ -4,7 +4,7 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hyper::{
     StatusCode,
-    header::{AUTHORIZATION, HeaderName},
+    header::{AUTHORIZATION, HeaderName, RETRY_AFTER},
 };
 use scim_protocol::Error;
 use serde_json::Value;
@@ -76,7 +76,8 @@ impl Visitor {
             None => (Method::Token, Shown::Token(text("token"))),
         };
         let mut section = Section::new("Test the connection");
-        if self.reach.take_turn(self.tenant.id) {
+        let limited = self.reach.take_turn(self.tenant.id).err();
+        if limited.is_none() {
             let mut facts = Facts::default();
             for Finding(tone, what, said) in self.findings(base, &shown).await {
                 let word = match tone {
@@ -93,10 +94,14 @@ impl Visitor {
             section = section.with(Piece::Notice(Tone::Warn, why));
         }
         if let Some(again) = self.paste(method) {
+            let again = again.sent(&self.form, "");
             section = section.with(Piece::Folded("Test again".to_owned(), vec![again.into()]));
         }
         let page = self.page("Test the connection", "").with(piece(section)).with(self.back());
-        Ok(response::page(StatusCode::OK, &page))
+        let Some(retry) = limited else { return Ok(response::page(StatusCode::OK, &page)) };
+        let mut answer = response::page(StatusCode::TOO_MANY_REQUESTS, &page);
+        answer.headers_mut().insert(RETRY_AFTER, retry.seconds().into());
+        Ok(answer)
     }
 
     /// Each step, as far as the one before lets it be tried.

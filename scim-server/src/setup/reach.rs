@@ -2,9 +2,12 @@
 
 use std::num::NonZeroU32;
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 
-use crate::{http::pages::Asked, store::TenantId};
+use crate::{
+    http::{limit::RetryAfter, pages::Asked},
+    store::TenantId,
+};
 
 /// How often a tenant's connection is tested: five times at once, and as often in a minute.
 pub(super) const OFTEN: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
@@ -27,8 +30,9 @@ impl Reach {
         if asked.is_set { Some(asked.base.clone()) } else { self.own.clone() }
     }
 
-    /// Whether this tenant's connection may be tested once more now.
-    pub(super) fn take_turn(&self, tenant: TenantId) -> bool {
-        self.often.check_key(&tenant).is_ok()
+    /// Takes one test off what this tenant has of them; when the next makes sense, if it has none left.
+    pub(super) fn take_turn(&self, tenant: TenantId) -> Result<(), RetryAfter> {
+        let turn = self.often.check_key(&tenant);
+        turn.map_err(|not_until| RetryAfter::after(not_until.wait_time_from(self.often.clock().now())))
     }
 }

@@ -303,6 +303,11 @@ fn people_are_provisioned_by_hand_only_where_no_identity_provider_is() {
     world.json(&["user", "delete", "--tenant", "acme", "bjensen"]);
     world.check(&["user", "show", "--tenant", "acme", id], 1, "There is no User with the id");
     world.check(&["user", "show", "--tenant", "acme", "bjensen"], 1, "There is no User with the id or userName");
+    world.check(
+        &["group", "show", "--tenant", "acme", "a \"b\""],
+        1,
+        r#"with the id or displayName "a \"b\"". `group list"#,
+    );
     assert!(stdout(&world.run(&["user", "list", "--tenant", "acme"])).starts_with("ID "));
 }
 

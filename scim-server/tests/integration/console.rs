@@ -1,5 +1,6 @@
 //! The console: who gets in, what it shows and changes, and how it looks in a real browser.
 
+mod away;
 mod certificate;
 mod deliveries;
 mod entry;

@@ -162,6 +162,15 @@ async fn a_post_that_restores_takes_nothing_from_who_is_protected() {
         assert_eq!(client.post("/Users", &user(true)).await.expect(201).id(), anna);
         assert_eq!(client.members(&group).await.len(), 2);
     }
+    // Nor by a name that brings the lock of somebody else.
+    client.post("/Users", &json!({"schemas": [USER], "userName": "locked"})).await.expect(201);
+    server.run_json(&["user", "disable", "--tenant", "test", "locked", "--json"]);
+    delete("user", "locked");
+    delete("user", &anna);
+    let renamed = json!({"schemas": [USER], "userName": "locked", "externalId": "e-1", "active": true});
+    let refused = client.post("/Users", &renamed).await.expect(403);
+    assert!(refused.json["detail"].as_str().expect("a text").contains(&anna), "{refused:?}");
+    assert_eq!(client.post("/Users", &user(true)).await.expect(201).id(), anna);
     let carl = client.user("carl").await;
     // Of a group that is protected by its id, one member is left at least.
     protect(&server, &json!({"ids": [group]})).expect("set");

@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::server::{Client, Options, Response, TestServer, USER, program};
+use crate::{
+    oauth::{GRANT, OAuth},
+    server::{Client, Options, Response, TestServer, USER, program},
+};
 
 /// The calls of the tenant that these arguments name, newest first.
 fn list(server: &TestServer, arguments: &[&str]) -> Vec<Value> {
@@ -148,7 +151,7 @@ async fn a_call_is_explained_with_what_to_do() {
 /// Otherwise the command would do something else than the call did, or be refused for something else.
 #[tokio::test]
 async fn a_command_has_the_conditions_and_the_type_of_the_body_that_were_sent() {
-    let server = TestServer::start();
+    let server = TestServer::with(Options::args(&["--max-body", "8KiB"]));
     let client = server.client();
     let path = format!("/Users/{}", client.user("jane").await);
     let curl = |answer: &Response| {
@@ -182,6 +185,33 @@ async fn a_command_has_the_conditions_and_the_type_of_the_body_that_were_sent() 
         let answer = client.send("PUT", &path, &headers, Some(body.to_owned())).await.expect(status);
         let command = curl(&answer);
         assert!(command.ends_with(&format!("-H 'Content-Type: {kind}' --data \"${{BODY:?the body}}\"")), "{command}");
+    }
+    // Nor is one that was not read, because it was too large or its sender a stranger; of a long one a part is.
+    let large = json!({"schemas": [USER], "userName": "x".repeat(9000)});
+    let operations = vec![json!({"method": "DELETE", "path": path}); 101];
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations});
+    for answer in [
+        client.post("/Users", &large).await.expect(413),
+        client.with_token("nobody's").post("/Users", &body).await.expect(401),
+        client.post("/Bulk", &bulk).await.expect(200),
+    ] {
+        let command = curl(&answer);
+        let asks = command.ends_with("-H 'Content-Type: application/scim+json' --data \"${BODY:?the body}\"");
+        assert!(asks, "{command}");
+    }
+    // An OAuth client shows its id and secret, and sends a form, of which nothing is kept.
+    let oauth = OAuth::create(&server, "okta", &[]);
+    let wrong = [GRANT, ("client_id", oauth.id.as_str()), ("client_secret", "wrong")];
+    for (answer, expect) in [
+        (oauth.ask("/token", &[GRANT]).await.expect(200), "grant_type=client_credentials"),
+        (oauth.post("/token", None, &wrong).await.expect(401), "grant_type=client_credentials"),
+        (oauth.ask("/token", &[("scope", "scim")]).await.expect(400), "\"${BODY:?the body}\""),
+        (oauth.ask("/revoke", &[("token", "x")]).await.expect(200), "\"token=${SHOWN:?the token that it was about}\""),
+    ] {
+        let command = curl(&answer);
+        assert!(command.contains("' -u \"$CLIENT_ID:$CLIENT_SECRET\" "), "{command}");
+        assert!(command.ends_with(&format!(" --data {expect}")) && !command.contains("Bearer"), "{command}");
+        assert!(!command.contains("scim+json"), "{command}");
     }
 }
 

@@ -3,6 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
+use super::meaning::left_out;
 use crate::{
     audit::HIDDEN,
     request_log::{Method, Row},
@@ -14,8 +15,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// The type of bodies, unless the call was refused for another one.
 const SCIM_JSON: &str = "application/scim+json";
 
-/// A command that repeats a call, with the token in a variable. What was hidden in it must be filled in. What decides what is
-/// done is as it was: the conditions on the version, and the type and coding of the body.
+/// A command that repeats a call, with the token in a variable, or the id and secret of an OAuth client. What was hidden in it
+/// must be filled in. What decides what is done is as it was: the conditions on the version, and the type and coding of the body.
 pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     let mut command = "curl -sS".to_owned();
     match row.method {
@@ -29,27 +30,68 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     let query = line.pointer("/requestParameters/query").map(query).unwrap_or_default();
     command.push(' ');
     command.push_str(&quoted(&format!("{base}{}{query}", row.path)));
-    command.push_str(" -H \"Authorization: Bearer $TOKEN\"");
-    let body = line.pointer("/requestParameters/httpBody").filter(|body| !body.is_null());
+    let form = form(row);
+    command.push_str(if form.is_some() {
+        " -u \"$CLIENT_ID:$CLIENT_SECRET\""
+    } else {
+        " -H \"Authorization: Bearer $TOKEN\""
+    });
+    let body = if form.is_none() { body(row, line) } else { None };
     let sent = line.pointer("/additionalEventData/headers").and_then(Value::as_object);
     let sent = |name: &str| sent.and_then(|headers| headers.get(name)?.as_str());
     for name in ["If-Match", "If-None-Match", "Content-Encoding", CONTENT_TYPE] {
-        let usual = body.filter(|_| name == CONTENT_TYPE).map(|_| SCIM_JSON);
+        let usual = body.as_ref().filter(|_| name == CONTENT_TYPE).map(|_| SCIM_JSON);
         if let Some(value) = sent(name).or(usual) {
             command.push_str(" -H ");
             command.push_str(&header(name, value));
         }
     }
-    if let Some(body) = body {
+    if let Some(data) = form.or(body) {
         command.push_str(" --data ");
-        // What was no JSON, or was too long, is hidden whole: another body would be refused for something else.
-        let data = match body.as_str() {
-            Some(HIDDEN) => format!("\"{}\"", required("BODY", "the body")),
-            _ => quoted(&body.to_string()),
-        };
         command.push_str(&data);
     }
     command
+}
+
+/// The form of a call to the authorization server (RFC 6749 §4.4.2, RFC 7009 §2.1, RFC 7662 §2.1), where it is one. None is kept,
+/// for secrets may be in it: what it must have had is written, and of one that was refused for its form nothing is known.
+fn form(row: &Row) -> Option<String> {
+    let mut segments = row.path.split('/').skip(2);
+    if row.method != Method::Post || segments.next() != Some("oauth2") {
+        return None;
+    }
+    Some(match segments.next() {
+        _ if matches!(row.status, 400 | 413 | 415) => asked_for(),
+        Some("token") => "grant_type=client_credentials".to_owned(),
+        _ => format!("\"token={}\"", required("SHOWN", "the token that it was about")),
+    })
+}
+
+/// The body that was sent, as a shell takes it; nothing where none was. What is not known as a whole is asked for, since another
+/// body would do something else or be refused for something else: what was no JSON, was shortened for the log, or was not read
+/// because the call was refused before.
+fn body(row: &Row, line: &Value) -> Option<String> {
+    let Some(body) = line.pointer("/requestParameters/httpBody").filter(|body| !body.is_null()) else {
+        // A body that is missing is refused with 400.
+        let is_unread = matches!(row.method, Method::Post | Method::Put | Method::Patch) && row.status > 400;
+        return is_unread.then(asked_for);
+    };
+    let is_whole = body.as_str() != Some(HIDDEN) && !is_shortened(body);
+    Some(if is_whole { quoted(&body.to_string()) } else { asked_for() })
+}
+
+/// Whether the log has left out elements or members of it.
+fn is_shortened(body: &Value) -> bool {
+    match body {
+        Value::Array(all) => all.last().and_then(left_out).is_some() || all.iter().any(is_shortened),
+        Value::Object(all) => all.get(HIDDEN).and_then(left_out).is_some() || all.values().any(is_shortened),
+        _ => false,
+    }
+}
+
+/// In place of a body that whoever runs the command must have.
+fn asked_for() -> String {
+    format!("\"{}\"", required("BODY", "the body"))
 }
 
 const CONTENT_TYPE: &str = "Content-Type";
@@ -100,5 +142,16 @@ mod tests {
         let parameters = json!({"filter": "userName eq \"a&b\"", "count": "10"});
         assert_eq!(query(&parameters), "?filter=userName%20eq%20%22a%26b%22&count=10");
         assert_eq!(query(&json!({})), "");
+    }
+
+    #[test]
+    fn what_the_log_has_left_out_is_missed_at_any_depth() {
+        let many = json!([{"op": "add"}, "and 400 more"]);
+        for part in [many.clone(), json!({"value": [{"members": many}]}), json!({"data": {HIDDEN: "and 1 more"}})] {
+            assert!(is_shortened(&part), "{part}");
+        }
+        for whole in [json!(null), json!(["and so on", 3]), json!({"title": "and 2 more", "tags": []})] {
+            assert!(!is_shortened(&whole), "{whole}");
+        }
     }
 }

@@ -234,11 +234,15 @@ fn is_false(value: Option<&Value>) -> bool {
     boolean(value) == Some(false)
 }
 
-/// How many elements a list had, of which the record may leave out the last: `and 23 more`.
+/// How many more there were, by what the record has in their place: `and 23 more`.
+pub(super) fn left_out(last: &Value) -> Option<u64> {
+    last.as_str()?.strip_prefix("and ")?.strip_suffix(" more")?.parse().ok()
+}
+
+/// How many elements a list had, of which the record may leave out the last.
 fn count(value: Option<&Value>) -> u64 {
     let Some(elements) = value.and_then(Value::as_array) else { return 0 };
-    let left_out = elements.last().and_then(Value::as_str).and_then(|text| text.strip_prefix("and "));
-    match left_out.and_then(|text| text.strip_suffix(" more")?.parse::<u64>().ok()) {
+    match elements.last().and_then(left_out) {
         Some(more) => elements.len() as u64 - 1 + more,
         None => elements.len() as u64,
     }

@@ -147,7 +147,7 @@ impl Day {
         if number >= MANY && number > self.calls.calls / ONE_IN {
             let kinds: Vec<_> = kinds.iter().map(|why| format!("{} {}", self.number(*why), why.as_str())).collect();
             let detail = format!(
-                "{number} of the {} calls of the last 24 hours were refused or failed ({}). `{}` says why, and what to do.",
+                "{number} of the {} calls of the last 24 hours were refused or failed ({}), besides those that found nobody, had no valid token or came too fast. `{}` says why, and what to do.",
                 self.calls.calls,
                 kinds.join(", "),
                 line(&["requests", "list", "--tenant", tenant, "--status", "4xx,5xx"])

@@ -10,9 +10,9 @@ use crate::{
 };
 
 impl Service {
-    /// Counts a call that was answered with that status. Pages for people are no calls of a provider.
+    /// Counts what was answered with that status, if it is a call of a provider.
     pub(super) fn count_for_tenant(&self, notes: &Notes<'_>, at: Timestamp, status: u16) {
-        if notes.operation == Operation::Setup {
+        if !notes.is_call() {
             return;
         }
         // Who is slowed down for its address says nothing of the tenant that it names.

@@ -42,6 +42,8 @@ pub(super) struct Notes<'a> {
     pub(super) caller: Option<(Arc<str>, Arc<Tenant>)>,
     /// Whether that may write, as providers do.
     pub(super) may_write: bool,
+    /// Whether a server of this store has sent it, to see whether it is reached: by its mark, which nobody else can make.
+    pub(super) is_probe: bool,
     pub(super) id: Option<Cow<'a, str>>,
     pub(super) body: Bytes,
     /// Which of the tenant's rewrites changed the body.
@@ -69,7 +71,28 @@ impl<'a> Notes<'a> {
         let (body, operation) = (Bytes::new(), Operation::Unknown);
         let (waited, began, rewritten) = (Duration::ZERO, Instant::now(), Rewritten::default());
         let (segment, caller, may_write, id, pace, share) = (None, None, false, None, None, None);
-        Self { operation, event, segment, caller, may_write, id, body, rewritten, pace, share, client, waited, began }
+        Self {
+            operation,
+            event,
+            segment,
+            caller,
+            may_write,
+            is_probe: false,
+            id,
+            body,
+            rewritten,
+            pace,
+            share,
+            client,
+            waited,
+            began,
+        }
+    }
+
+    /// Whether it is a call of a provider: neither a page of the setup for people, nor a probe of this server. What is counted
+    /// of a tenant has nothing but calls.
+    pub(super) fn is_call(&self) -> bool {
+        self.operation != Operation::Setup && !self.is_probe
     }
 
     /// How long it has taken, without the time that it was asked to wait.
@@ -182,8 +205,8 @@ fn feed_call(feed: &Feed<'_>, method: &Method) -> &'static str {
 
 impl Service {
     /// The call's line in the audit log, and its row in the request log; a call without a valid token is counted with
-    /// others of its kind. Who looks at a page of the setup is no provider that calls: that is in the audit log alone, so
-    /// that the request log, and what is counted from it, has nothing but calls.
+    /// others of its kind. What is no [call](Notes::is_call) is in the audit log alone, so that the request log, and what is
+    /// counted from it, has nothing but calls.
     pub(super) async fn record(
         &self,
         parts: &Parts,
@@ -200,7 +223,7 @@ impl Service {
             Some((token, tenant)) => (Some(&**token), Some(tenant)),
             None => (None, asked.as_ref()),
         };
-        let requests = self.requests.as_ref().filter(|_| notes.operation != Operation::Setup);
+        let requests = self.requests.as_ref().filter(|_| notes.is_call());
         if token.is_some() && self.audit.is_none() && requests.is_none() {
             return;
         }

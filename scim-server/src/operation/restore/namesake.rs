@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{super::ATTEMPTS, Context, Kept, Operations};
 use crate::{
     deleted::{self, By, Names},
-    operation::disable::{NameLock, locked_as, provider_active},
+    operation::disable::{NameLock, Terms, provider_active, sparing},
     render::stored_document,
     store::{Commit, Expect, IndexKey, IndexRange, ResourceId, StoreError, Values},
     tenant::SameBy,
@@ -122,7 +122,8 @@ impl Operations {
             let Some(last) = all.iter_mut().max_by_key(|kept| kept.deleted.at).filter(|_| !is_spared) else {
                 return Ok(());
             };
-            last.deleted.spares.push(key.id);
+            let body = sparing(&last.deleted.record(), key.id)?;
+            last.deleted = last.deleted.clone().with(&body)?;
             let mut commit = Commit::unnoticed(deleted::key(&last.key));
             last.rewrite(&mut commit.expect, &mut commit.writes)?;
             match self.store.commit(commit).await {
@@ -184,7 +185,7 @@ fn lock_of(all: &[Kept]) -> Result<Option<NameLock>, StoreError> {
         return Ok(None);
     }
     let had_it = all.iter().map(|kept| kept.key.id).collect();
-    Ok(Some(NameLock { set_as: locked_as(&record)?, spares: last.deleted.spares.clone(), had_it }))
+    Ok(Some(NameLock { terms: Terms::of(&record)?, had_it }))
 }
 
 /// The one of the same name, else the one that was deleted last.

@@ -189,6 +189,6 @@ impl Undo<'_> {
     }
 }
 
-const DELETED: &str = "deleted";
+pub(super) const DELETED: &str = "deleted";
 const RESTORED: &str = "restored";
 const CHANGED: &str = "it has changed since";

@@ -48,6 +48,9 @@ impl Undo<'_> {
             }
             let reason = match &step.other {
                 Some(other) => since(other),
+                None if self.stays.contains(&member) => {
+                    format!("the member {member} is not deleted, and so stays in the group")
+                }
                 None if step.before && !self.is_there(context, member).await? => {
                     format!("the member {member} is not there any more")
                 }

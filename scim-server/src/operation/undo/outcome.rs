@@ -79,6 +79,11 @@ impl Outcome {
         Self { refused: vec![(change.to_owned(), reason)], ..Self::default() }
     }
 
+    /// Whether this, as in [`Undone::changes`], was not possible.
+    pub fn is_refused(&self, change: &str) -> bool {
+        self.refused.iter().any(|(refused, _)| refused == change)
+    }
+
     /// What became of the same resource before, and this.
     #[must_use]
     pub fn behind(self, mut before: Self) -> Self {

@@ -129,7 +129,7 @@ async fn a_webhook_is_made_tested_enabled_and_removed() {
     let wrong = visitor.done(&format!("{HERE}/create"), &[("url", "ftp://example.com")]).await.text;
     assert!(wrong.contains("notice bad") && wrong.contains("no URL"), "{wrong}");
     let asked = visitor.post(&format!("{HERE}/ask"), &with_id).await.expect(200).text;
-    assert!(asked.contains("Remove this webhook?"), "{asked}");
+    assert!(asked.contains(&format!("Remove the webhook “{}”?", receiver.url)), "{asked}");
     let gone = visitor.done(&format!("{HERE}/delete"), &with_id).await.text;
     assert!(gone.contains("The webhook is removed.") && gone.contains("No webhooks."), "{gone}");
     assert_eq!(server.run_json(&["webhook", "list", "--json"]), json!([]));

@@ -87,12 +87,13 @@ async fn a_run_is_begun_in_a_browser_and_its_report_is_read_there() {
 async fn a_run_is_stopped_and_leaves_nothing() {
     let server = with_judge();
     let root = Visitor::root(&server).await;
-    let start = || async { root.done(&format!("{HERE}/start"), &[("profile", "rfc")]).await.text };
-    let begun = start().await;
+    let begun = root.done(&format!("{HERE}/start"), &[("profile", "rfc")]).await.text;
     assert!(begun.contains("A run is under way"), "{begun}");
-    let second = start().await;
+    let second = root.post(&format!("{HERE}/start"), &[("profile", "rfc")]).await.expect(409).text;
     assert!(second.contains("under way already"), "{second}");
     until(&server, "the tenant", |tenants| tenants.len() == 2).await;
+    let overview = root.get("/console").await.expect(200).text;
+    assert!(!overview.contains("scim-conformance-"), "its tenant is nobody's, and ends by itself: {overview}");
     root.done(&format!("{HERE}/stop"), &[]).await;
     until(&server, "its deletion", |tenants| tenants == ["test"]).await;
     let end = Instant::now() + PATIENCE;

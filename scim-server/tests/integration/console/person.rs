@@ -200,7 +200,7 @@ async fn tokens_are_made_rotated_and_deleted() {
     assert!(rotated.contains("The one before is good until"), "{rotated}");
     // Two of that name are there: what would be refused is not asked about.
     let asked = visitor.done(&format!("{base}/ask"), &[("id", "app")]).await.text;
-    assert!(asked.contains("notice bad") && !asked.contains("Delete this token?"), "{asked}");
+    assert!(asked.contains("notice bad") && !asked.contains("Delete the token"), "{asked}");
     let wrong =
         visitor.done(&format!("{base}/create"), &[("name", "x"), ("scopes", "read"), ("lifetime", "soon")]).await;
     assert!(wrong.text.contains("not a duration"), "{}", wrong.text);
@@ -209,7 +209,7 @@ async fn tokens_are_made_rotated_and_deleted() {
     let tokens = server.run_json(&["token", "list", "--tenant", "test", "--json"]);
     let id = tokens.as_array().and_then(|tokens| tokens.iter().find(|one| one["name"] == "app")).expect("the token");
     let asked = visitor.post(&format!("{base}/ask"), &[("id", id["token_id"].as_str().expect("an id"))]).await;
-    assert!(asked.expect(200).text.contains("Delete this token?"), "by its id");
+    assert!(asked.expect(200).text.contains("Delete the token “app”?"), "by its id");
     let id = id["token_id"].as_str().expect("an id");
     let page = visitor.done(&format!("{base}/delete"), &[("id", id)]).await.text;
     assert!(page.contains("lets nobody in"), "{page}");

@@ -148,7 +148,7 @@ async fn a_refused_button_is_told_at_the_top() {
     assert!(page.status >= 400 && page.text.contains("A new token"), "{}", page.text);
     assert_eq!(page.text.matches("notice bad").count(), 1, "{}", page.text);
     // Nor does a button take what somebody else typed for its own.
-    let page = visitor.post("/console/t/test/rules/mapping-set", &[("was", "x"), ("rewrites", "[]")]).await.expect(400);
+    let page = visitor.post("/console/t/test/rules/mapping-set", &[("was", "x"), ("rewrites", "[]")]).await.expect(409);
     assert!(page.text.contains("were changed meanwhile") && !page.text.contains("role=\"alert\""), "{}", page.text);
     let page = visitor.post("/console/t/nobody/settings/form", &[("rate_limit", "7")]).await.expect(404);
     assert!(page.text.contains("This cannot be shown") && page.text.contains("nobody"), "{}", page.text);

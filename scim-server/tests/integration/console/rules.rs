@@ -79,6 +79,9 @@ async fn a_rewrite_is_looked_at_and_set() {
     assert_eq!(browser.faults(), Vec::<String>::new());
 
     let visitor = Visitor::root(&server).await;
+    let fields = [("name", "x"), ("rewrite", "lower-case"), ("resource_type", "User"), ("attribute", "emails.value")];
+    let preview = visitor.post(&format!("{HERE}/mapping-preview"), &fields).await.expect(200).text;
+    assert!(preview.contains(&format!("<a href=\"/console/t/test/users/{jane}\">jane</a>")), "{preview}");
     let fields = [("name", "x"), ("rewrite", "lower-case"), ("attribute", "nothing")];
     let refused = visitor.done(&format!("{HERE}/mapping-preview"), &fields).await.text;
     assert!(refused.contains("notice bad") && refused.contains("nothing"), "{refused}");

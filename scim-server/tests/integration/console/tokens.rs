@@ -170,14 +170,14 @@ async fn nobody_is_asked_about_what_would_be_refused() {
     let viewer = Visitor::by_token(&server, made["token"].as_str().expect("a token")).await;
     let root = Visitor::root(&server).await;
     let hook = server.run_json(&hook)["webhook_id"].as_str().expect("an id").to_owned();
-    for (path, field, id, missing) in [
-        ("tokens/ask", "id", token, "no token"),
-        ("clients/ask", "id", &*client.id, "no client"),
-        ("deliveries/ask", "id", &hook, "no webhook"),
+    for (path, field, id, missing, question) in [
+        ("tokens/ask", "id", token, "no token", "<h2>Delete the token “"),
+        ("clients/ask", "id", &*client.id, "no client", "<h2>Delete the client “entra”?</h2>"),
+        ("deliveries/ask", "id", &hook, "no webhook", "<h2>Remove the webhook “https://hooks.example/”?</h2>"),
     ] {
         let path = format!("/console/t/test/{path}");
         let asked = root.post(&path, &[(field, id)]).await.expect(200).text;
-        assert!(asked.contains("Keep it"), "{asked}");
+        assert!(asked.contains("Keep it") && asked.contains(question), "{asked}");
         let told = viewer.done(&path, &[(field, id)]).await.text;
         assert!(told.contains("notice bad") && told.contains("needs the role operator"), "{told}");
         let told = root.done(&path, &[(field, "019a0b70-11ab-7000-8000-9f2b6c3d4e5f")]).await.text;

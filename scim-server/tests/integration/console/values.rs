@@ -105,8 +105,9 @@ async fn a_secret_of_a_schema_is_kept_nowhere() {
     ]}});
     let until = json!({"schemas": [badge], "call_values_until": "2999-01-01T00:00:00Z"});
     let collector = Collector::start();
-    let args =
-        ["--console", "--audit-log", "audit.jsonl", "--otlp-endpoint", &collector.url].map(str::to_owned).to_vec();
+    let args = ["--console", "--audit-log", "audit.jsonl", "--otlp-endpoint", &collector.url, "--otlp-sample", "1"]
+        .map(str::to_owned)
+        .to_vec();
     let mut server = TestServer::with(Options { args, ..Options::settings(until) });
     let client = server.client();
     let mut calls = Vec::new();

@@ -115,10 +115,21 @@ async fn a_namesake_does_not_lock_again_who_was_enabled() {
     let made = client.post("/Users", &json!({"schemas": [USER], "userName": "anna", "externalId": "e-2"})).await;
     assert_eq!((made.json["id"].as_str(), made.json["active"] != false), (Some(&*anna), true), "{}", made.text);
     assert!(rename(&anna, "anna.b").await);
-    // The lock holds for everybody else, and the newest counts.
+    // The lock holds for everybody else, and no token moves it to her: neither by a namesake, nor by who had it first.
     let tmp = client.user("tmp").await;
     assert!(!rename(&tmp, "anna").await);
     client.delete(&format!("/Users/{tmp}")).await.expect(204);
+    assert!(rename(&anna, "anna").await);
+    assert!(rename(&anna, "anna.b").await);
+    by_hand(&server, &["user", "restore", &first]);
+    client.patch(&format!("/Users/{first}"), &json!([{"op": "add", "path": "title", "value": "x"}])).await.expect(200);
+    client.delete(&format!("/Users/{first}")).await.expect(204);
+    assert!(rename(&anna, "anna").await);
+    // Another word of the administrator counts for her, too.
+    assert!(rename(&anna, "anna.b").await);
+    let other = client.user("anna").await;
+    by_hand(&server, &["user", "disable", "anna"]);
+    client.delete(&format!("/Users/{other}")).await.expect(204);
     assert!(!rename(&anna, "anna").await);
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Browser, fresh, hidden, link, shown_token, tokens};
 use crate::{
-    oauth::form,
+    oauth::{GRANT, OAuth, form},
     server::{Options, Response, TestServer},
 };
 
@@ -22,6 +22,11 @@ fn last_attempt(server: &TestServer) -> Value {
     let status = server.run(&["status", "--tenant", "test", "--json"]);
     let status: Value = serde_json::from_slice(&status.stdout).expect("JSON");
     status[0]["last_attempt"].clone()
+}
+
+/// The calls of the log of requests.
+fn calls(server: &TestServer) -> Vec<Value> {
+    server.run_json(&["requests", "list", "--json"]).as_array().expect("a list").clone()
 }
 
 #[tokio::test]
@@ -46,25 +51,35 @@ async fn a_token_is_tested_before_the_provider_has_it() {
     assert!(browser.get("/setup").await.expect(200).text.contains("Waiting for the first call"));
     assert_eq!(last_attempt(&server), Value::Null);
     assert!(tokens(&server)[0].get("last_used").is_none_or(Value::is_null), "{:?}", tokens(&server));
-    assert!(browser.get("/setup/calls").await.expect(200).text.contains("/Users"), "it is in the log of calls");
-    server.client().with_token(&token).get("/Users").await.expect(200);
+    assert_eq!(calls(&server), Vec::<Value>::new());
+    assert!(!browser.get("/setup/calls").await.expect(200).text.contains("GET /Users"));
+    // A mark that no server has made hides nothing.
+    let forged = [("scim-server-probe", "1700000000000.00")];
+    server.client().with_token(&token).request("GET", "/Users", &forged, None).await.expect(200);
     assert!(last_attempt(&server).is_string());
+    assert_eq!(calls(&server).len(), 1);
+    assert!(browser.get("/setup/calls").await.expect(200).text.contains("GET /Users"));
 
     let reader = server.run_json(&["token", "create", "--tenant", "test", "--scope", "read", "--json"]);
     let page = test(&browser, &[("token", reader["token"].as_str().expect("a token"))]).await.expect(200);
     assert!(page.text.contains("may only read") && page.text.contains("badge warn"), "{}", page.text);
     let other = server.run_json(&["init", "--tenant", "other", "--json"]);
     for wrong in [other["token"].as_str().expect("a token"), &token[..40], "hello", ""] {
-        let page = test(&browser, &[("token", wrong)]).await.expect(200);
-        let told = page.text.contains("It is no token of this connection") || page.text.contains("5 times in a minute");
+        let page = test(&browser, &[("token", wrong)]).await;
+        let told = page.status == 429 || page.text.contains("It is no token of this connection");
         assert!(told && !page.text.contains("There are 0"), "{wrong}: {}", page.text);
     }
-    let mut is_limited = false;
+    let mut limited = test(&browser, &[("token", &token)]).await;
     for _ in 0..30 {
-        let page = test(&browser, &[("token", &token)]).await.expect(200);
-        is_limited |= page.text.contains("5 times in a minute") && !page.text.contains("badge good");
+        if limited.status == 429 {
+            break;
+        }
+        limited = test(&browser, &[("token", &token)]).await;
     }
-    assert!(is_limited, "tests are not limited");
+    let limited = limited.expect(429);
+    assert!(limited.text.contains("5 times in a minute") && !limited.text.contains("badge good"), "{}", limited.text);
+    let wait: u32 = limited.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{wait}");
     let forged = browser.post("/setup/test", &[("token", &token), ("csrf", "0")]).await;
     assert_eq!(forged.status, 403);
     Browser::new(&server).post("/setup/test", &[("token", &token)]).await.expect(404);
@@ -86,6 +101,18 @@ async fn a_client_is_tested_by_its_token_endpoint() {
     let cut = &secret[..secret.len() - 1];
     let wrong = test(&browser, &[("client_id", &id), ("client_secret", cut)]).await.expect(200);
     assert!(wrong.text.contains("do not fit") && !wrong.text.contains("There are"), "{}", wrong.text);
+    // What was typed stays, but for the secret.
+    for page in [&good, &wrong] {
+        assert!(page.text.contains(&format!("value=\"{id}\"")) && !page.text.contains(cut), "{}", page.text);
+    }
+    // Nothing of it is a call; whoever is refused for the same in the same minute has called.
+    assert_eq!(calls(&server), Vec::<Value>::new());
+    let status = || server.run_json(&["status", "--tenant", "test", "--json"])[0]["refused"].clone();
+    assert_eq!(status(), json!({}));
+    let stranger = OAuth::of(&server, &json!({"client_id": id, "client_secret": cut}));
+    stranger.ask("/token", &[GRANT]).await.expect(401);
+    assert_eq!(calls(&server).len(), 1, "{:#?}", calls(&server));
+    assert_eq!(status(), json!({"unauthenticated": 1}));
 }
 
 /// A browser that reaches a server by the address that is set, which leads nowhere or elsewhere: what is sent goes to

@@ -287,3 +287,23 @@ async fn a_name_stays_locked_when_somebody_new_goes_again() {
         assert_eq!(locked(&server), [again]);
     }
 }
+
+/// Who was enabled under the name of somebody locked out keeps it, also when an undo brings both to and fro.
+#[tokio::test]
+async fn who_was_enabled_is_so_after_an_undo_of_an_undo() {
+    let server = TestServer::start();
+    let client = server.client();
+    let first = client.user("anna").await;
+    by_hand(&server, &["user", "disable", "anna"]);
+    let since = newest(&server);
+    client.delete(&format!("/Users/{first}")).await.expect(204);
+    let second = client.user("anna").await;
+    by_hand(&server, &["user", "enable", "anna"]);
+    let begin = newest(&server);
+    assert_eq!(as_rehearsed(&server, &["--since", &since])["refused"], json!([]));
+    assert_eq!(locked(&server), [first]);
+    let done = as_rehearsed(&server, &["--since", &begin]);
+    assert_eq!(done["refused"], json!([]), "{done}");
+    assert!(shown(&client, "Users", &second).await["active"] != false);
+    assert_eq!(locked(&server), [""; 0]);
+}

@@ -212,3 +212,34 @@ async fn who_goes_again_is_kept_as_before() {
     }
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
+
+/// Whoever returned is not deleted again where somebody else has changed it since: then it stays in its groups, too.
+#[tokio::test]
+async fn who_is_not_deleted_stays_in_its_groups() {
+    let server = TestServer::start();
+    let client = server.client();
+    let user = json!({"schemas": [USER], "userName": "anna", "externalId": "e-1"});
+    let anna = client.post("/Users", &user).await.expect(201).id();
+    let group = post(&client, &[&anna]).await;
+    let gone = newest(&server);
+    delete(&client, "Users", &anna).await;
+    let since = newest(&server);
+    assert_eq!(client.post("/Users", &user).await.expect(201).id(), anna);
+    let new = client.user("bert").await;
+    let joins = json!([{"op": "add", "path": "members", "value": [{"value": new}]}]);
+    client.patch(&format!("/Groups/{group}"), &joins).await.expect(200);
+    let until = newest(&server);
+    for id in [&anna, &new] {
+        server.run_json(&["user", "update", "--tenant", "test", id, "--set", "title=x", "--force", "--json"]);
+    }
+    let done = as_rehearsed(&server, &["--since", &since, "--until", &until]);
+    assert_eq!(done["undone"], json!([]), "{done}");
+    for (id, change) in [(&anna, "deleted"), (&new, "deleted"), (&group, "members")] {
+        assert!(refused(&done, id).contains(&change.to_owned()), "{done}");
+    }
+    assert_eq!(members(&client, &group).await, sorted(vec![anna.clone(), new.clone()]));
+    // With the deletion before, nothing of it is to be taken away.
+    let done = as_rehearsed(&server, &["--since", &gone, "--until", &until]);
+    assert!(!refused(&done, &anna).contains(&"deleted".to_owned()), "{done}");
+    assert_eq!(members(&client, &group).await, sorted(vec![anna, new]));
+}

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{BASE, Console, GO_BACK, Session, path::of_tenant, shown::WAS};
+use super::{BASE, Console, Session, path::of_tenant, shown::WAS};
 use crate::{
     admin::{self, AdminContext, AdminRequest, Fault, Line, Role, line, listen::Admin},
     web::{Button, Field, Form, Kind, Link, Page, Parameters, Piece, Tone, WebResponse, page::Who, response},
@@ -187,8 +187,7 @@ impl Ask<'_> {
             Ok(page) => (StatusCode::OK, page),
             Err(fault) => {
                 let page = self.page("This cannot be shown");
-                let back = if self.refused.is_some() { GO_BACK } else { "" };
-                (code(&fault), page.with(Piece::Notice(Tone::Bad, format!("{}{back}", sentence(&fault.message)))))
+                (code(&fault), page.with(Piece::Notice(Tone::Bad, sentence(&fault.message))))
             }
         };
         let mut told = self.console.sessions.told(&self.session);

@@ -3,8 +3,8 @@
 use hyper::{Method, StatusCode};
 
 use super::{
-    BASE,
-    ask::{Ask, Done, Refused, Shown},
+    BASE, GO_BACK,
+    ask::{Ask, Done, Refused, Shown, sentence},
     call, connect, deleted, deliveries, history, judge,
     kind::{GROUPS, People, USERS},
     overview,
@@ -103,6 +103,11 @@ async fn refuse(ask: Ask<'_>, path: &str, parts: &[&str], back: &str, fault: Fau
     };
     match shown {
         Ok(page) => ask.answer(Ok(page)),
+        // The store is away, and so is the page.
+        Err(_) if fault.status >= 500 => {
+            let message = format!("{}{GO_BACK}", sentence(&fault.message));
+            Ask { refused: None, ..ask }.answer(Err(Fault { message, ..fault }))
+        }
         // Such as of a tenant that is not there, or is another's: its page says no more than that.
         Err(_) => Ask { refused: None, ..ask }.answer(Err(fault)),
     }

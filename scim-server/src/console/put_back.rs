@@ -83,7 +83,7 @@ fn possible(tenant: &str, row: &Value) -> Vec<Cell> {
         name => Cell::Several(vec![Cell::link(path, name), Cell::Note(id.to_owned())]),
     };
     let (tone, would) = if is_deleted(row) {
-        (Tone::Bad, "would be deleted (made in the range)")
+        (Tone::Bad, "would be deleted (came in the range)")
     } else {
         (Tone::Good, "would be put back")
     };

@@ -239,13 +239,17 @@ async fn a_group_with_members_goes_and_the_store_is_sound() {
 
 #[tokio::test]
 async fn the_brake_holds_while_somebody_is_not_put_back() {
-    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}, "restore_window": "1ms"})));
+    let server = TestServer::with(Options::settings(json!({"brake": {"users": 1}})));
     let client = server.client();
     let users = people(&client, 3).await;
     for id in &users {
         client.delete(&format!("/Users/{id}")).await.expect(204);
     }
     assert_eq!(show(&server)["state"], "tripped");
+    // Before that, nobody would be held.
+    let file = server.scratch("set.json");
+    std::fs::write(&file, json!({"restore_window": "1ms"}).to_string()).expect("the settings");
+    server.run_json(&["tenant", "set", "test", "--settings", &file.to_string_lossy(), "--json"]);
     // The name of one is taken meanwhile.
     let taken = client.user("user0").await;
     let outcome = server.run(&["brake", "undo", "--tenant", "test"]);

@@ -115,10 +115,14 @@ async fn the_lock_goes_on_for_the_name_and_is_listed() {
     assert_ne!(new, anna);
     assert_eq!(disabled(), std::slice::from_ref(&new));
     assert_eq!(by_hand(&server, &["user", "enable", &new])["active"], true);
-    // Who was enabled, and goes and comes, is enabled.
+    // Who was enabled, and goes and comes, is enabled; nobody knows who another one of the name is.
     client.delete(&format!("/Users/{new}")).await.expect(204);
-    let body = json!({"schemas": [USER], "userName": "anna", "externalId": "newer"});
-    assert_ne!(client.post("/Users", &body).await.expect(201).json["active"], false);
+    let body = |external: &str| json!({"schemas": [USER], "userName": "anna", "externalId": external});
+    let other = client.post("/Users", &body("newer")).await.expect(201);
+    assert_eq!(other.json["active"], false);
+    client.delete(&format!("/Users/{}", other.id())).await.expect(204);
+    let again = client.post("/Users", &body("new")).await.expect(201);
+    assert_eq!((again.id(), again.json["active"] != false), (new, true));
     assert_eq!(server.run_json(&["check", "--json"]), json!([]));
 }
 

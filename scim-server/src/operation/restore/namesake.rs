@@ -119,9 +119,15 @@ impl Operations {
             let user_name = document.get("userName").and_then(Value::as_str);
             let (mut all, _) = self.kept_with(context, rt, By::UserName, user_name).await?;
             let is_spared = lock_of(&all)?.is_none_or(|lock| !lock.holds_for(Some(key.id)));
-            let Some(last) = all.iter_mut().max_by_key(|kept| kept.deleted.at).filter(|_| !is_spared) else {
-                return Ok(());
-            };
+            // The last who is locked out: what is kept of another says nothing of the name.
+            let mut last = None;
+            for kept in all.iter_mut().filter(|_| !is_spared) {
+                let is_locked = provider_active(&kept.deleted.record())?.is_some();
+                if is_locked && last.as_ref().is_none_or(|other: &&mut Kept| other.deleted.at < kept.deleted.at) {
+                    last = Some(kept);
+                }
+            }
+            let Some(last) = last else { return Ok(()) };
             let body = sparing(&last.deleted.record(), key.id)?;
             last.deleted = last.deleted.clone().with(&body)?;
             let mut commit = Commit::unnoticed(deleted::key(&last.key));
@@ -177,15 +183,20 @@ impl Operations {
     }
 }
 
-/// The lock of a name that these had.
+/// The lock of a name that these had: what was said of the last one. Of whom an administrator has enabled under the name it was
+/// said of that one alone, and not of the name.
 fn lock_of(all: &[Kept]) -> Result<Option<NameLock>, StoreError> {
-    let Some(last) = all.iter().max_by_key(|kept| kept.deleted.at) else { return Ok(None) };
-    let record = last.deleted.record();
-    if provider_active(&record)?.is_none() {
-        return Ok(None);
+    let (mut locks, mut spared) = (Vec::new(), BTreeSet::new());
+    for kept in all {
+        let record = kept.deleted.record();
+        let lock = if provider_active(&record)?.is_some() { Some(Terms::of(&record)?) } else { None };
+        spared.extend(lock.iter().flat_map(|terms| terms.spares.iter().copied()));
+        locks.push((kept, lock));
     }
+    let says = |(kept, lock): &(&Kept, Option<Terms>)| lock.is_some() || !spared.contains(&kept.key.id);
+    let last = locks.into_iter().filter(says).max_by_key(|(kept, _)| kept.deleted.at);
     let had_it = all.iter().map(|kept| kept.key.id).collect();
-    Ok(Some(NameLock { terms: Terms::of(&record)?, had_it }))
+    Ok(last.and_then(|(_, lock)| lock).map(|terms| NameLock { terms, had_it }))
 }
 
 /// The one of the same name, else the one that was deleted last.

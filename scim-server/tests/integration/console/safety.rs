@@ -73,7 +73,7 @@ async fn what_happened_after_an_event_is_looked_at_and_put_back() {
     for (id, is_made) in [(&anna, false), (&bert, false), (&carl, true), (&team, true)] {
         let row = row(id).unwrap_or_else(|| panic!("{id}: {rows}"));
         let says =
-            [row.contains("badge bad\">would be deleted (made in the range)"), row.contains("would be put back")];
+            [row.contains("badge bad\">would be deleted (came in the range)"), row.contains("would be put back")];
         assert_eq!(says, [is_made, !is_made], "{row}");
     }
     assert_eq!(client.get(&path).await.expect(200).json["title"], "Nobody", "it was only looked at");

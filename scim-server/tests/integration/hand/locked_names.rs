@@ -125,6 +125,16 @@ async fn a_namesake_does_not_lock_again_who_was_enabled() {
     client.patch(&format!("/Users/{first}"), &json!([{"op": "add", "path": "title", "value": "x"}])).await.expect(200);
     client.delete(&format!("/Users/{first}")).await.expect(204);
     assert!(rename(&anna, "anna").await);
+    // That she is deleted says nothing of the name: it is locked for everybody else.
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    let third = client.user("anna").await;
+    assert!(
+        server.run_json(&["user", "list", "--tenant", "test", "--disabled", "--json"]).to_string().contains(&third)
+    );
+    client.delete(&format!("/Users/{third}")).await.expect(204);
+    by_hand(&server, &["user", "purge", &third]);
+    let made = client.post("/Users", &json!({"schemas": [USER], "userName": "anna", "externalId": "e-2"})).await;
+    assert_eq!((made.json["id"].as_str(), made.json["active"] != false), (Some(&*anna), true), "{}", made.text);
     // Another word of the administrator counts for her, too.
     assert!(rename(&anna, "anna.b").await);
     let other = client.user("anna").await;

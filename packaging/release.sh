@@ -100,7 +100,7 @@ jq -s --arg version "$version" '
 ' dist/*-"$version".cdx.json >"dist/$archive.tar.gz.cdx.json"
 
 say "Checksums"
-(cd dist && find . -maxdepth 1 -type f -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS)
+(cd dist && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS)
 if [ -n "${SIGN:-}" ]; then packaging/sign.sh "$SIGN" dist/SHA256SUMS; else missing+=("a signature: SIGN names no command"); fi
 
 packaging/test-release.sh "$version" "$target/dist"

@@ -90,9 +90,9 @@ pub(super) struct Terms {
 impl Terms {
     /// Those of the lock that a record has.
     pub fn of(record: &Record) -> Result<Self, StoreError> {
-        let set_as = kept_hidden(record, LOCKED_AS)?.and_then(|value| value.as_str().map(str::to_owned));
-        let spares = kept_hidden(record, SPARES)?;
-        let ids = spares.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let hidden = hidden(record)?;
+        let set_as = hidden.get(LOCKED_AS).and_then(Value::as_str).map(str::to_owned);
+        let ids = hidden.get(SPARES).and_then(Value::as_array).into_iter().flatten();
         Ok(Self { set_as, spares: ids.filter_map(Value::as_str).filter_map(ResourceId::parse).collect() })
     }
 
@@ -105,7 +105,7 @@ impl Terms {
     }
 }
 
-/// The lock of a name: the last one who had it was locked out, and deleted.
+/// The lock of a name: the last one who had it, and was not enabled under it by hand, was locked out, and deleted.
 pub(super) struct NameLock {
     pub terms: Terms,
     /// Who had the name, and was deleted.
@@ -124,16 +124,15 @@ impl NameLock {
 
 /// What the provider says of `active`, if the user is disabled; `null` when it says nothing.
 pub(super) fn provider_active(record: &Record) -> Result<Option<Value>, StoreError> {
-    kept_hidden(record, PROVIDER_ACTIVE)
+    Ok(hidden(record)?.remove(PROVIDER_ACTIVE))
 }
 
-fn kept_hidden(record: &Record, name: &str) -> Result<Option<Value>, StoreError> {
+/// The part of a record that nobody is shown.
+fn hidden(record: &Record) -> Result<Map<String, Value>, StoreError> {
     if record.body.hidden.is_empty() {
-        return Ok(None);
+        return Ok(Map::new());
     }
-    let mut hidden: Map<String, Value> =
-        serde_json::from_slice(&record.body.hidden).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    Ok(hidden.remove(name))
+    serde_json::from_slice(&record.body.hidden).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
 /// Whether a resource is active, which is the default.

@@ -23,7 +23,7 @@ PREFIX ?= /usr/local
 PROGRAM ?= $(wildcard $(addprefix $(or $(CARGO_TARGET_DIR),target)/release/,scim-server sync-agent scim-conformance))
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test check packages packaging-check packaging-test release bench conformance conformance-peers test-console crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
+.PHONY: help run build install test tests check packages packaging-check packaging-test release bench conformance conformance-peers test-console crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ install: ## As root: install the programs that were built, with units, users, co
 export RELEASED_FEATURES := scim-server/nats,scim-server/kafka
 FEATURES := --features $(RELEASED_FEATURES)
 
+tests: ## Compile every test, and run none
+	$(CARGO) test --workspace $(FEATURES) --locked --no-run
+
 test: packages ## Run every test: unit, property, dialogues on both stores, conformance, directories, crash
 	$(CARGO) test --workspace $(FEATURES) --locked
 	scripts/test-postgresql $(RELEASED_FEATURES)
@@ -58,8 +61,7 @@ test: packages ## Run every test: unit, property, dialogues on both stores, conf
 test-console: node chromium ## Open every page of the console in Chromium with 100,000 users; `make test` does so with 20,000
 	CONSOLE_USERS=100000 $(CARGO) test -p scim-server $(FEATURES) --locked --test integration -- every_screen_is_whole
 
-packaging-check: python packagers ## Check dashboards, alerts, manifests, chart and manual pages, with the programs that `make test` has built
-	$(CARGO) test --workspace $(FEATURES) --locked --no-run
+packaging-check: python packagers tests ## Check dashboards, alerts, manifests, chart and manual pages, with the programs that `make test` has built
 	packaging/check.sh $(or $(CARGO_TARGET_DIR),target)/debug
 
 packaging-test: packaging-check ## The same; make packages of unoptimised programs, and install them in a chroot

@@ -329,7 +329,7 @@ impl Access {
                     token = %token.id,
                     name,
                     expired = %token.expires(),
-                    "a token has expired: issue another with `token rotate` or `token create`, give it to the identity provider, then delete this one with `token delete`, which ends these reminders"
+                    "a token has expired: issue another with `token rotate TOKEN`, give it to the identity provider, then delete this one with `token delete TOKEN`, which ends these reminders"
                 );
                 continue;
             }
@@ -367,7 +367,7 @@ impl LiveToken {
 fn build(record: &TenantRecord, old: &Snapshot) -> Option<Arc<Tenant>> {
     Tenant::build(record).map_or_else(
         |error| {
-            tracing::error!(tenant = record.name, %error, "the tenant's settings cannot be used; correct them with `tenant set`");
+            tracing::error!(tenant = record.name, %error, "the tenant's settings cannot be used; correct them with `tenant set TENANT --settings FILE`");
             old.tenants.get(&record.id).cloned()
         },
         Some,

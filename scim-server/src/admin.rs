@@ -291,10 +291,11 @@ impl AdminContext {
 /// [`Line::Done`] or [`Line::Error`].
 pub fn start(context: AdminContext, request: AdminRequest, mut input: Input) -> mpsc::Receiver<Line> {
     let (output, lines) = Output::new();
+    let about = request.tenant().map(str::to_owned);
     tokio::spawn(mark::within_same(async move {
         let last = match execute(&context, request, &mut input, &output).await {
             Ok(()) => Line::Done,
-            Err(error) => Line::Error(error.fault()),
+            Err(error) => Line::Error(error.fault_about(about.as_deref())),
         };
         let _ = output.line(last).await;
     }));

@@ -3,7 +3,8 @@
 //! An agent shows an administrator's token of the role `agent`, whose name is its name. It reports how it stands, and
 //! gets in return what an operator has decided about the changes that it holds back. There is one record for each
 //! agent: its last report, when it was heard, and the decision. A decision is about the changes that its giver has
-//! seen, named by their digest; when the agent holds back others, it is about nothing any more.
+//! seen, named by their digest; when the agent holds back others, it is about nothing any more, and it is said that it came
+//! too late.
 
 mod record;
 mod report;
@@ -45,7 +46,7 @@ pub enum AgentError {
     )]
     Elsewhere(String, &'static str),
     /// As many are there as may.
-    #[error("{MOST} agents report, which is the most; delete one with `agent delete`")]
+    #[error("{MOST} agents report, which is the most; delete one with `agent delete AGENT`")]
     Full,
     /// Nothing waits for a decision.
     #[error("{0:?} holds nothing back")]
@@ -123,6 +124,7 @@ impl Agents {
         }
         let at = self.clock.now().as_millis();
         agent.decision = Some(Decision { plan: plan.to_owned(), word, by: actor.to_owned(), at });
+        agent.late = None;
         let deed = match word {
             Word::Approve => Deed::AgentApproved,
             Word::Reject => Deed::AgentRejected,
@@ -251,6 +253,53 @@ mod tests {
         assert!(matches!(decide(Word::Reject, "2").await, Err(AgentError::Nothing(_))));
         agents.delete("ad", "admin").await.unwrap();
         assert!(agents.list().await.unwrap().is_empty());
+    }
+
+    /// Nobody is left to believe that something was decided which the agent has never taken.
+    #[tokio::test]
+    async fn a_decision_that_came_too_late_is_said_to_be_one() {
+        let told = |report: Report, takes_decisions| Report { takes_decisions, ..report };
+        let taken = |plan: &str, report: Report| Report { taken: Some(plan.to_owned()), ..report };
+        // What the agent reports after it was decided to approve `1`, and whether that came too late.
+        for (reports, is_late) in [
+            (vec![holding("1", Outcome::Open)], false),
+            (vec![holding("2", Outcome::Open)], true),
+            (vec![Report::default()], true),
+            (vec![holding("1", Outcome::Rejected)], true),
+            (vec![told(holding("1", Outcome::Open), false)], true),
+            (vec![holding("1", Outcome::Approved), Report::default()], false),
+            (vec![holding("1", Outcome::Approved), holding("2", Outcome::Open)], false),
+            (vec![taken("1", Report::default())], false),
+            (vec![taken("0", holding("2", Outcome::Open)), Report::default()], true),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let (agents, clock) = agents(&directory);
+            agents.report(&by("ad"), holding("1", Outcome::Open)).await.unwrap();
+            agents.decide("ad", Word::Approve, "1", "admin:anna").await.unwrap();
+            let seen = format!("{reports:?}");
+            for report in reports {
+                agents.report(&by("ad"), report).await.unwrap();
+            }
+            let agent = agents.find("ad").await.unwrap();
+            let late = agent.late.as_ref().map(|late| (late.word, late.by.as_str(), late.plan.as_str()));
+            assert_eq!(late, is_late.then_some((Word::Approve, "admin:anna", "1")), "{seen}");
+            if is_late {
+                assert_eq!(agent.decision, None, "{seen}");
+            }
+            // It is said until somebody decides again, and for a week.
+            agents.report(&by("ad"), holding("3", Outcome::Open)).await.unwrap();
+            assert_eq!(agents.find("ad").await.unwrap().late.is_some(), is_late || agent.decision.is_some(), "{seen}");
+            clock.advance(7 * 24 * 60 * 60 * 1000);
+            agents.report(&by("ad"), holding("3", Outcome::Open)).await.unwrap();
+            assert_eq!(agents.find("ad").await.unwrap().late, None, "{seen}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let (agents, _) = agents(&directory);
+        for plan in ["1", "2"] {
+            agents.report(&by("ad"), holding(plan, Outcome::Open)).await.unwrap();
+            let decided = agents.decide("ad", Word::Reject, plan, "admin:anna").await.unwrap();
+            assert_eq!(decided.late, None);
+        }
     }
 
     #[tokio::test]

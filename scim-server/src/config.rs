@@ -429,7 +429,7 @@ fn switch(text: &str) -> Result<bool, String> {
 }
 
 fn tenant_name(text: &str) -> Result<String, String> {
-    crate::tenant::record::check_name(text).map(|()| text.to_owned())
+    crate::naming::check_word("a tenant's name", text).map(|()| text.to_owned())
 }
 fn rotation(bytes: u64, keep: u32) -> Option<Rotation> {
     (bytes > 0).then_some(Rotation { bytes, keep })

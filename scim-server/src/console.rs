@@ -12,6 +12,7 @@ mod columns;
 mod connect;
 mod deleted;
 mod deliveries;
+mod first;
 mod history;
 mod judge;
 mod kind;

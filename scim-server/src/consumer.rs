@@ -15,8 +15,8 @@ pub use self::record::{Consumer, KIND, Lease, Place, Prefill, key};
 use crate::{
     author::Author,
     event::{Action, Event},
+    naming,
     store::{Commit, Expect, Position, ResourceId, Store, StoreError, TenantId, Write},
-    tenant,
 };
 
 /// The most consumers of a tenant.
@@ -86,8 +86,7 @@ impl Consumers {
     /// Keeps a new one.
     pub async fn create(&self, consumer: &Consumer) -> Result<(), ConsumerError> {
         let name = &consumer.name;
-        let wrong = |why: String| ConsumerError::Name(why.replace("a tenant's name", "a consumer's name"));
-        tenant::record::check_name(name).map_err(wrong)?;
+        naming::check_word("a consumer's name", name).map_err(ConsumerError::Name)?;
         let others = self.list(consumer.tenant).await?;
         if others.len() >= MOST {
             return Err(ConsumerError::Full);

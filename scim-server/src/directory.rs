@@ -16,6 +16,7 @@ use crate::{
     command_line::shutting_out,
     consumer::Consumers,
     event::{Action, Deed, Event},
+    naming,
     oauth::Clients,
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write, postgres::Spread},
     tenant::{
@@ -205,11 +206,12 @@ impl Directory {
         settings: Settings,
         lifetime: Option<Duration>,
     ) -> Result<(TenantRecord, Option<Issued>), DirectoryError> {
-        record::check_name(name).map_err(DirectoryError::Name)?;
+        naming::check_word("a tenant's name", name).map_err(DirectoryError::Name)?;
         let id = TenantId::random((self.random)());
         let database = self.placed(database).await?;
         let tenant = TenantRecord { database, ..TenantRecord::new(id, name, settings, self.clock.now()) };
         Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
+        tenant.settings.check_names(&Settings::default()).map_err(DirectoryError::Settings)?;
 
         let mut commit = Commit::new(tenant.key(), event(id, &["name", "settings"]));
         commit.writes.push(Write::Put(tenant.key(), tenant.body()?));
@@ -278,6 +280,7 @@ impl Directory {
         let before = Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
         let mut tenant = TenantRecord { settings, ..tenant };
         let after = Tenant::build(&tenant).map_err(DirectoryError::Settings)?;
+        after.settings.check_names(&before.settings).map_err(DirectoryError::Settings)?;
         tenant.unfilled = after.indexes_beyond(&before);
         self.write(tenant, &["settings"]).await
     }

@@ -22,10 +22,11 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 pub use self::{program::beside_ours, report::Verdict};
+pub use crate::tenant::judged::is_of_a_run;
 use crate::{
     admin::{self, AdminContext, AdminRequest, Fault, Line, line},
     profile::Profile,
-    tenant::Settings,
+    tenant::{self, Settings},
 };
 
 /// How long a run may last.
@@ -34,8 +35,6 @@ const LONGEST: Duration = Duration::from_secs(20 * 60);
 const TOKEN: u64 = 60 * 60;
 /// From one look at what was left behind to the next.
 const TIDY: Duration = Duration::from_secs(30 * 60);
-/// What the names of its tenants begin with; 32 hexadecimal digits follow.
-const PREFIX: &str = "scim-conformance-";
 
 /// By what a server can be judged that has tenants with static tokens: words of `scim-conformance run --profile`.
 pub const PROFILES: &[&str] = &[
@@ -135,7 +134,7 @@ impl Judge {
             profile: profile.to_owned(),
             since: context.clock.now(),
             by: context.by.actor().to_string(),
-            tenant: format!("{PREFIX}{}", hex::encode(rand::random::<[u8; 16]>())),
+            tenant: tenant::judged::name(rand::random()),
             stop: Arc::default(),
         };
         {
@@ -190,12 +189,6 @@ impl Judge {
     }
 }
 
-/// Whether a tenant was made for a run: it is nobody's customer, and gone soon.
-pub fn is_of_a_run(name: &str) -> bool {
-    let digits = name.strip_prefix(PREFIX).unwrap_or_default();
-    digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit))
-}
-
 /// Makes the tenant, has it judged, and deletes it whatever came of that.
 async fn judged(context: &AdminContext, program: PathBuf, run: &Run) -> Result<Verdict, String> {
     let profile = if run.profile == "identity-center" { Profile::IdentityCenter } else { Profile::Rfc };
@@ -239,15 +232,6 @@ async fn rows(context: &AdminContext, request: AdminRequest) -> Result<Vec<Value
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tenants_of_runs_are_told_from_others() {
-        let made = format!("{PREFIX}{}", hex::encode([0x5a; 16]));
-        assert!(is_of_a_run(&made));
-        for other in [PREFIX, "scim-conformance-test", &made[1..], &format!("{made}0"), &made.replace('a', "A")] {
-            assert!(!is_of_a_run(other), "{other}");
-        }
-    }
 
     #[test]
     fn the_judge_knows_these_profiles() {

@@ -35,6 +35,7 @@ mod judge;
 mod log;
 mod membership;
 mod metrics;
+mod naming;
 mod oauth;
 mod operation;
 mod own;

@@ -142,6 +142,11 @@ impl Setup {
             (true, ["make"]) => visitor.make().await,
             (true, ["test"]) => visitor.tested().await,
             (true, ["rotate"]) if visitor.link.allows.tokens => visitor.rotate().await,
+            // Where forms are sent nothing is to be seen: whoever opens that is led to the page that has them.
+            (false, ["make" | "test" | "rotate"]) => Ok(response::redirect(&visitor.view.base())),
+            (false, ["mapping", "preview" | "set"]) if visitor.link.allows.mapping => {
+                Ok(response::redirect(&format!("{}/mapping", visitor.view.base())))
+            }
             _ => Err(Error::new(ErrorKind::NotFound, "There is no such page. Go back to where you came from.")),
         }
     }

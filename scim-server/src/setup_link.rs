@@ -38,14 +38,14 @@ pub const LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 #[derive(Debug, thiserror::Error)]
 pub enum SetupLinkError {
     /// As many links as may be.
-    #[error("the tenant has {MOST} setup links, which is the most; delete one with `setup-link delete`")]
+    #[error("the tenant has {MOST} setup links, which is the most; delete one with `setup-link delete LINK`")]
     Full,
     /// The name of a link cannot be that.
     #[error("{0}")]
     Name(String),
     /// A link has the name.
     #[error(
-        "the tenant has a setup link {0:?} already; choose another name, or delete that one with `setup-link delete`"
+        "the tenant has a setup link {0:?} already; choose another name, or delete that one with `setup-link delete {0}`"
     )]
     NameTaken(String),
     /// The store failed.
@@ -113,7 +113,7 @@ impl SetupLinks {
         let id = new_id(now, (self.random)());
         let name = match new.name {
             Some(name) => {
-                check_name(name).map_err(|why| SetupLinkError::Name(why.replace("a token's name", "a link's name")))?;
+                check_name("a link's name", name).map_err(SetupLinkError::Name)?;
                 name.to_owned()
             }
             None => record::made_up_name(id),

@@ -7,6 +7,7 @@ pub mod attributes;
 mod brake;
 pub mod build;
 mod given;
+pub mod judged;
 pub mod mapping;
 mod operator;
 pub mod record;
@@ -21,7 +22,7 @@ use std::{
 };
 
 use scim_protocol::{
-    Timestamp,
+    Error, Timestamp,
     projection::Projection,
     schema::{ResourceType, SchemaRegistry},
 };
@@ -40,6 +41,7 @@ pub use self::{
 
 use crate::{
     audit::Vocabulary,
+    naming,
     profile::{self, Profile},
     render::View,
     store::{TenantId, TypeName},
@@ -184,11 +186,27 @@ impl Settings {
         let is_manual = self.source.as_ref().is_some_and(|source| source.kind == SourceKind::Manual);
         if is_manual && profile::forbids_local_edits(self.profile) {
             return Err(
-                "nobody could change users and groups: under an ipsie profile only the identity provider may, and with the source of truth \"manual\" only an administrator. Change the profile first, with `tenant set --profile`, or keep another source, with `tenant source`"
+                "nobody could change users and groups: under an ipsie profile only the identity provider may, and with the source of truth \"manual\" only an administrator. Change the profile first, with `tenant set TENANT --profile PROFILE`, or keep another source, with `tenant source TENANT --to SOURCE`"
                     .to_owned(),
             );
         }
         Ok(())
+    }
+
+    /// Says which of the names in them is none, or too long, unless it is in `before`: one that was given before there was a
+    /// limit stays.
+    pub fn check_names(&self, before: &Self) -> Result<(), Error> {
+        let known = before.names();
+        let mut new = self.names().into_iter().filter(|name| !known.contains(name));
+        new.try_for_each(|(what, name)| naming::check_text(what, name)).map_err(Error::value)
+    }
+
+    /// The names in them that are checked when they are given, and what each is.
+    fn names(&self) -> Vec<(&'static str, &str)> {
+        let writers = self.mapping.iter().map(|rewrite| &rewrite.writer);
+        let writers = writers.chain(self.source.iter().map(|source| &source.writer)).flatten();
+        let rewrites = self.mapping.iter().map(|rewrite| ("a rewrite's name", rewrite.name.as_str()));
+        rewrites.chain(writers.map(|writer| ("a writer's name", writer.as_str()))).collect()
     }
 
     fn check_silence(&self) -> Result<(), String> {

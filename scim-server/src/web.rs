@@ -8,6 +8,7 @@ pub mod assets;
 pub mod cell;
 pub mod chart;
 pub mod ending;
+pub mod flags;
 pub mod form;
 pub mod legible;
 pub mod number;

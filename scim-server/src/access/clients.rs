@@ -255,10 +255,10 @@ impl Access {
             if secret.is_live(now) {
                 let days_left = secret.days_left(now);
                 tracing::warn!(tenant, client = name, secret = %secret.id, %expires, days_left,
-                    "a secret of an OAuth client nears its end: issue another with `client rotate`, give it to the identity provider, then delete this one with `client secret delete`");
+                    "a secret of an OAuth client nears its end: issue another with `client rotate CLIENT`, give it to the identity provider, then delete this one with `client secret delete CLIENT SECRET`");
             } else {
                 tracing::warn!(tenant, client = name, secret = %secret.id, %expires,
-                    "a secret of an OAuth client has ended: issue another with `client rotate`, or delete it with `client secret delete`, which ends these reminders");
+                    "a secret of an OAuth client has ended: issue another with `client rotate CLIENT`, or delete it with `client secret delete CLIENT SECRET`, which ends these reminders");
             }
         }
         Ok(())

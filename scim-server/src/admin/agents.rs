@@ -88,6 +88,9 @@ pub(super) struct AgentView<'a> {
     /// What was decided here about what it holds back.
     #[serde(skip_serializing_if = "Option::is_none")]
     decision: Option<DecisionView<'a>>,
+    /// The last decision that came too late, for a week: the agent did not take it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<DecisionView<'a>>,
     /// All that it said, where one is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     report: Option<&'a Report>,
@@ -131,6 +134,7 @@ impl<'a> AgentView<'a> {
             troubled: report.troubled,
             takes_decisions: report.takes_decisions,
             decision: agent.decision.as_ref().map(|decision| DecisionView::new(decision, agent.undone().is_none())),
+            late: agent.late.as_ref().map(|decision| DecisionView::new(decision, false)),
             report: None,
         }
     }
@@ -179,7 +183,7 @@ pub(super) async fn execute(context: &AdminContext, request: AgentRequest, outpu
 fn checked(context: &AdminContext, report: Report) -> Result<Report, AdminError> {
     if context.by.role != Role::Agent {
         return Err(AdminError::Forbidden(format!(
-            "{} has the role {}, and agents alone report; make a token with `admin-token create --role agent`",
+            "{} has the role {}, and agents alone report; make a token with `admin-token create --name NAME --role agent`",
             context.by.actor(),
             context.by.role
         )));

@@ -27,7 +27,7 @@ pub(super) async fn authorize(context: &AdminContext, request: &AdminRequest) ->
     let (by, needs) = (&context.by, request.needs());
     if by.role < needs {
         return Err(AdminError::Forbidden(format!(
-            "this needs the role {needs}, and {} has the role {}; ask for a token with that role (`admin-token create --role {needs}`)",
+            "this needs the role {needs}, and {} has the role {}; ask for a token with that role (`admin-token create --name NAME --role {needs}`)",
             by.actor(),
             by.role
         )));

@@ -225,7 +225,7 @@ async fn approve(context: &AdminContext, caller: &Caller) -> Result<(), AdminErr
     }
     Err(if tenant.settings.brake.is_some() {
         AdminError::Refused(format!(
-            "the brake of tenant {:?} has not tripped: there is nothing to approve. To let more go than it allows, raise \"users\" or \"percent\" with `tenant set`",
+            "the brake of tenant {:?} has not tripped: there is nothing to approve. To let more go than it allows, raise \"users\" or \"percent\" with `tenant set TENANT --settings FILE`",
             tenant.name
         ))
     } else {
@@ -274,7 +274,7 @@ fn name_of(brake: Option<&Brake>, state: &State, now: Timestamp) -> &'static str
 
 fn no_brake(tenant: &str) -> AdminError {
     AdminError::Refused(format!(
-        "tenant {tenant:?} has no brake; set one with `tenant set`: {}",
+        "tenant {tenant:?} has no brake; set one with `tenant set TENANT --settings FILE`: {}",
         json!({"brake": {"users": 50}})
     ))
 }

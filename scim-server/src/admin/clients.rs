@@ -242,7 +242,7 @@ fn require_by_profile(tenant: &TenantRecord, scope: Scope, has_secret: bool) -> 
     }
     if has_secret {
         return Err(
-            "a client under an ipsie profile has no secret: use `client create --no-secret`, then `client trust add`"
+            "a client under an ipsie profile has no secret: use `client create --name NAME --no-secret`, then `client trust add NAME --issuer ISSUER --subject SUBJECT --audience AUDIENCE --jwks-uri URL`"
                 .to_owned(),
         );
     }

@@ -127,7 +127,10 @@ impl AdminContext {
     pub(super) async fn built(&self, tenant: &str) -> Result<Arc<Tenant>, AdminError> {
         let record = self.directory().find(tenant).await?;
         self.access.tenant_of(record.id).ok_or_else(|| {
-            AdminError::Refused(format!("tenant {:?} is being deleted; finish with `tenant delete`", record.name))
+            AdminError::Refused(format!(
+                "tenant {:?} is being deleted; finish with `tenant delete TENANT`",
+                record.name
+            ))
         })
     }
 }

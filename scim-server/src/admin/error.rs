@@ -5,7 +5,7 @@ use std::fmt;
 use scim_protocol::{Error, ErrorKind, error::bounded};
 
 use crate::{
-    administrator::TokenError, agent::AgentError, directory::DirectoryError, oauth::ClientsError,
+    administrator::TokenError, agent::AgentError, command_line::whole, directory::DirectoryError, oauth::ClientsError,
     setup_link::SetupLinkError, store::StoreError, token::LedgerError,
 };
 
@@ -78,7 +78,12 @@ impl AdminError {
 
     /// What is told of it.
     pub fn fault(&self) -> Fault {
-        Fault::new(self.status(), self.to_string())
+        self.fault_about(None)
+    }
+
+    /// The same of a command about that tenant: the commands that it says to give next are [whole].
+    pub fn fault_about(&self, tenant: Option<&str>) -> Fault {
+        Fault::new(self.status(), whole(&self.to_string(), tenant))
     }
 }
 

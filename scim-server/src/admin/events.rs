@@ -51,7 +51,8 @@ pub(super) fn check(after: u64, log: Log) -> Result<(), AdminError> {
     let Log { oldest, newest } = log;
     if after.saturating_add(1) < oldest {
         return Err(AdminError::Refused(format!(
-            "the events after number {after} are no longer kept; the oldest is {oldest}: leave --since out to begin there"
+            "the events after number {after} are no longer kept; the oldest is {oldest}: name {} or a larger number with --since",
+            oldest.saturating_sub(1)
         )));
     }
     if after > newest {

@@ -190,11 +190,11 @@ async fn admitted(admin: &Admin, headers: &HeaderMap, peer: SocketAddr) -> Resul
         return Ok(by);
     }
     if let Some(times) = admin.refused.tell() {
-        tracing::warn!(%peer, times, "an administrator's command without the token of admin.token, or one of `admin-token create`, was refused");
+        tracing::warn!(%peer, times, "an administrator's command without the token of admin.token, or one that `scim-server admin-token create` made, was refused");
     }
     Err(Fault::new(
         401,
-        "The administrator's token is missing or not valid: it is the one in admin.token in the data directory, or one of `admin-token create` that has not ended.",
+        "The administrator's token is missing or not valid: it is the one in admin.token in the data directory, or one that `scim-server admin-token create` made and that has not ended.",
     ))
 }
 

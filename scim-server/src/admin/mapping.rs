@@ -74,6 +74,8 @@ pub(super) async fn execute(
         MappingRequest::Set { rewrites, dry_run: true, limit } => {
             let caller = resources::administrator(context, tenant).await?;
             mapping::check(&rewrites, &caller.tenant().registry)?;
+            let known = &caller.tenant().settings;
+            Settings { mapping: rewrites.clone(), ..known.clone() }.check_names(known)?;
             tell_of_nobody(context, caller.tenant().id, &rewrites, output).await?;
             preview(context, &caller, (&rewrites, limit), output).await
         }

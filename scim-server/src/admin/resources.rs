@@ -67,7 +67,7 @@ pub(super) async fn refuse_while_provisioned(
         Some(Source { kind: SourceKind::Manual, .. }) => return Ok(()),
         Some(source) if !(model && change.is_for_administrators(resource_type)) => {
             return Err(AdminError::Refused(format!(
-                "only {source} may change users and groups of tenant {:?}: make the change there, or change that with `tenant source`",
+                "only {source} may change users and groups of tenant {:?}: make the change there, or change that with `tenant source TENANT --to SOURCE`",
                 tenant.name
             )));
         }
@@ -214,8 +214,7 @@ pub(super) async fn member(context: &AdminContext, caller: &Caller, name: &str) 
                 ErrorKind::NotFound => Error::new(
                     ErrorKind::NotFound,
                     format!(
-                        "There is no user with the userName \"{name}\" and no group with that displayName. `user list` and `group list` with --tenant {} show who is there.",
-                        caller.tenant().name
+                        "There is no user with the userName \"{name}\" and no group with that displayName. `user list` and `group list` show who is there."
                     ),
                 ),
                 _ => error,

@@ -147,7 +147,7 @@ pub(super) async fn refuse_dropped(
         return refuse_without_roles(context, tenant, settings).await;
     }
     Err(AdminError::Refused(format!(
-        "these settings drop what they do not name: {}. Name it, too, or add to the schemas with `schema add`; use --force to drop it",
+        "these settings drop what they do not name: {}. Name it, too, or add to the schemas with `schema add FILE`; use --force to drop it",
         dropped.join("; ")
     )))
 }

@@ -23,7 +23,7 @@ pub(super) async fn list(
     let tenant = caller.tenant();
     let Some(stale_after) = tenant.settings.stale_after else {
         return Err(AdminError::Refused(format!(
-            "tenant {:?} does not note when a provider sends somebody without a change; set stale_after with `tenant set`: {}. Ask again when that time is over",
+            "tenant {:?} does not note when a provider sends somebody without a change; set stale_after with `tenant set TENANT --settings FILE`: {}. Ask again when that time is over",
             tenant.name,
             json!({"stale_after": "28d"})
         )));

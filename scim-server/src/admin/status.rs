@@ -15,7 +15,7 @@ use crate::{
     oauth::client::Client,
     silence,
     store::{StoreError, TypeName},
-    tenant::{SourceKind, TenantRecord},
+    tenant::{SourceKind, TenantRecord, judged::is_of_a_run},
     token::{Token, reminder},
     units,
 };
@@ -86,12 +86,13 @@ impl Problem {
     }
 }
 
-/// Shows how each tenant stands, or one of them.
+/// Shows how each tenant stands but those of the judge, or one of them.
 pub(super) async fn status(context: &AdminContext, tenant: Option<&str>, output: &Output) -> Result<(), AdminError> {
-    let records = match tenant {
+    let mut records = match tenant {
         Some(name) => vec![context.directory().find(name).await?],
         None => context.directory().named().await?,
     };
+    records.retain(|record| tenant.is_some() || !is_of_a_run(&record.name));
     for record in records {
         output.row(&of(context, &record).await?).await?;
     }

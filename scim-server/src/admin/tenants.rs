@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::{AdminContext, AdminError, Output, access, indexing, lifetime, protected, schemas};
 use crate::{
+    command_line::line,
     deferred::Deferrals,
     event::Deed,
     profile::Profile,
@@ -191,7 +192,7 @@ pub(super) async fn create(
 ) -> Result<(), AdminError> {
     if settings.protected.as_ref().is_some_and(|protected| *protected != Protected::default()) {
         return Err(AdminError::Invalid(
-            "a new tenant has nobody who could be \"protected\"; set it with `tenant set` when they are there"
+            "a new tenant has nobody who could be \"protected\"; set it with `tenant set TENANT --settings FILE` when they are there"
                 .to_owned(),
         ));
     }
@@ -236,7 +237,8 @@ pub(super) async fn set(
     let names: Vec<_> = changes.keys().cloned().collect();
     if changes.contains_key("source") {
         return Err(AdminError::Invalid(
-            "the source of truth is changed by `tenant source`, which tells what is kept and lost".to_owned(),
+            "the source of truth is changed by `tenant source TENANT --to SOURCE`, which tells what is kept and lost"
+                .to_owned(),
         ));
     }
     let names_protected = changes.contains_key("protected");
@@ -262,8 +264,10 @@ pub(super) async fn set(
     }
     if names.contains(&"brake") && context.operations.is_tripped(tenant.home()).await? {
         let note = format!(
-            "the brake has tripped, and goes on stopping as it did then: `scim-server brake show --tenant {}`, then `brake approve` or `brake undo`. What you have set counts after that",
-            tenant.name
+            "the brake has tripped, and goes on stopping as it did then: `{}`, then `{}` or `{}`. What you have set counts after that",
+            line(&["brake", "show", "--tenant", &tenant.name]),
+            line(&["brake", "approve", "--tenant", &tenant.name]),
+            line(&["brake", "undo", "--tenant", &tenant.name])
         );
         output.row(&serde_json::json!({ "note": note })).await?;
     }
@@ -373,8 +377,9 @@ async fn note_source(tenant: &TenantRecord, token: &Token, output: &Output) -> R
     let source = tenant.settings.source.as_ref().filter(|_| token.scopes.write);
     let Some(source) = source.filter(|source| !source.lets(token.name.as_deref())) else { return Ok(()) };
     let note = format!(
-        "what this token writes is refused with 403: only {source} may change the users and groups of tenant {:?}. It can read; `tenant source` chooses who may write",
-        tenant.name
+        "what this token writes is refused with 403: only {source} may change the users and groups of tenant {:?}. It can read; `{}` chooses who may write",
+        tenant.name,
+        line(&["tenant", "source", &tenant.name, "--to", "SOURCE"])
     );
     output.row(&serde_json::json!({ "note": note })).await
 }
@@ -441,8 +446,10 @@ pub(super) async fn revoke(context: &AdminContext, tenant: &str, id: &str, outpu
         return Ok(());
     }
     let note = format!(
-        "only {source} may write to tenant {:?}, and nobody of that name is left: `token create --name` makes one, `tenant source` chooses another",
-        tenant.name
+        "only {source} may write to tenant {:?}, and nobody of that name is left: `{}` makes one, `{}` chooses another",
+        tenant.name,
+        line(&["token", "create", "--tenant", &tenant.name, "--name", source.writer.as_deref().unwrap_or("NAME")]),
+        line(&["tenant", "source", &tenant.name, "--to", "SOURCE"])
     );
     output.row(&serde_json::json!({ "note": note })).await
 }

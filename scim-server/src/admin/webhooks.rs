@@ -173,7 +173,7 @@ fn checked(rate: u32) -> Result<u32, AdminError> {
     if (1..=MOST_RATE).contains(&rate) {
         return Ok(rate);
     }
-    let end = if rate == 0 { "; `webhook delete` ends all messages" } else { "" };
+    let end = if rate == 0 { "; `webhook delete WEBHOOK` ends all messages" } else { "" };
     Err(AdminError::Invalid(format!(
         "the rate of a webhook is from 1 to {MOST_RATE} messages a second, not {rate}{end}"
     )))
@@ -386,7 +386,7 @@ async fn again(
 async fn keep(context: &AdminContext, webhook: &Webhook, deed: Deed) -> Result<(), AdminError> {
     match context.webhooks_telling(webhook.tenant, deed).keep(webhook, deed.name()).await {
         Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Err(AdminError::Refused(
-            "the webhook was changed by somebody else at the same moment; look at `webhook show` and try again"
+            "the webhook was changed by somebody else at the same moment; look at `webhook show WEBHOOK` and try again"
                 .to_owned(),
         )),
         done => Ok(done?),

@@ -36,7 +36,7 @@ pub struct Issued {
 pub enum TokenError {
     /// As many tokens are there as may.
     #[error(
-        "there are {MOST} tokens of administrators, which is the most; delete one with `admin-token delete`, then try again"
+        "there are {MOST} tokens of administrators, which is the most; delete one with `admin-token delete TOKEN`, then try again"
     )]
     Full,
     /// The name cannot be that.
@@ -236,7 +236,7 @@ impl AdminTokens {
                 let days_left = reminded.days_left(now);
                 tracing::warn!(
                     %token, name, %expires, days_left,
-                    "an administrator's token expires soon, or has expired: issue another with `admin-token rotate`, then delete this one with `admin-token delete`"
+                    "an administrator's token expires soon, or has expired: issue another with `scim-server admin-token rotate TOKEN`, then delete this one with `scim-server admin-token delete TOKEN`"
                 );
             }
         }

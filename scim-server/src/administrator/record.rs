@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Role;
 use crate::{
-    own,
+    naming, own,
     store::{
         Body, IndexEntry, IndexKey, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write,
     },
-    tenant,
     token::{
         Status, reminder,
         secret::{ADMIN_PREFIX, Digest},
@@ -119,12 +118,12 @@ pub fn digest_key(digest: &Digest) -> IndexKey {
     system_key("digest", digest.to_vec())
 }
 
-/// Checks a name: that of a tenant does, unless it could be a token itself.
+/// Checks a name: any word, unless it could be a token itself.
 pub fn check_name(name: &str) -> Result<(), String> {
     if name.starts_with(ADMIN_PREFIX) {
         return Err("a token's name does not begin as a token does; never pass a token itself".to_owned());
     }
-    tenant::record::check_name(name).map_err(|why| why.replace("a tenant's name", "a token's name"))
+    naming::check_word("a token's name", name)
 }
 
 fn system_key(attribute: &str, value: Vec<u8>) -> IndexKey {

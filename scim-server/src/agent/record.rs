@@ -20,6 +20,8 @@ pub const KIND: &str = "Agent";
 const MISSED: u64 = 3;
 /// But not sooner than this, in milliseconds.
 const SOONEST: u64 = 3 * 60 * 1000;
+/// For so long it is said that a decision came too late, in milliseconds: a week.
+const SAID: u64 = 7 * 24 * 60 * 60 * 1000;
 
 /// An agent as it is stored; times other than `created` are milliseconds since the epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Agent {
     /// What somebody has decided about what it holds back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// The last decision that it did not take, as by then nothing waited for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Decision>,
     /// The record's version.
     #[serde(skip)]
     pub version: u64,
@@ -54,6 +59,28 @@ pub struct Decision {
     pub by: String,
     /// When.
     pub at: i64,
+}
+
+impl Decision {
+    /// How the agent stands to what it is about, as it says; nothing if that is not what it holds back.
+    fn outcome(&self, report: &Report) -> Option<Outcome> {
+        report.held.as_ref().filter(|held| held.plan == self.plan).map(|held| held.decision)
+    }
+
+    /// Whether the agent has decided the same.
+    fn is_taken(&self, report: &Report) -> bool {
+        let same = match self.word {
+            Word::Approve => Outcome::Approved,
+            Word::Reject => Outcome::Rejected,
+        };
+        self.outcome(report) == Some(same)
+    }
+
+    /// Whether the agent has taken it, or still can.
+    fn is_open(&self, report: &Report) -> bool {
+        let waits = report.takes_decisions && self.outcome(report) == Some(Outcome::Open);
+        waits || self.is_taken(report)
+    }
 }
 
 /// What can be decided.
@@ -101,16 +128,30 @@ fn nobody() -> ResourceId {
 impl Agent {
     /// One that is heard for the first time.
     pub(super) fn new(id: ResourceId, name: &str, report: Report, tenant: Option<TenantId>, now: Timestamp) -> Self {
-        Self { id, name: name.to_owned(), tenant, report, heard: now.as_millis(), decision: None, version: 0 }
+        Self {
+            id,
+            name: name.to_owned(),
+            tenant,
+            report,
+            heard: now.as_millis(),
+            decision: None,
+            late: None,
+            version: 0,
+        }
     }
 
-    /// The same with another report. A decision is about what it was made of, and nothing else; one about an agent of
-    /// another tenant is none.
+    /// The same with another report. A decision is about what it was made of, and nothing else: one that can come to that no
+    /// more, and was not taken before, came too late. One about an agent of another tenant is none.
     pub(super) fn reporting(&self, report: Report, tenant: Option<TenantId>, now: Timestamp) -> Self {
-        let plan = report.held.as_ref().map(|held| held.plan.as_str());
-        let is_still = |decision: &&Decision| Some(decision.plan.as_str()) == plan && tenant == self.tenant;
-        let decision = self.decision.as_ref().filter(is_still).cloned();
-        Self { report, tenant, decision, heard: now.as_millis(), ..self.clone() }
+        let of_tenant = |decision: &Decision| tenant == self.tenant && since(decision.at, now) < SAID;
+        let (mut decision, mut late) = (self.decision.clone(), self.late.clone().filter(of_tenant));
+        if let Some(gone) = decision.take_if(|decision| tenant != self.tenant || !decision.is_open(&report)) {
+            let was_taken = report.taken.as_ref() == Some(&gone.plan) || gone.is_taken(&self.report);
+            if !was_taken && tenant == self.tenant {
+                late = Some(gone);
+            }
+        }
+        Self { report, tenant, decision, late, heard: now.as_millis(), ..self.clone() }
     }
 
     /// Whether it would matter if the newer one were not written.

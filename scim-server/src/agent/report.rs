@@ -41,6 +41,9 @@ pub struct Report {
     /// What its limits hold back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// The plan of the decision that it has taken from here since its report before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<String>,
     /// Objects that wait for another try, and problems that last: some of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub troubles: Vec<Trouble>,

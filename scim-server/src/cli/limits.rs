@@ -11,7 +11,7 @@ use scim_protocol::{filter, patch, projection};
 use crate::{
     administrator, agent, audit, config, consumer, cursor, http,
     http::request,
-    index,
+    index, naming,
     operation::{self, feed, members, pace, password},
     request_log, setup_link, store, tenant, webhook,
 };
@@ -241,6 +241,16 @@ fn stored() -> Vec<Row> {
         ),
         number("rules that give roles, of a tenant", tenant::roles::MOST_RULES, "refused"),
         number("rewrites of what a provider sends, of a tenant", tenant::mapping::MOST_REWRITES, "refused"),
+        number(
+            "characters of the name of a tenant, token, client, consumer or setup link",
+            naming::LONGEST_WORD,
+            "refused",
+        ),
+        number(
+            "characters of the name of a rule, role, rewrite, writer or operator",
+            naming::LONGEST_TEXT,
+            "refused; what was called otherwise before keeps its name",
+        ),
         words(
             "users, groups",
             "none (`rfc`), 100,000 each (`identity-center`)",

@@ -9,11 +9,14 @@ use tokio::sync::mpsc;
 use super::{BASE, Console, Session, path::of_tenant, shown::WAS};
 use crate::{
     admin::{self, AdminContext, AdminRequest, Fault, Line, Role, line, listen::Admin},
-    web::{Button, Field, Form, Kind, Link, Page, Parameters, Piece, Tone, WebResponse, page::Who, response},
+    web::{
+        Button, Field, Form, Kind, Link, Page, Parameters, Piece, Tone, WebResponse, flags::in_words, page::Who,
+        response,
+    },
 };
 
 /// Rows that a page takes at most. What may be more is asked for page by page.
-pub const MOST: usize = 10_000;
+const MOST: usize = 10_000;
 
 /// A request of somebody who is signed in.
 pub struct Ask<'a> {
@@ -83,7 +86,14 @@ impl Ask<'_> {
 
     /// Runs a command, and gives its rows, but no more than [`MOST`].
     pub async fn rows(&self, request: AdminRequest) -> Result<Vec<Value>, Fault> {
-        read(admin::start(self.context(), request, line::nothing()), MOST, false).await
+        let mut rows = Vec::new();
+        let lines = admin::start(self.context(), request, line::nothing());
+        read(lines, |row| {
+            rows.push(row);
+            rows.len() < MOST
+        })
+        .await?;
+        Ok(rows)
     }
 
     /// Runs a command that gives one row.
@@ -91,11 +101,39 @@ impl Ask<'_> {
         Ok(self.rows(request).await?.into_iter().next().unwrap_or_default())
     }
 
-    /// Runs a command that changes something, to its end, and notes who has given it. Gives as many rows as [`Self::rows`].
+    /// Runs a command that changes something, as [`Self::sum`] does. Gives as many rows as [`Self::rows`].
     pub async fn act(&self, request: AdminRequest) -> Result<Vec<Value>, Fault> {
+        let first = |rows: &mut Vec<Value>, row: Value| {
+            if rows.len() < MOST {
+                rows.push(row);
+            }
+        };
+        self.sum(request, first).await
+    }
+
+    /// Runs a command that changes something, and notes who has given it. Gives what `add` makes of all its rows. A command
+    /// ends where nobody reads what it tells: it is read to its end also when the browser has gone, or a proxy before it.
+    pub async fn sum<T: Default + Send + 'static>(
+        &self,
+        request: AdminRequest,
+        add: fn(&mut T, Value),
+    ) -> Result<T, Fault> {
         let by = self.session.administrator.actor();
         tracing::info!(peer = %self.peer, command = request.name(), by = &*by, "administration by the console");
-        read(admin::start(self.context(), request, line::nothing()), MOST, true).await
+        let lines = admin::start(self.context(), request, line::nothing());
+        let all = async move {
+            let mut sum = T::default();
+            read(lines, |row| {
+                add(&mut sum, row);
+                true
+            })
+            .await?;
+            Ok::<_, Fault>(sum)
+        };
+        tokio::spawn(all).await.unwrap_or_else(|error| {
+            let status = StatusCode::INTERNAL_SERVER_ERROR.as_u16();
+            Err(Fault::new(status, format!("what became of it cannot be told ({error}); look before you try again")))
+        })
     }
 
     /// Why a command would be refused, before anybody is asked whether they want it.
@@ -103,11 +141,16 @@ impl Ask<'_> {
         admin::rehearse(&self.context(), request).await.map_err(|error| error.fault())
     }
 
-    /// The same of a command that can be forced. The piece says why it has to be; none where it need not.
-    pub async fn rehearse_both(&self, request: impl Fn(bool) -> AdminRequest) -> Result<Option<Piece>, Fault> {
+    /// The same of a command that can be forced, by a switch of its form. The piece says why it has to be; none where it
+    /// need not.
+    pub async fn rehearse_both(
+        &self,
+        switch: &Field,
+        request: impl Fn(bool) -> AdminRequest,
+    ) -> Result<Option<Piece>, Fault> {
         let Err(unforced) = self.rehearse(&request(false)).await else { return Ok(None) };
         self.rehearse(&request(true)).await?;
-        let why = format!("Only with the switch below, which stands for --force. {}", sentence(&unforced.message));
+        let why = format!("Only with the switch below. {}", why(&unforced, std::slice::from_ref(switch)));
         Ok(Some(Piece::Notice(Tone::Warn, why)))
     }
 
@@ -148,7 +191,10 @@ impl Ask<'_> {
         let csrf = self.session.csrf().to_owned();
         let form = Form { action: action.into(), csrf, fields, submit: submit.to_owned(), ..Form::default() };
         match self.refusal(&form.action) {
-            Some(fault) if self.has_sent(&form) => form.sent(&self.form, sentence(&fault.message)),
+            Some(fault) if self.has_sent(&form) => {
+                let why = why(fault, &form.fields);
+                form.sent(&self.form, why)
+            }
             _ => form,
         }
     }
@@ -187,7 +233,7 @@ impl Ask<'_> {
             Ok(page) => (StatusCode::OK, page),
             Err(fault) => {
                 let page = self.page("This cannot be shown");
-                (code(&fault), page.with(Piece::Notice(Tone::Bad, sentence(&fault.message))))
+                (code(&fault), page.with(Piece::Notice(Tone::Bad, why(&fault, &[]))))
             }
         };
         let mut told = self.console.sessions.told(&self.session);
@@ -196,7 +242,7 @@ impl Ask<'_> {
             Some(Refused { fault, .. }) => {
                 // Where no form of the page says it, such as of a button.
                 if !page.has_refused() {
-                    told.push((Tone::Bad, sentence(&fault.message)));
+                    told.push((Tone::Bad, why(fault, &[])));
                 }
                 code(fault)
             }
@@ -208,19 +254,17 @@ impl Ask<'_> {
     }
 }
 
-/// Reads so many rows of a command. One that changes something ends when nobody reads what it tells: it is read `to_end`.
-async fn read(mut lines: mpsc::Receiver<Line>, most: usize, to_end: bool) -> Result<Vec<Value>, Fault> {
-    let mut rows = Vec::new();
+/// Reads the rows of a command, as long as `take` wants more.
+async fn read(mut lines: mpsc::Receiver<Line>, mut take: impl FnMut(Value) -> bool) -> Result<(), Fault> {
     while let Some(line) = lines.recv().await {
         match line {
-            Line::Row(text) if rows.len() < most => rows.push(serde_json::from_str(&text).unwrap_or_default()),
+            Line::Row(text) if take(serde_json::from_str(&text).unwrap_or_default()) => {}
             Line::Error(fault) => return Err(fault),
-            Line::Row(_) if to_end => {}
             Line::Row(_) | Line::Done => break,
             Line::More(_) | Line::Progress(_) => {}
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
 fn code(fault: &Fault) -> StatusCode {
@@ -230,6 +274,11 @@ fn code(fault: &Fault) -> StatusCode {
 /// That a form says what cannot be done.
 pub fn refused(why: impl Into<String>) -> Fault {
     Fault::new(StatusCode::BAD_REQUEST.as_u16(), why)
+}
+
+/// Why a command was refused, in the words of a form with these fields.
+pub fn why(fault: &Fault, fields: &[Field]) -> String {
+    sentence(&in_words(&fault.message, fields))
 }
 
 /// Begins with a capital and ends with a full stop, as on a page. The name of an attribute stays as it is written.
@@ -252,9 +301,9 @@ mod tests {
 
     /// A command that changes something goes on behind the last row that a page takes, and its error is told.
     #[tokio::test]
-    async fn a_command_that_changes_something_is_read_to_its_end() {
+    async fn a_command_is_read_as_long_as_more_is_wanted() {
         for (to_end, last, told) in [
-            (true, Line::Done, Ok(2)),
+            (true, Line::Done, Ok(5000)),
             (true, Line::Error(refused("the store is full")), Err(refused("the store is full"))),
             (false, Line::Error(refused("the store is full")), Ok(2)),
         ] {
@@ -269,8 +318,13 @@ mod tests {
                 drop(output.line(last).await);
                 5000
             };
-            let (ended, rows) = tokio::join!(command, read(lines, 2, to_end));
-            assert_eq!((ended == 5000, rows.map(|rows| rows.len())), (to_end, told));
+            let mut rows = 0;
+            let take = |_| {
+                rows += 1;
+                to_end || rows < 2
+            };
+            let (ended, done) = tokio::join!(command, read(lines, take));
+            assert_eq!((ended == 5000, done.map(|()| rows)), (to_end, told));
         }
     }
 

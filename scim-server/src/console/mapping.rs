@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::{
     ask::{Ask, Done, Shown, refused},
     command,
+    first::First,
     kind::{GROUPS, USERS},
     path::of_tenant,
-    row::{Row, thousands, value},
+    row::{Row, value},
     shown::{self, WAS, mark},
     whom::whom,
 };
@@ -22,8 +23,6 @@ use crate::{
 
 /// Users, and groups, that a preview looks at.
 const LOOKED_AT: usize = 1000;
-/// Of those that would change, so many are shown.
-const SHOWN: usize = 100;
 /// What a rewrite is made of, as forms and tables name it.
 const PARTS: [&str; 7] = ["name", "rewrite", "resource_type", "attribute", "to", "value", "writer"];
 
@@ -125,8 +124,8 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
 
 async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static str, String); 2]) -> Shown {
     let mut table = Table::new(&["Of", "Whom", "Attribute", "Before", "After"], "Nothing that is stored would change.");
-    let changed = rows.iter().filter(|row| row.pointer("/id").is_some());
-    for row in changed.clone().take(SHOWN) {
+    let changed: First = rows.iter().filter(|row| row.pointer("/id").is_some()).cloned().collect();
+    for row in &changed.rows {
         let (kind, id) = (row.text("/type"), row.text("/id"));
         let people = if kind == "Group" { &GROUPS } else { &USERS };
         let whom = whom(ask, tenant, people, id).await?;
@@ -139,10 +138,7 @@ async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static
     let mut section = Section::new("What would change");
     let notes: Vec<_> = rows.iter().map(|row| row.text("/note")).filter(|note| !note.is_empty()).collect();
     if !notes.is_empty() {
-        let more = changed.count().saturating_sub(SHOWN) as u64;
-        let more =
-            if more > 0 { format!(" The first are shown, and {} are not.", thousands(more)) } else { String::new() };
-        section = section.note(format!("{}.{more}", notes.join(". ")));
+        section = section.note(format!("{}.", notes.join(". ")));
     }
     section = section.with(table);
     let [_, (_, rewrites)] = &fields;
@@ -152,6 +148,6 @@ async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static
         section = section.with(ask.form(action(tenant, "mapping-set"), "Change it", fields));
     }
     let back = (of_tenant(tenant, "rules"), "Change nothing".to_owned());
-    let section = section.with(Piece::Links(vec![back])).command(line);
+    let section = changed.of(section.with(Piece::Links(vec![back])), line);
     Ok(ask.tenant_page(tenant, "Roles and mapping").with(section))
 }

@@ -38,7 +38,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str, people: &People) -> Shown {
     let mut found = match ask.rows(AdminRequest::Browse { request }).await {
         Ok(rows) => results(ask, tenant, people, rows, &columns),
         // Such as a filter that has a mistake: the page stays, so that it can be mended.
-        Err(fault) if filter.is_some() => vec![Piece::Notice(Tone::Bad, super::ask::sentence(&fault.message))],
+        Err(fault) if filter.is_some() => vec![Piece::Notice(Tone::Bad, super::ask::why(&fault, &[]))],
         Err(fault) => return Err(fault),
     };
     // What is asked for as one types is asked for by these, too: they come with what was found.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    ask::{Ask, Done, Shown, refused, sentence},
+    ask::{Ask, Done, Shown, refused, why},
     command, deleted, history,
     kind::{GROUPS, People, USERS, active, display},
     path::{self, of_tenant},
@@ -165,7 +165,7 @@ async fn changes(
                 let button = ask.button(format!("{here}/{what}"), label, Tone::Plain, &[]);
                 section.with(Facts::default().with("This user", Cell::Button(button)))
             }
-            Err(fault) => section.with(Piece::Notice(Tone::Warn, sentence(&fault.message))),
+            Err(fault) => section.with(Piece::Notice(Tone::Warn, why(&fault, &[]))),
         };
         page = page.with(section.command(command::line(&["user", what, "--tenant", tenant, id])));
     }
@@ -185,16 +185,14 @@ fn deletion(tenant: &str, people: &People, id: &str, force: bool) -> AdminReques
 
 async fn deletion_section(ask: &Ask<'_>, tenant: &str, people: &People, name: &str, id: &str) -> Section {
     let section = Section::new("Delete");
-    let unforced = match ask.rehearse_both(|force| deletion(tenant, people, id, force)).await {
+    let switch = Field::of(Kind::Switch, "force", "Also while a provider has a live token: it may send it again");
+    let unforced = match ask.rehearse_both(&switch, |force| deletion(tenant, people, id, force)).await {
         Ok(unforced) => unforced,
-        Err(fault) => return section.with(Piece::Notice(Tone::Warn, sentence(&fault.message))),
+        Err(fault) => return section.with(Piece::Notice(Tone::Warn, why(&fault, &[]))),
     };
     let (what, typed) = to_type(name, id);
     let hint = format!("Type {typed} to delete it. It can be restored for the time of the tenant's restore_window.");
-    let fields = vec![
-        Field::text("typed", what).hint(hint).required(),
-        Field::of(Kind::Switch, "force", "Also while a provider has a live token: it may send it again"),
-    ];
+    let fields = vec![Field::text("typed", what).hint(hint).required(), switch];
     let mut form = ask.form(format!("{}/delete", people.path(tenant, id)), "Delete", fields);
     form.danger = true;
     let section = unforced.into_iter().fold(section, Section::with).with(form);

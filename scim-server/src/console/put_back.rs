@@ -1,12 +1,14 @@
 //! What is to be put back, and what came of it: row by row, as the commands `undo` and `brake undo` tell it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
-    ask::{Ask, Done, MOST, Shown},
+    ask::{Ask, Done, Shown},
+    first::First,
     kind::{GROUPS, USERS},
     path::of_tenant,
     row::{Row, so_many, thousands},
+    shown::mark,
     whom::whom,
 };
 use crate::{
@@ -14,45 +16,84 @@ use crate::{
     web::{Cell, Form, Page, Piece, Section, Table, Tone},
 };
 
-/// Rows that are shown.
-const SHOWN: usize = 200;
+/// What a command tells of putting back: however much it is, all of it is counted, and the first is kept.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What is put back and what cannot be, in its order.
+    rows: First,
+    /// What cannot be put back.
+    refused: First,
+    undone: u64,
+    /// Of what is put back, what goes by that.
+    deleted: u64,
+    is_tripped: bool,
+    /// A mark of all of it.
+    pub mark: Value,
+}
+
+impl Told {
+    /// Counts a row of the command.
+    pub fn add(&mut self, row: Value) {
+        self.mark = mark(&json!([self.mark, row])).into();
+        // Others say how the brake stands.
+        self.is_tripped |= row.text("/brake") == "tripped";
+        if is_undone(&row) {
+            self.undone += 1;
+            self.deleted += u64::from(is_deleted(&row));
+            self.rows.add(row);
+        } else if is_refused(&row) {
+            self.refused.add(row.clone());
+            self.rows.add(row);
+        }
+    }
+
+    /// How much of it went, or is to go, in a sentence that begins so.
+    fn outcome(&self, begins: &str) -> String {
+        let done = so_many(self.undone, "user or group", "users and groups");
+        let gone = match self.deleted {
+            0 => String::new(),
+            gone => format!(", {} of them by deletion", thousands(gone)),
+        };
+        let refused = match self.refused.all() {
+            0 => String::new(),
+            refused => format!(" Not possible: {}.", so_many(refused, "change", "changes")),
+        };
+        format!("{begins}: {done}{gone}.{refused}")
+    }
+}
 
 /// What would be put back, the form that does it, and the command line that shows the same.
-pub async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], next: Form, line: String) -> Shown {
+pub async fn preview(ask: &Ask<'_>, tenant: &str, told: &Told, next: Form, line: String) -> Shown {
     let mut table = Table::new(&["Of", "Whom", "What", ""], "There is nothing to put back.");
-    // Others say how the brake stands.
-    for row in rows.iter().filter(|row| is_undone(row) || is_refused(row)).take(SHOWN) {
+    for row in &told.rows.rows {
         table.push(if is_refused(row) { impossible(ask, tenant, row).await? } else { possible(tenant, row) });
     }
-    let mut section = Section::new("What would be put back").note(outcome("To be put back", rows)).with(table);
-    if rows.iter().any(is_undone) {
+    let mut section = Section::new("What would be put back").note(told.outcome("To be put back")).with(table);
+    if told.undone > 0 {
         section = section.with(next);
     }
     let back = (of_tenant(tenant, "safety"), "Change nothing".to_owned());
-    Ok(ask.tenant_page(tenant, "Safety").with(section.with(Piece::Links(vec![back])).command(line)))
+    let section = told.rows.of(section.with(Piece::Links(vec![back])), line);
+    Ok(ask.tenant_page(tenant, "Safety").with(section))
 }
 
-/// Says what was put back. What was not is on a page of its own, with why.
-pub async fn done(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Result<Done, Fault> {
-    let here = of_tenant(tenant, "safety");
-    if !rows.iter().any(is_refused) {
-        return Ok(Done::Told(here, outcome("Put back", rows)));
+/// Says what was put back. What was not is on a page of its own, with why, and with the command line that shows it.
+pub async fn done(ask: &Ask<'_>, tenant: &str, told: &Told, line: String) -> Result<Done, Fault> {
+    if told.refused.all() == 0 {
+        return Ok(Done::Told(of_tenant(tenant, "safety"), told.outcome("Put back")));
     }
-    Ok(Done::Once(Box::new(left(ask, tenant, rows).await?)))
+    Ok(Done::Once(Box::new(left(ask, tenant, told, line).await?)))
 }
 
-async fn left(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Result<Page, Fault> {
+async fn left(ask: &Ask<'_>, tenant: &str, told: &Told, line: String) -> Result<Page, Fault> {
     let mut table = Table::new(&["Of", "Whom", "What", ""], "");
-    for row in rows.iter().filter(|row| is_refused(row)).take(SHOWN) {
+    for row in &told.refused.rows {
         table.push(impossible(ask, tenant, row).await?);
     }
-    let mut section = Section::new("What was not put back").note(outcome("Put back", rows)).with(table);
-    let more = rows.iter().filter(|row| is_refused(row)).count().saturating_sub(SHOWN) as u64;
-    if more > 0 {
-        section = section.with(Piece::Text(format!("The first are shown, and {} are not.", thousands(more))));
-    }
+    let section = Section::new("What was not put back").note(told.outcome("Put back")).with(table);
+    let mut section = told.refused.of(section, line);
     // Nobody is told of whoever is not put back before an administrator has decided.
-    if rows.iter().any(|row| row.text("/brake") == "tripped") {
+    if told.is_tripped {
         let why = "The brake stays tripped. Look at what was not put back, then approve it.";
         section = section.with(Piece::Notice(Tone::Warn, why.to_owned()));
     }
@@ -100,44 +141,33 @@ async fn impossible(ask: &Ask<'_>, tenant: &str, row: &Value) -> Result<Vec<Cell
     Ok(vec![Cell::text(kind), whom, row.cell("/refused/change"), Cell::Several(vec![badge, why])])
 }
 
-/// How much of it went, or is to go, in a sentence that begins so. What the rows do not have any more is not counted.
-fn outcome(begins: &str, rows: &[Value]) -> String {
-    let count = |is: fn(&Value) -> bool| rows.iter().filter(|row| is(row)).count() as u64;
-    let (least, bound) = if rows.len() < MOST {
-        ("", String::new())
-    } else {
-        ("at least ", format!(" This page counts to {}; “History” has them all.", thousands(MOST as u64)))
-    };
-    let done = so_many(count(is_undone), "user or group", "users and groups");
-    let gone = match count(is_deleted) {
-        0 => String::new(),
-        gone => format!(", {least}{} of them by deletion", thousands(gone)),
-    };
-    let refused = match count(is_refused) {
-        0 => String::new(),
-        refused => format!(" Not possible: {least}{}.", so_many(refused, "change", "changes")),
-    };
-    format!("{begins}: {least}{done}{gone}.{refused}{bound}")
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
+    fn told(rows: impl IntoIterator<Item = Value>) -> Told {
+        let mut told = Told::default();
+        rows.into_iter().for_each(|row| told.add(row));
+        told
+    }
+
+    /// More than any page shows: what comes last is counted, and told, too.
     #[test]
-    fn what_is_not_counted_is_said() {
-        let mut rows = vec![json!({"undone": {}}); MOST - 1];
-        assert_eq!(outcome("Put back", &rows), "Put back: 9,999 users and groups.");
-        rows[0] = json!({"undone": {"changes": ["deleted"]}});
-        assert_eq!(outcome("Put back", &rows), "Put back: 9,999 users and groups, 1 of them by deletion.");
-        rows[0] = json!({"undone": {}});
-        rows.push(json!({"refused": {}}));
+    fn all_is_counted_and_the_last_is_not_lost() {
+        let many = || std::iter::repeat_n(json!({"undone": {}}), 12_000);
+        assert_eq!(told(many().take(1)).outcome("Put back"), "Put back: 1 user or group.");
+        let last = [
+            json!({"undone": {"changes": ["deleted"]}}),
+            json!({"refused": {"id": "x", "reason": "is gone"}}),
+            json!({"brake": "tripped"}),
+        ];
+        let all = told(many().chain(last.clone()));
         assert_eq!(
-            outcome("Put back", &rows),
-            "Put back: at least 9,999 users and groups. Not possible: at least 1 change. This page counts to 10,000; \
-             “History” has them all."
+            all.outcome("Put back"),
+            "Put back: 12,001 users and groups, 1 of them by deletion. Not possible: 1 change."
         );
+        assert_eq!(all.refused.rows, [last[1].clone()]);
+        assert!(all.is_tripped && all.rows.rows.len() < 1000 && all.rows.all() == 12_002);
+        assert_ne!(all.mark, told(many().chain(last.into_iter().take(1))).mark, "what comes last is looked at, too");
     }
 }

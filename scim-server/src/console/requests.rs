@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    ask::{Ask, Shown, sentence},
+    ask::{Ask, Shown, why},
     call, command,
     path::{self, of_tenant},
     row::{Row, thousands},
@@ -32,13 +32,14 @@ const FOLLOW: &str = "follow";
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
     let here = of_tenant(tenant, "requests");
     let follows = ask.query.get(FOLLOW).is_some() && ask.query.get("before").is_none();
+    let fields = filters(ask, tenant).await?;
     let (found, is_searched) = match ask.rows(listing(ask, tenant)).await {
         Ok(rows) => (results(ask, tenant, rows, &here), true),
         // Such as a time that is none: the page stays, so that it can be mended.
-        Err(fault) => (vec![Piece::Notice(Tone::Bad, sentence(&fault.message))], false),
+        Err(fault) => (vec![Piece::Notice(Tone::Bad, why(&fault, &fields))], false),
     };
     let every = (follows && is_searched).then(|| (FOLLOWS, address(ask, &here, &[(FOLLOW, "on")])));
-    let filters = Piece::Filters { to: here.clone(), fields: filters(ask, tenant).await?, submit: "Show".to_owned() };
+    let filters = Piece::Filters { to: here.clone(), fields, submit: "Show".to_owned() };
     let section = Section::new("Requests")
         .note("Every call to this server that is kept, the newest first. What is personal is hidden, as in the audit log.")
         .with(filters)

@@ -1,10 +1,12 @@
 //! Which path leads to which screen, and which form to which change.
 
+use std::pin::Pin;
+
 use hyper::{Method, StatusCode};
 
 use super::{
     BASE, GO_BACK,
-    ask::{Ask, Done, Refused, Shown, sentence},
+    ask::{Ask, Done, Refused, Shown, why},
     call, connect, deleted, deliveries, history, judge,
     kind::{GROUPS, People, USERS},
     overview,
@@ -25,6 +27,9 @@ pub async fn answer(ask: Ask<'_>, method: &Method, path: &str) -> WebResponse {
     let parts: Vec<_> = parts.iter().map(String::as_str).collect();
     if parts == ["judge", "report"] {
         return judge::report(&ask).unwrap_or_else(|| nothing(&ask));
+    }
+    if let Some(page) = page_of(&ask, &parts) {
+        return response::redirect(&page);
     }
     match show(&ask, &parts).await {
         Some(shown) => ask.answer(shown),
@@ -78,7 +83,8 @@ async fn change(ask: Ask<'_>, path: &str) -> WebResponse {
     if parts == ["sign-out"] {
         return sign_in::out(ask.console, ask.admin, &ask.session).await;
     }
-    let Some((back, done)) = act(&ask, &parts).await else { return nothing(&ask) };
+    let Some((back, work)) = form_at(&ask, &parts) else { return nothing(&ask) };
+    let done = work.await;
     match done {
         Ok(Done::Told(to, what)) => {
             ask.tell(Tone::Good, what);
@@ -105,7 +111,7 @@ async fn refuse(ask: Ask<'_>, path: &str, parts: &[&str], back: &str, fault: Fau
         Ok(page) => ask.answer(Ok(page)),
         // The store is away, and so is the page.
         Err(_) if fault.status >= 500 => {
-            let message = format!("{}{GO_BACK}", sentence(&fault.message));
+            let message = format!("{}{GO_BACK}", why(&fault, &[]));
             Ask { refused: None, ..ask }.answer(Err(Fault { message, ..fault }))
         }
         // Such as of a tenant that is not there, or is another's: its page says no more than that.
@@ -113,29 +119,47 @@ async fn refuse(ask: Ask<'_>, path: &str, parts: &[&str], back: &str, fault: Fau
     }
 }
 
-/// Does what the form of a path says. Gives the page that it is on, too; nothing where there is no such form.
-async fn act(ask: &Ask<'_>, parts: &[&str]) -> Option<(String, Result<Done, Fault>)> {
+/// What a form does, once it is awaited.
+type Change<'a> = Pin<Box<dyn Future<Output = Result<Done, Fault>> + Send + 'a>>;
+
+/// The form that is sent to a path: the page that it is on, and what it does; nothing where there is no such form.
+fn form_at<'a>(ask: &'a Ask<'_>, parts: &'a [&'a str]) -> Option<(String, Change<'a>)> {
+    fn on<'f>(page: String, change: impl Future<Output = Result<Done, Fault>> + Send + 'f) -> (String, Change<'f>) {
+        (page, Box::pin(change))
+    }
     Some(match parts {
-        ["tenants"] => (BASE.to_owned(), overview::create(ask).await),
-        ["server", "sessions"] => (format!("{BASE}/server"), server::end_session(ask).await),
-        ["judge", what] => (judge::PATH.to_owned(), judge::change(ask, what)),
-        ["sync", agent, what] => (sync::path(agent), sync::change(ask, agent, what).await),
+        ["tenants"] => on(BASE.to_owned(), overview::create(ask)),
+        ["server", "sessions"] => on(format!("{BASE}/server"), server::end_session(ask)),
+        ["judge", what] => on(judge::PATH.to_owned(), async move { judge::change(ask, what) }),
+        ["sync", agent, what] => on(sync::path(agent), sync::change(ask, agent, what)),
         ["t", tenant, kind @ ("users" | "groups"), id, what] => {
-            let people: &People = if *kind == "users" { &USERS } else { &GROUPS };
-            (people.path(tenant, id), person::change(ask, tenant, people, id, what).await)
+            let people: &'static People = if *kind == "users" { &USERS } else { &GROUPS };
+            on(people.path(tenant, id), person::change(ask, tenant, people, id, what))
         }
-        ["t", tenant, "deleted"] => (of_tenant(tenant, "deleted"), deleted::restore(ask, tenant).await),
+        ["t", tenant, "deleted"] => on(of_tenant(tenant, "deleted"), deleted::restore(ask, tenant)),
         ["t", tenant, part @ ("tokens" | "clients"), what] => {
-            (of_tenant(tenant, "tokens"), tokens::change(ask, tenant, part, what).await)
+            on(of_tenant(tenant, "tokens"), tokens::change(ask, tenant, part, what))
         }
-        ["t", tenant, "deliveries", what] => {
-            (of_tenant(tenant, "deliveries"), deliveries::change(ask, tenant, what).await)
+        ["t", tenant, "deliveries", what] => on(of_tenant(tenant, "deliveries"), deliveries::change(ask, tenant, what)),
+        // Behind that also stand the ids of calls.
+        ["t", tenant, "requests", what @ ("keep" | "forget")] => {
+            on(of_tenant(tenant, "requests"), values::change(ask, tenant, what))
         }
-        ["t", tenant, "requests", what] => (of_tenant(tenant, "requests"), values::change(ask, tenant, what).await),
-        ["t", tenant, "requests", id, "values"] => (path::of_call(tenant, id), values::show(ask, tenant, id).await),
-        ["t", tenant, "rules", what] => (of_tenant(tenant, "rules"), rules::change(ask, tenant, what).await),
-        ["t", tenant, "safety", what] => (of_tenant(tenant, "safety"), safety::change(ask, tenant, what).await),
-        ["t", tenant, "settings", what] => (of_tenant(tenant, "settings"), settings::change(ask, tenant, what).await),
+        ["t", tenant, "requests", id, "values"] => on(path::of_call(tenant, id), values::show(ask, tenant, id)),
+        ["t", tenant, "rules", what] => on(of_tenant(tenant, "rules"), rules::change(ask, tenant, what)),
+        ["t", tenant, "safety", what] => on(of_tenant(tenant, "safety"), safety::change(ask, tenant, what)),
+        ["t", tenant, "settings", what] => on(of_tenant(tenant, "settings"), settings::change(ask, tenant, what)),
         _ => return None,
     })
+}
+
+/// The page of the form that is sent to a path, for whoever opens that path: a form that was refused, or has shown something
+/// once, is shown there. Nothing where the page itself is there.
+fn page_of(ask: &Ask<'_>, parts: &[&str]) -> Option<String> {
+    if parts == ["sign-out"] {
+        return Some(BASE.to_owned());
+    }
+    // What it does is not begun.
+    let (page, _) = form_at(ask, parts)?;
+    (split(page.strip_prefix(BASE)?) != parts).then_some(page)
 }

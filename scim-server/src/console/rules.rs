@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     ask::{Ask, Done, Shown, refused},
     command,
+    first::First,
     kind::{GROUPS, USERS},
     mapping,
     path::of_tenant,
@@ -14,9 +15,6 @@ use crate::{
     admin::{AccessRequest, AdminRequest, Fault, Role, RoleRequest, RulesRequest},
     web::{Cell, Field, Page, Piece, Section, Table},
 };
-
-/// Users of a preview that are shown.
-const SHOWN: usize = 100;
 
 /// Shows the rules of a tenant.
 pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
@@ -99,16 +97,21 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     if !dry_run && what != "set" {
         return Err(refused("This form is not known. Load the page again."));
     }
-    let rows = ask.act(rules(tenant, RulesRequest::Role { request: wanted(ask)?, dry_run })).await?;
+    let users = |first: &mut First, row: Value| {
+        if row.pointer("/id").is_some() {
+            first.add(row);
+        }
+    };
+    let users = ask.sum(rules(tenant, RulesRequest::Role { request: wanted(ask)?, dry_run }), users).await?;
     if dry_run {
-        return Ok(Done::Once(Box::new(preview(ask, tenant, &rows))));
+        return Ok(Done::Once(Box::new(preview(ask, tenant, &users))));
     }
     Ok(Done::Told(of_tenant(tenant, "rules"), "The rule is set.".to_owned()))
 }
 
-fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Page {
+fn preview(ask: &Ask<'_>, tenant: &str, users: &First) -> Page {
     let mut table = Table::new(&["User", "Before", "After"], "Nobody's roles would change.");
-    for row in rows.iter().filter(|row| row.pointer("/id").is_some()).take(SHOWN) {
+    for row in &users.rows {
         let id = row.text("/id");
         let name = if row.text("/userName").is_empty() { id } else { row.text("/userName") };
         let user = Cell::link(USERS.path(tenant, id), name);
@@ -125,6 +128,6 @@ fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Page {
     let said = [("--role", role), ("--group", group)].into_iter().filter(|(_, value)| !value.is_empty());
     words.extend(said.flat_map(|(flag, value)| [flag, value]));
     words.push("--dry-run");
-    let section = section.with(Piece::Links(vec![back])).command(command::line(&words));
+    let section = users.of(section.with(Piece::Links(vec![back])), command::line(&words));
     ask.tenant_page(tenant, "Roles and mapping").with(section)
 }

@@ -6,7 +6,7 @@ use super::{
     ask::{Ask, Done, Shown, refused, sentence},
     command,
     path::of_tenant,
-    put_back::{done, preview},
+    put_back::{Told, done, preview},
     row::Row,
     shown::{self, WAS, mark},
 };
@@ -104,7 +104,7 @@ async fn brake(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         ];
         section = section.with(Facts::default().with("Decide", Cell::Several(buttons)));
         section = section.command(command::line(&["brake", "approve", "--tenant", tenant]));
-        section = section.command(command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"]));
+        section = section.command(look(tenant));
     }
     Ok(section.command(command::line(&["brake", "show", "--tenant", tenant])))
 }
@@ -159,18 +159,19 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
             let until = request.until.map_or(newest, |until| until.min(newest));
             request.until = Some(until);
             let line = words(&request);
-            let rows = ask.act(AdminRequest::Undo(request)).await?;
+            let told = put_back(ask, AdminRequest::Undo(request)).await?;
             let fields = ["since", "actor"].map(|name| Field::hidden(name, ask.form.text(name)));
             let fields = [&fields[..], &[Field::hidden("until", until.to_string())]].concat();
             let next = ask.form(action(tenant, "undo"), "Put it back", fields);
-            Ok(Done::Once(Box::new(preview(ask, tenant, &rows, next, line).await?)))
+            Ok(Done::Once(Box::new(preview(ask, tenant, &told, next, line).await?)))
         }
         "undo" => {
             let request = wanted(ask, tenant, false)?;
             if request.until.is_none() {
                 return Err(refused("Look first at what would be put back."));
             }
-            done(ask, tenant, &ask.act(AdminRequest::Undo(request)).await?).await
+            let line = words(&UndoRequest { dry_run: true, ..request.clone() });
+            done(ask, tenant, &put_back(ask, AdminRequest::Undo(request)).await?, line).await
         }
         _ => Err(refused("This form is not known. Load the page again.")),
     }
@@ -189,26 +190,35 @@ async fn approve(ask: &Ask<'_>, tenant: &str) -> Result<(), Fault> {
     ask.act(request).await.map(drop)
 }
 
+/// Runs a command that puts back, or tells what it would.
+async fn put_back(ask: &Ask<'_>, request: AdminRequest) -> Result<Told, Fault> {
+    ask.sum(request, Told::add).await
+}
+
 /// What the brake would put back.
-async fn lost(ask: &Ask<'_>, tenant: &str) -> Result<Vec<Value>, Fault> {
-    ask.act(of_brake(tenant, BrakeRequest::Undo { dry_run: true })).await
+async fn lost(ask: &Ask<'_>, tenant: &str) -> Result<Told, Fault> {
+    put_back(ask, of_brake(tenant, BrakeRequest::Undo { dry_run: true })).await
+}
+
+/// The command line of that.
+fn look(tenant: &str) -> String {
+    command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"])
 }
 
 /// Shows what the brake would put back.
 async fn brake_preview(ask: &Ask<'_>, tenant: &str) -> Shown {
-    let rows = lost(ask, tenant).await?;
-    let was = Field::hidden(WAS, mark(&Value::from(rows.clone())));
+    let told = lost(ask, tenant).await?;
+    let was = Field::hidden(WAS, mark(&told.mark));
     let next = ask.form(action(tenant, "brake-undo"), "Put it back", vec![was]);
-    let line = command::line(&["brake", "undo", "--tenant", tenant, "--dry-run"]);
-    preview(ask, tenant, &rows, next, line).await
+    preview(ask, tenant, &told, next, look(tenant)).await
 }
 
 /// Puts back what was shown.
 async fn brake_undo(ask: &Ask<'_>, tenant: &str) -> Result<Done, Fault> {
     let why = "More has happened since you looked, and nothing was put back. This is what it is by now.";
-    shown::check(&ask.form, &Value::from(lost(ask, tenant).await?), why)?;
-    let rows = ask.act(of_brake(tenant, BrakeRequest::Undo { dry_run: false })).await?;
-    done(ask, tenant, &rows).await
+    shown::check(&ask.form, &lost(ask, tenant).await?.mark, why)?;
+    let told = put_back(ask, of_brake(tenant, BrakeRequest::Undo { dry_run: false })).await?;
+    done(ask, tenant, &told, look(tenant)).await
 }
 
 /// The page for a `brake-undo` that was refused: what would be put back by now, if anything would be.

@@ -163,11 +163,13 @@ async fn looked(ask: &Ask<'_>, tenant: &str) -> Shown {
 /// Asks whether a schema is to be removed that can be.
 pub async fn confirm(ask: &Ask<'_>, tenant: &str, schema: &str) -> Shown {
     let removal = |force| AdminRequest::SchemaRemove { tenant: tenant.to_owned(), schema: schema.to_owned(), force };
-    let unforced = ask.rehearse_both(removal).await?;
+    let switch =
+        Field::of(Kind::Switch, "force", "Also while it is used: its values stay stored, and are no longer shown");
+    let unforced = ask.rehearse_both(&switch, removal).await?;
     let fields = vec![
         Field::hidden("schema", schema),
         Field::text("typed", "The URN of the schema").hint(format!("Type {schema}.")).required(),
-        Field::of(Kind::Switch, "force", "Also while it is used: its values stay stored, and are no longer shown"),
+        switch,
     ];
     let mut form = ask.form(action(tenant, "schema-remove"), "Remove the schema", fields);
     form.danger = true;

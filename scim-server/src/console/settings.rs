@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     BASE,
-    ask::{Ask, Done, Shown, refused, sentence},
+    ask::{Ask, Done, Shown, refused, why},
     command,
     path::of_tenant,
     row::{Row, thousands},
@@ -80,15 +80,13 @@ fn request(tenant: &str, force: bool) -> AdminRequest {
 /// The form that deletes the tenant, or why it would be refused.
 async fn deletion(ask: &Ask<'_>, tenant: &str) -> Section {
     let section = Section::new("Delete the tenant");
-    let unforced = match ask.rehearse_both(|force| request(tenant, force)).await {
+    let switch = Field::of(Kind::Switch, "force", "Also if it has live tokens: a provider may be using it");
+    let unforced = match ask.rehearse_both(&switch, |force| request(tenant, force)).await {
         Ok(unforced) => unforced,
-        Err(fault) => return section.with(Piece::Notice(Tone::Warn, sentence(&fault.message))),
+        Err(fault) => return section.with(Piece::Notice(Tone::Warn, why(&fault, &[]))),
     };
     let hint = format!("Type {tenant}. Its users, groups, tokens and log go for good.");
-    let fields = vec![
-        Field::text("typed", "The name of the tenant").hint(hint).required(),
-        Field::of(Kind::Switch, "force", "Also if it has live tokens: a provider may be using it"),
-    ];
+    let fields = vec![Field::text("typed", "The name of the tenant").hint(hint).required(), switch];
     let mut form = ask.form(of_tenant(tenant, "settings/delete"), "Delete the tenant", fields);
     form.danger = true;
     let section = unforced.into_iter().fold(section, Section::with).with(form);

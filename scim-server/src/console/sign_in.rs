@@ -276,12 +276,25 @@ async fn begin(
         leave(console, admin, *number).await;
     }
     let cookie = console.sessions.begin(whom, peer.ip(), admin.context.clock.now());
-    let inside = to == BASE || to.starts_with("/console/");
-    let to = if inside && !to.contains('\\') { to } else { BASE };
+    let to = if is_inside(to) { to } else { BASE };
     let mut page = Page::new(&console.side, "You are signed in");
     to.clone_into(&mut page.onward);
     page.pieces.push(Piece::Links(vec![(to.to_owned(), "Go on".to_owned())]));
     console.with_cookie(response::page(StatusCode::OK, &page), &cookie)
+}
+
+/// Whether a path is one of a page of the console, written as the console writes it. What a browser or a proxy may read as
+/// another one is none: `..`, `\` and control characters, however they are encoded.
+fn is_inside(to: &str) -> bool {
+    let (path, query) = to.split_once('?').unwrap_or((to, ""));
+    let is_part = |part: &str| {
+        let name = form::decode(part);
+        form::encode(&name) == part && !["", ".", ".."].contains(&name.as_str()) && !name.contains(['/', '\\'])
+    };
+    let is_ours = path.strip_prefix("/console/").is_some_and(|rest| rest.split('/').all(is_part));
+    let is_plain = query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let has_controls = form::decode(to).chars().any(char::is_control);
+    (path == BASE || is_ours) && is_plain && !has_controls
 }
 
 /// Ends a session, and has the browser forget it.

@@ -69,9 +69,13 @@ pub async fn list(ask: &Ask<'_>) -> Shown {
     );
     for row in rows(ask).await? {
         let name = row.text("/agent");
+        let mut standing = vec![state(&row), Cell::Said(sentence(row.text("/detail")))];
+        if row.pointer("/late").is_some() {
+            standing.push(Cell::Note("A decision came too late.".to_owned()));
+        }
         table.push(vec![
             Cell::link(path(name), name),
-            Cell::Several(vec![state(&row), Cell::Said(sentence(row.text("/detail")))]),
+            Cell::Several(standing),
             row.time("/last_cycle", "none yet"),
             row.time("/next_run", "–"),
             Cell::text(thousands(row.number("/held"))),
@@ -119,6 +123,9 @@ pub async fn show(ask: &Ask<'_>, name: &str) -> Shown {
     name.clone_into(&mut page.title);
     "an agent".clone_into(&mut page.subtitle);
     page = page.with(standing(&row).command(command::line(&["agent", "show", name])));
+    if row.pointer("/late").is_some() {
+        page.pieces.insert(0, Piece::Notice(Tone::Warn, late(&row)));
+    }
     if row.pointer("/report/held").is_some() {
         page = page.with(held(ask, name, &row));
     }
@@ -150,6 +157,22 @@ fn standing(row: &Value) -> Section {
     let facts =
         facts.with("Its configuration calls it", row.cell("/report/name")).with("Version", row.cell("/version"));
     Section::new("How it stands").with(facts)
+}
+
+/// That a decision was not taken, and what to do.
+fn late(row: &Value) -> String {
+    let word = if row.text("/late/decision") == "approve" { "approved" } else { "rejected" };
+    let next = if row.text("/report/held/decision") == "open" {
+        "Look at what it holds back now, and decide on that."
+    } else {
+        "Nothing of it waits for a decision now: its last cycles say what it has done."
+    };
+    format!(
+        "A decision came too late: at {} {} {word} the plan `{}`. That was not applied: by then the agent held back something else, or had gone on without it. {next}",
+        row.text("/late/at"),
+        row.text("/late/by"),
+        row.text("/late/plan")
+    )
 }
 
 /// What waits for a decision: all of it, and who decides how.

@@ -14,7 +14,6 @@ use crate::{
         Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
         TypeName, Values,
     },
-    tenant,
     token::{Status, reminder, secret::Digest},
 };
 
@@ -211,9 +210,4 @@ fn system_key(attribute: &str, value: Vec<u8>) -> IndexKey {
         attribute: Arc::from(attribute),
         value: IndexValue(value),
     }
-}
-
-/// Checks a client's name: that of a tenant does.
-pub fn check_name(name: &str) -> Result<(), String> {
-    tenant::record::check_name(name).map_err(|why| why.replace("a tenant's name", "a client's name"))
 }

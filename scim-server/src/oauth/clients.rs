@@ -13,6 +13,7 @@ use crate::{
     author::Author,
     clock::Clock,
     event::{Action, Event},
+    naming,
     store::{Commit, Expect, Position, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::TenantRecord,
     token::{Secret, record::new_id, reminder},
@@ -31,7 +32,7 @@ pub struct IssuedSecret {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientsError {
     /// As many clients as may be.
-    #[error("the tenant has {MOST_CLIENTS} clients, which is the most; delete one with `client delete`")]
+    #[error("the tenant has {MOST_CLIENTS} clients, which is the most; delete one with `client delete CLIENT`")]
     Full,
     /// The name of a client cannot be that.
     #[error("{0}")]
@@ -42,11 +43,11 @@ pub enum ClientsError {
     )]
     NameTaken(String),
     /// Another administrator did something at the same moment.
-    #[error("the client was changed by somebody else at the same moment; look at `client show` and try again")]
+    #[error("the client was changed by somebody else at the same moment; look at `client show CLIENT` and try again")]
     Raced,
     /// As many secrets live as may.
     #[error(
-        "the client {0:?} has {MOST_SECRETS} live secrets, which is the most; delete one with `client secret delete`, then try again"
+        "the client {0:?} has {MOST_SECRETS} live secrets, which is the most; delete one with `client secret delete {0} SECRET`, then try again"
     )]
     Secrets(String),
     /// The store failed.
@@ -58,13 +59,15 @@ pub enum ClientsError {
     )]
     TrustTaken,
     /// As many trusts as may be.
-    #[error("the client {0:?} has {MOST_TRUSTS} trusts, which is the most; remove one with `client trust remove`")]
+    #[error(
+        "the client {0:?} has {MOST_TRUSTS} trusts, which is the most; remove one with `client trust remove {0} TRUST`"
+    )]
     Trusts(String),
     /// No such client in this tenant.
     #[error("the tenant has no client {0:?}; `client list` shows those that it has")]
     Unknown(String),
     /// No such secret or trust of this client.
-    #[error("the client has no {0} {1:?}; `client show` shows those that it has")]
+    #[error("the client has no {0} {1:?}; `client show CLIENT` shows those that it has")]
     UnknownPart(&'static str, String),
 }
 
@@ -132,7 +135,7 @@ impl Clients {
         scope: Scope,
         lifetime: Option<Duration>,
     ) -> Result<(Client, Option<IssuedSecret>), ClientsError> {
-        client::check_name(name).map_err(ClientsError::Name)?;
+        naming::check_word("a client's name", name).map_err(ClientsError::Name)?;
         let now = self.clock.now();
         if self.store.index_count(&client::names(tenant.id), MOST_CLIENTS as u64).await? >= MOST_CLIENTS as u64 {
             return Err(ClientsError::Full);

@@ -206,7 +206,11 @@ impl Operations {
         let reason = trip.reason.clone();
         let change = |state: &State| (state == before).then(|| State { trip: Some(trip.clone()), ..state.clone() });
         if self.change_brake(Deed::BrakeTripped, &context.caller, change).await? {
-            tracing::warn!(tenant = tenant.name, reason, "the brake has tripped: `scim-server brake show` says more");
+            tracing::warn!(
+                tenant = tenant.name,
+                reason,
+                "the brake has tripped: `scim-server brake show --tenant TENANT` says more"
+            );
         }
         Ok(())
     }
@@ -310,7 +314,7 @@ fn refused(reason: &str) -> Error {
     Error::new(
         ErrorKind::Forbidden,
         format!(
-            "The brake on mass deprovisioning has tripped ({reason}). Nothing more is deactivated, deleted or taken out of a group until the administrator of this server has looked: `scim-server brake show`, then `brake approve` or `brake undo`."
+            "The brake on mass deprovisioning has tripped ({reason}). Nothing more is deactivated, deleted or taken out of a group until the administrator of this server has looked: `scim-server brake show --tenant TENANT`, then `brake approve` or `brake undo`."
         ),
     )
 }

@@ -6,6 +6,8 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::naming;
+
 /// Who operates the application. What is absent is what is set for the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -34,7 +36,7 @@ impl Operator {
     }
 }
 
-/// A name of 1 to 100 characters.
+/// A name of 1 to 128 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
@@ -52,10 +54,7 @@ impl TryFrom<String> for OperatorName {
 
     fn try_from(text: String) -> Result<Self, String> {
         let text = text.trim();
-        if text.is_empty() || text.chars().count() > 100 || text.chars().any(char::is_control) {
-            return Err("the name of the operator has 1 to 100 characters, and no control characters".to_owned());
-        }
-        Ok(Self(text.to_owned()))
+        naming::check_text("the operator's name", text).map(|()| Self(text.to_owned()))
     }
 }
 

@@ -10,7 +10,6 @@ use scim_protocol::{
     value::{FOLD_EDITION, fold},
 };
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::Settings;
 use crate::{
@@ -220,43 +219,9 @@ pub fn name_key(name: &str) -> IndexKey {
     }
 }
 
-/// Checks a tenant's name: 1 to 64 letters, digits, `-`, `_` and `.`, so that it can be typed in a shell and used as
-/// a file name. It must not have the form of an id, so that commands can accept either.
-pub fn check_name(name: &str) -> Result<(), String> {
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.chars().count() > 64 || name.starts_with(['-', '.']) || !name.chars().all(allowed) {
-        return Err(format!(
-            "{name:?} cannot be a tenant's name; use 1 to 64 letters, digits, '-', '_' and '.', the first a letter or digit"
-        ));
-    }
-    if Uuid::try_parse(name).is_ok() {
-        return Err(format!("{name:?} cannot be a tenant's name because it has the form of an id; choose a word"));
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[track_caller]
-    fn check(name: &str, expect: bool) {
-        assert_eq!(check_name(name).is_ok(), expect, "{name}");
-    }
-
-    #[test]
-    fn names_are_words() {
-        check("acme", true);
-        check("Acme-2.eu_west", true);
-        check("Züri", true);
-        check("", false);
-        check("-acme", false);
-        check("..", false);
-        check("a/b", false);
-        check("a b", false);
-        check(&"a".repeat(65), false);
-        check("8f14e45f-ceea-467f-9a3a-1d2b3c4d5e6f", false);
-    }
 
     #[test]
     fn only_a_canonical_id_names_a_tenant() {

@@ -9,14 +9,12 @@ use std::collections::BTreeMap;
 use scim_protocol::{Error, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::store::ResourceId;
+use crate::{naming, store::ResourceId};
 
 /// The resource type of groups.
 pub const GROUP: &str = "Group";
 /// The most rules of a tenant.
 pub const MOST_RULES: usize = 200;
-/// The most characters of a rule's name, and of a role.
-pub const MOST_CHARACTERS: usize = 128;
 /// What is called the rule of a role that a user has because no other rule fits.
 pub const DEFAULT: &str = "default";
 
@@ -81,15 +79,7 @@ impl Roles {
         }
         let words = self.rules.iter().flat_map(|rule| [&rule.name, &rule.role]).chain(&self.fallback);
         for word in words {
-            if word.trim() != word
-                || word.is_empty()
-                || word.chars().count() > MOST_CHARACTERS
-                || word.chars().any(char::is_control)
-            {
-                return wrong(format!(
-                    "{word:?} cannot be used: a rule's name and a role are 1 to {MOST_CHARACTERS} characters, without control characters and without spaces at the ends."
-                ));
-            }
+            naming::check_text("a rule's name or a role", word).or_else(wrong)?;
         }
         for (at, rule) in self.rules.iter().enumerate() {
             let name = &rule.name;

@@ -35,11 +35,11 @@ pub struct Issued {
 pub enum LedgerError {
     /// Several tokens are live, and none was named.
     #[error(
-        "the tenant has several live tokens; name the one that is meant: `token rotate NAME|ID` (`token list` shows them)"
+        "the tenant has several live tokens; name the one that is meant: `token rotate TOKEN` (`token list` shows them)"
     )]
     Ambiguous,
     /// As many tokens live as may.
-    #[error("the tenant has {} live tokens, which is the most; delete one with `token delete`, then try again", Self::number(*.0))]
+    #[error("the tenant has {} live tokens, which is the most; delete one with `token delete TOKEN`, then try again", Self::number(*.0))]
     Full(usize),
     /// The name of a token cannot be that.
     #[error("{0}")]
@@ -54,7 +54,7 @@ pub enum LedgerError {
     NoSuchName(String),
     /// The tenant's profile has none.
     #[error(
-        "a tenant under an ipsie profile takes no static tokens: make it with `tenant create`, and a client with `client create --no-secret`"
+        "a tenant under an ipsie profile takes no static tokens: make it with `tenant create NAME`, and a client with `client create --name NAME --no-secret`"
     )]
     NoTokens,
     /// There is no token to rotate: none lives, and not exactly one has ended.
@@ -159,7 +159,7 @@ impl Ledger {
         lifetime: Duration,
     ) -> Result<Issued, LedgerError> {
         if let Some(name) = &name {
-            record::check_name(name).map_err(LedgerError::Name)?;
+            record::check_name("a token's name", name).map_err(LedgerError::Name)?;
             if self.live(tenant.id).await?.iter().any(|token| is_named(token, name)) {
                 return Err(LedgerError::NameTaken(name.clone()));
             }

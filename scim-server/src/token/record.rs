@@ -10,12 +10,11 @@ use super::{
     secret::{Digest, PREFIX},
 };
 use crate::{
-    own,
+    naming, own,
     store::{
         Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
         TypeName, Values,
     },
-    tenant,
 };
 
 /// The kind of record.
@@ -172,12 +171,12 @@ pub fn slots(tenant: TenantId) -> IndexRange {
     IndexRange { tenant: system, resource_type, attribute, values, descending: false }
 }
 
-/// Checks a token's name: that of a tenant does, unless it could be a token itself.
-pub fn check_name(name: &str) -> Result<(), String> {
+/// Checks a word that is to be `what` ("a token's name"), and is no token itself.
+pub fn check_name(what: &str, name: &str) -> Result<(), String> {
     if name.starts_with(PREFIX) {
-        return Err("a token's name does not begin as a token does; never pass a token itself".to_owned());
+        return Err(format!("{what} does not begin as a token does; never pass a token itself"));
     }
-    tenant::record::check_name(name).map_err(|why| why.replace("a tenant's name", "a token's name"))
+    naming::check_word(what, name)
 }
 
 fn system_key(attribute: &str, value: Vec<u8>) -> IndexKey {

@@ -241,7 +241,7 @@ impl Deliverer {
         tracing::warn!(
             webhook = %webhook.id,
             reason = ?reason,
-            "a webhook is disabled, because its endpoint takes no messages: `webhook enable` enables it again"
+            "a webhook is disabled, because its endpoint takes no messages: `scim-server webhook enable WEBHOOK` enables it again"
         );
         Ok(())
     }

@@ -45,7 +45,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "own",
             "store",
             "audit event probe turns",
-            "clock ids log membership metrics public_address roots rotated units web",
+            "clock ids log membership metrics naming public_address roots rotated units web",
             "command_line",
         ],
     ),

@@ -235,7 +235,7 @@ fn tenants_are_made_changed_and_removed() {
     let set = world.json(&["tenant", "set", "beta", "--settings", &settings]);
     assert_eq!((&set["settings"]["strict"], &set["profile"]), (&true.into(), &"rfc".into()));
 
-    world.check(&["tenant", "show", "gamma"], 1, "`tenant list` shows all tenants");
+    world.check(&["tenant", "show", "gamma"], 1, "`scim-server tenant list` shows all tenants");
     world.check(&["tenant", "delete", "acme"], 1, "has live tokens");
     let id = first["token_id"].as_str().unwrap();
     assert_eq!(world.json(&["token", "delete", "--tenant", "acme", id])["deleted"], true);
@@ -253,8 +253,12 @@ fn tokens_have_names_and_one_stands_in_no_other_ones_way() {
     assert_eq!((&reader["name"], &reader["scopes"]), (&"Intranet".into(), &serde_json::json!(["read"])));
     world.check(&[&create[..], &["intranet"]].concat(), 1, "has a live token \"intranet\" already");
     world.check(&[&create[..], &["no spaces"]].concat(), 1, "cannot be a token's name");
-    world.check(&["token", "rotate", "--tenant", "acme"], 1, "`token rotate NAME|ID`");
-    world.check(&["token", "rotate", "--tenant", "acme", "nobody"], 1, "no token \"nobody\"; `token list`");
+    world.check(&["token", "rotate", "--tenant", "acme"], 1, "`scim-server token rotate TOKEN --tenant acme`");
+    world.check(
+        &["token", "rotate", "--tenant", "acme", "nobody"],
+        1,
+        "no token \"nobody\"; `scim-server token list --tenant acme`",
+    );
     let rotated = world.json(&["token", "rotate", "--tenant", "acme", first["token_id"].as_str().unwrap()]);
     assert_eq!(rotated["previous"]["token_id"], first["token_id"]);
     let rotated = world.json(&["token", "rotate", "--tenant", "acme", "INTRANET"]);
@@ -306,7 +310,7 @@ fn people_are_provisioned_by_hand_only_where_no_identity_provider_is() {
     world.check(
         &["group", "show", "--tenant", "acme", "a \"b\""],
         1,
-        r#"with the id or displayName "a \"b\"". `group list"#,
+        r#"with the id or displayName "a \"b\"". `scim-server group list --tenant acme`"#,
     );
     assert!(stdout(&world.run(&["user", "list", "--tenant", "acme"])).starts_with("ID "));
 }

@@ -1,5 +1,6 @@
 //! The console: who gets in, what it shows and changes, and how it looks in a real browser.
 
+mod addresses;
 mod away;
 mod certificate;
 mod deliveries;
@@ -12,6 +13,7 @@ mod oidc;
 mod pages;
 mod paths;
 mod person;
+mod previews;
 mod provider;
 mod refused;
 mod requests;

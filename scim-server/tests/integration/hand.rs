@@ -382,8 +382,8 @@ async fn who_is_not_there_is_told_with_the_next_step() {
     };
     refused(&["user", "list", "--limit", "-1"], 2, "write a whole number from 0");
     refused(&["undo", "--since", "-1"], 2, "");
-    refused(&["user", "show", "nobody"], 1, "`user list --tenant test` shows who is there");
-    refused(&["user", "show", "019a0b70-11ab-7000-8000-9f2b6c3d4e5f"], 1, "`user list --tenant test`");
-    refused(&["group", "join", "Staff", "nobody", "--force"], 1, "`group list`");
+    refused(&["user", "show", "nobody"], 1, "`scim-server user list --tenant test` shows who is there");
+    refused(&["user", "show", "019a0b70-11ab-7000-8000-9f2b6c3d4e5f"], 1, "`scim-server user list --tenant test`");
+    refused(&["group", "join", "Staff", "nobody", "--force"], 1, "`scim-server group list --tenant test`");
     refused(&["group", "join", "Staff", "Staff", "--force"], 1, "cannot be a member of itself");
 }

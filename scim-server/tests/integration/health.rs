@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::server::{Options, PATIENCE, TestServer, USER};
+use crate::server::{Client, Options, PATIENCE, TestServer, USER};
 
 fn status(server: &TestServer) -> Value {
     let rows: Value =
@@ -74,6 +74,33 @@ async fn of_many_tenants_the_metrics_show_those_that_want_attention() {
     let wanted = "scim_tenant_refused_total{tenant=\"other\",kind=\"unauthenticated\"} 1".to_owned();
     let text = metrics(&server, &[wanted]).await;
     assert!(!text.contains("scim_tenant_last_call_timestamp_seconds{tenant=\"test\""), "{text}");
+}
+
+/// A tenant that the judge has made is nobody's customer: what is shown or counted of all tenants leaves it out.
+#[tokio::test]
+async fn a_tenant_of_the_judge_is_neither_shown_nor_counted() {
+    let server = TestServer::start();
+    let judged = format!("scim-conformance-{}", "0123456789abcdef".repeat(2));
+    let made = server.run_json(&["tenant", "create", &judged, "--json"]);
+    let token = server.run_json(&["token", "create", "--tenant", &judged, "--name", "run", "--json"]);
+    let base = format!("{}/{}/scim/v2", server.origin(), made["tenant_id"].as_str().expect("an id"));
+    let judge = Client::new(&base, token["token"].as_str().expect("a token"));
+    judge.user("anna").await;
+    judge.with_token("scim_wrong").get("/Users").await.expect(401);
+    server.client().user("bert").await;
+    let wanted = ["scim_tenants 1".to_owned(), "scim_tenant_last_call_timestamp_seconds{tenant=\"test\"".to_owned()];
+    let text = metrics(&server, &wanted).await;
+    assert!(!text.contains(&judged), "{text}");
+    let shown = |words: &[&str]| {
+        let outcome = server.run(&[&["status", "--json"], words].concat());
+        String::from_utf8_lossy(&outcome.stdout).into_owned()
+    };
+    let all = shown(&[]);
+    assert!(all.contains("\"test\"") && !all.contains(&judged), "{all}");
+    assert!(shown(&["--tenant", &judged]).contains(&judged), "whoever names it sees it");
+    let hours = server.run_json(&["requests", "count", "--json"]);
+    let calls: u64 = hours.as_array().expect("hours").iter().filter_map(|hour| hour["calls"].as_u64()).sum();
+    assert_eq!(calls, 1, "{hours}");
 }
 
 #[tokio::test]

@@ -64,6 +64,30 @@ async fn a_rewrite_may_be_for_one_token() {
     assert!(String::from_utf8_lossy(&refused.stderr).contains("\"writer\" is empty"), "{refused:?}");
 }
 
+/// A name is read in tables, logs and on pages: it has an end, and the error says which.
+#[tokio::test]
+async fn a_name_that_is_too_long_is_refused_with_the_limit() {
+    let server = TestServer::start();
+    let of = |length: usize| {
+        let name = "x".repeat(length);
+        let rewrites = json!([{"name": name, "rewrite": "lower-case", "attribute": "userName"}]);
+        (file(&server, "name.json", &rewrites), file(&server, "settings.json", &json!({"mapping": rewrites})))
+    };
+    let (long, settings) = of(129);
+    for words in [
+        &["mapping", "set", "--tenant", "test", &long][..],
+        &["mapping", "set", "--tenant", "test", &long, "--dry-run"],
+        &["tenant", "set", "test", "--settings", &settings],
+        &["tenant", "create", "other", "--settings", &settings],
+    ] {
+        let refused = server.run(words);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("use 1 to 128 characters"), "{words:?}: {said}");
+    }
+    let (longest, _) = of(128);
+    server.run_json(&["mapping", "set", "--tenant", "test", &longest, "--json"]);
+}
+
 /// A name with a mistake in it rewrites nothing, and nobody would see why.
 #[tokio::test]
 async fn a_writer_that_is_not_there_is_told_of() {

@@ -215,6 +215,36 @@ async fn a_command_has_the_conditions_and_the_type_of_the_body_that_were_sent() 
     }
 }
 
+/// What is for everybody is asked for without a token, as it was; what wants one is asked for with one.
+#[tokio::test]
+async fn a_command_shows_no_token_where_none_is_needed() {
+    let server = TestServer::start();
+    let (client, origin, tenant) = (server.client(), server.origin(), server.tenant());
+    let of = |path: &str| format!("{origin}{path}");
+    let metadata = format!("/.well-known/oauth-authorization-server/{tenant}/oauth2");
+    let (keys, transmitter) = (format!("/{tenant}/ssf/v1/jwks"), format!("/.well-known/ssf-configuration/{tenant}"));
+    let (schemas, users) = (format!("/{tenant}/scim/v2/Schemas"), format!("/{tenant}/scim/v2/Users"));
+    for (method, path, status, with_token, shows_one) in [
+        ("GET", &*metadata, 200, true, false),
+        ("POST", &*metadata, 405, false, false),
+        ("GET", &*keys, 200, false, false),
+        ("GET", &*transmitter, 200, false, false),
+        ("GET", "/openapi.json", 200, false, false),
+        ("GET", &*schemas, 200, false, false),
+        ("GET", &*schemas, 200, true, true),
+        ("GET", &*users, 401, false, true),
+        ("GET", &*users, 200, true, true),
+    ] {
+        let authorization = client.authorization();
+        let headers = if with_token { vec![("authorization", authorization.as_str())] } else { Vec::new() };
+        let answer = client.send(method, &of(path), &headers, None).await.expect(status);
+        let shown = show(&server, answer.header("x-request-id"));
+        let curl = shown["curl"].as_str().expect("a command");
+        assert_eq!(curl.contains("Authorization"), shows_one, "{method} {path}: {curl}");
+        assert!(curl.contains(&format!("{path}'")), "its path is shown: {curl}");
+    }
+}
+
 #[tokio::test]
 async fn a_401_is_put_down_to_its_token() {
     let server = TestServer::start();

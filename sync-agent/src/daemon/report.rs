@@ -106,8 +106,9 @@ async fn of_one(shared: &Shared, config: &Config, settings: &Reporting) {
         }
     };
     let mut fails = false;
+    let mut taken = None;
     loop {
-        let told = report(shared, config, settings, &http).await;
+        let told = report(shared, config, settings, &http, &mut taken).await;
         match &told {
             Ok(_) if fails => tracing::info!("reports arrive again"),
             Err(error) if !fails => tracing::warn!(%error, "the report did not arrive; it is tried again"),
@@ -125,19 +126,31 @@ async fn of_one(shared: &Shared, config: &Config, settings: &Reporting) {
     }
 }
 
-/// Reports once. Whether something was decided by the answer.
-async fn report(shared: &Shared, config: &Config, settings: &Reporting, http: &Http) -> Result<bool, ReportError> {
+/// Reports once. Whether something was decided by the answer. `taken` is the plan of a decision that was taken and that the
+/// server does not know of yet: what is done before it does has not come too late.
+async fn report(
+    shared: &Shared,
+    config: &Config,
+    settings: &Reporting,
+    http: &Http,
+    taken: &mut Option<String>,
+) -> Result<bool, ReportError> {
     let live = shared.live().clone();
     let status = Status::read(config, &shared.state, shared.clock.now(), Some(&live))?;
     let held = shared.state.pending()?;
-    let report = Report::new(&status, held.as_ref(), config.schedule.interval.as_secs(), settings.decisions);
+    let mut report = Report::new(&status, held.as_ref(), config.schedule.interval.as_secs(), settings.decisions);
+    report.taken = taken.as_deref();
     let answer = http.send_once("POST", PATH, Some(&json!({ "report": report }))).await?;
     let answer: Answer =
         serde_json::from_value(answer.body).map_err(|error| ReportError::Strange(error.to_string()))?;
-    match answer.decision.filter(|_| settings.decisions) {
-        Some(decided) => take(shared, decided).await,
-        None => Ok(false),
+    *taken = None;
+    let Some(decided) = answer.decision.filter(|_| settings.decisions) else { return Ok(false) };
+    let plan = decided.plan.clone();
+    let is_taken = take(shared, decided).await?;
+    if is_taken {
+        *taken = Some(plan);
     }
+    Ok(is_taken)
 }
 
 /// Does what was decided, if it is about what is held back now.

@@ -38,6 +38,9 @@ pub struct Report<'a> {
     pause: Option<&'a Pause>,
     cycles: &'a [CycleRecord],
     held: Option<Held>,
+    /// The plan of the decision of the server that was taken since the report before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken: Option<&'a str>,
     troubles: Vec<Trouble>,
     troubled: usize,
 }
@@ -82,6 +85,7 @@ impl<'a> Report<'a> {
             pause: status.pause.as_ref(),
             cycles: status.cycles.get(..CYCLES).unwrap_or(&status.cycles),
             held: held.map(Held::new),
+            taken: None,
             troubles: status.quarantine.iter().take(TROUBLES).map(Trouble::new).collect(),
             troubled: status.quarantine.len(),
         }

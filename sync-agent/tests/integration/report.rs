@@ -63,6 +63,8 @@ fn an_operator_approves_at_the_server_what_the_agent_holds_back() {
     server.command(&["agent", "approve", "corp", "--plan", plan]);
     until("what was approved", || is_active() == Some(false));
     until("the end of it", || shown(&server)["report"]["held"].is_null());
+    let done = shown(&server);
+    assert!(done["late"].is_null(), "it did not come too late: {done}");
 
     // At the agent's own command line it is known, too, and a second one is rejected from afar.
     directory.change(&["disable", "u000004"]);

@@ -103,7 +103,9 @@ impl Field {
     /// What it holds.
     pub fn value(self, values: &Values) -> String {
         match self {
-            ClientId => values.client_id.clone().unwrap_or_else(|| "make a client: `client create`".to_owned()),
+            ClientId => {
+                values.client_id.clone().unwrap_or_else(|| "make a client: `client create --name NAME`".to_owned())
+            }
             Said(text) => text.to_owned(),
             ScimUrl => values.scim_url.clone(),
             ScimUrlWith(behind) => format!("{}{behind}", values.scim_url),
@@ -119,7 +121,7 @@ impl Field {
     }
 }
 
-const SHOWN_ONCE: &str = "shown when it was issued; `token rotate` or `client rotate` issues another";
+const SHOWN_ONCE: &str = "shown when it was issued; `token rotate TOKEN` or `client rotate CLIENT` issues another";
 
 impl Provider {
     /// All of them, by their titles.

@@ -15,8 +15,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 /// The type of bodies, unless the call was refused for another one.
 const SCIM_JSON: &str = "application/scim+json";
 
-/// A command that repeats a call, with the token in a variable, or the id and secret of an OAuth client. What was hidden in it
-/// must be filled in. What decides what is done is as it was: the conditions on the version, and the type and coding of the body.
+/// A command that repeats a call, with the token in a variable, or the id and secret of an OAuth client, unless it needs
+/// neither. What was hidden in it must be filled in. What decides what is done is as it was: the conditions on the version, and the type and coding of the body.
 pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     let mut command = "curl -sS".to_owned();
     match row.method {
@@ -31,10 +31,10 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     command.push(' ');
     command.push_str(&quoted(&format!("{base}{}{query}", row.path)));
     let form = form(row);
-    command.push_str(if form.is_some() {
-        " -u \"$CLIENT_ID:$CLIENT_SECRET\""
-    } else {
-        " -H \"Authorization: Bearer $TOKEN\""
+    command.push_str(match &form {
+        Some(_) => " -u \"$CLIENT_ID:$CLIENT_SECRET\"",
+        None if is_open(row) => "",
+        None => " -H \"Authorization: Bearer $TOKEN\"",
     });
     let body = if form.is_none() { body(row, line) } else { None };
     let sent = line.pointer("/additionalEventData/headers").and_then(Value::as_object);
@@ -51,6 +51,13 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
         command.push_str(&data);
     }
     command
+}
+
+/// Whether the call needs no token: what stands below `/.well-known` is for everybody, and what was answered to somebody
+/// without a token, and not because none was shown or too many came, is as open (discovery, keys, the description).
+fn is_open(row: &Row) -> bool {
+    let was_let_in = row.token.is_none() && row.refusal.is_empty() && row.status != 429;
+    was_let_in || row.path.starts_with("/.well-known/")
 }
 
 /// The form of a call to the authorization server (RFC 6749 §4.4.2, RFC 7009 §2.1, RFC 7662 §2.1), where it is one. None is kept,

@@ -55,7 +55,7 @@ pub(super) fn about_token(row: &Row, known: Known<'_>) -> Option<String> {
         "revoked" => format!("It is put down to {which}, which was deleted. Give the identity provider the newer one; if there is none, issue one with `{}`.", of("token", "create", &[])),
         "ended" => format!("It is put down to the OAuth client {client}: {}. `{}` tells its state.", row.reason, of("client", "show", &[client])),
         "other tenant" => format!("It is put down to {which}, which belongs to another tenant. Compare the tenant's id in the base URL with `{}`.", line(&["token", "list"])),
-        "no assertion" => "The profile of the tenant takes only tokens that a client got by an assertion. Give the identity provider an OAuth client with a trust: `client trust add`.".to_owned(),
+        "no assertion" => "The profile of the tenant takes only tokens that a client got by an assertion. Give the identity provider an OAuth client with a trust: `client trust add CLIENT --issuer ISSUER --subject SUBJECT --audience AUDIENCE --jwks-uri URL`.".to_owned(),
         "missing" => "The request has no `Authorization: Bearer` header. The identity provider does not send it, or a proxy removes it.".to_owned(),
         "unknown" => format!("The token was deleted before the last start of the server, or belongs to another server. Compare it with the one that was issued; if in doubt, issue another with `{}`.", of("token", "create", &[])),
         "prefix" => "What was sent is no token of this server: it does not begin with scim_. Perhaps it is the token's id, or a key of another system.".to_owned(),

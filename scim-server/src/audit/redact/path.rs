@@ -8,7 +8,7 @@ use super::{super::vocabulary::Vocabulary, HIDDEN, is_id};
 const MAX_SEGMENTS: usize = 12;
 
 /// What paths of this server are made of, beside ids and the words of a tenant.
-const SEGMENTS: [&str; 33] = [
+const SEGMENTS: [&str; 34] = [
     "",
     ".search",
     ".well-known",
@@ -27,6 +27,7 @@ const SEGMENTS: [&str; 33] = [
     "jwks",
     "oauth-authorization-server",
     "oauth2",
+    "openapi.json",
     "poll",
     "receive",
     "remove",

@@ -36,7 +36,10 @@ pub(super) fn details(row: &Value) -> String {
     }
     if let (Some(plan), Some(name)) = (row.pointer("/report/held/plan"), row.get("agent")) {
         let (plan, name) = (cell(Some(plan)), cell(Some(name)));
-        let _ = writeln!(text, "\nDecide with `agent approve {name} --plan {plan}`, or `agent reject`.");
+        let _ = writeln!(
+            text,
+            "\nDecide with `agent approve {name} --plan {plan}`, or `agent reject {name} --plan {plan}`."
+        );
     }
     for (number, trouble) in list("/report/troubles").enumerate() {
         let heading = if number == 0 { "\nQuarantine, and problems that last:\n" } else { "" };
@@ -70,7 +73,7 @@ mod tests {
             details(&row),
             "\nLast cycles:\n  T  full     3 writes, 0 problems; ended early: no bind\n\
              \nHeld back: too many\n  - deactivate user \"anna\"\n  and 2 more; `sync-agent held`, where the agent runs, shows all\n\
-             \nDecide with `agent approve ad --plan 7f`, or `agent reject`.\n\
+             \nDecide with `agent approve ad --plan 7f`, or `agent reject ad --plan 7f`.\n\
              \nQuarantine, and problems that last:\n  ConflictError: taken (since S, next at N)\n"
         );
         assert_eq!(details(&json!({"agent": "ad"})), "");

@@ -91,6 +91,9 @@ const AGENT: Columns = &[
     ("Decided", "/decision/decision"),
     ("By", "/decision/by"),
     ("Taken by the agent", "/decision/taken"),
+    ("Decided too late", "/late/decision"),
+    ("Decided too late by", "/late/by"),
+    ("Decided too late at", "/late/at"),
 ];
 
 const AGENTS: Columns = &[

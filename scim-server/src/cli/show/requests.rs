@@ -49,7 +49,8 @@ pub(super) fn details(row: &Value) -> String {
         let _ = writeln!(text, "\nThe same again, where what is hidden must be filled in:\n{}", cell(Some(command)));
     }
     if row.get("values").is_some() {
-        text.push_str("\nThe values are kept: `requests values` shows them to an operator.\n");
+        let id = cell(row.get("id"));
+        let _ = writeln!(text, "\nThe values are kept: `scim-server requests values {id}` shows them to an operator.");
     }
     text
 }

@@ -29,7 +29,7 @@ use crate::{
     profile::Profile,
     request_log::{self, Call},
     store::ResourceId,
-    tenant::Tenant,
+    tenant::{Tenant, judged::is_of_a_run},
 };
 
 /// Facts about a request, for the audit log and the metrics.
@@ -205,8 +205,8 @@ fn feed_call(feed: &Feed<'_>, method: &Method) -> &'static str {
 
 impl Service {
     /// The call's line in the audit log, and its row in the request log; a call without a valid token is counted with
-    /// others of its kind. What is no [call](Notes::is_call) is in the audit log alone, so that the request log, and what is
-    /// counted from it, has nothing but calls.
+    /// others of its kind. What is no [call](Notes::is_call), and what the judge asks a tenant of its own, is in the audit log
+    /// alone, so that the request log, and what is counted from it, has nothing but calls of providers.
     pub(super) async fn record(
         &self,
         parts: &Parts,
@@ -223,7 +223,8 @@ impl Service {
             Some((token, tenant)) => (Some(&**token), Some(tenant)),
             None => (None, asked.as_ref()),
         };
-        let requests = self.requests.as_ref().filter(|_| notes.is_call());
+        let is_judged = tenant.is_some_and(|tenant| is_of_a_run(&tenant.name));
+        let requests = self.requests.as_ref().filter(|_| notes.is_call() && !is_judged);
         if token.is_some() && self.audit.is_none() && requests.is_none() {
             return;
         }

@@ -17,7 +17,7 @@ fn foreign(source: &Source) -> Error {
     Error::new(
         ErrorKind::Forbidden,
         format!(
-            "Only {source} may change users and groups of this tenant. Make the change there, or ask the administrator of this server to change it with `scim-server tenant source`."
+            "Only {source} may change users and groups of this tenant. Make the change there, or ask the administrator of this server to change it with `scim-server tenant source TENANT --to SOURCE`."
         ),
     )
 }

@@ -8,18 +8,19 @@ use crate::{
     metrics::{Ends, Refused, TenantHealth},
     silence,
     store::{StoreError, TenantId, TypeName},
-    tenant::Tenant,
+    tenant::{Tenant, judged::is_of_a_run},
 };
 
 /// How near its end a token or secret wants attention, in milliseconds.
 const SOON: i64 = 30 * 24 * 60 * 60 * 1000;
 
-/// Shows how tenants stand: all of them, or of more than `metrics_tenants` those that want attention first, then those
-/// that were made first.
+/// Shows how tenants stand but those of the judge: all of them, or of more than `metrics_tenants` those that want attention
+/// first, then those that were made first.
 pub(super) async fn show(service: &Service) -> Result<(), StoreError> {
     let store = &service.operations.store;
     let most = service.settings.load().metrics_tenants;
     let mut tenants = service.access.tenants();
+    tenants.retain(|tenant| !is_of_a_run(&tenant.name));
     let number = tenants.len();
     if most == 0 {
         service.metrics.tenants.show(Vec::new(), number);

@@ -14,7 +14,7 @@ use crate::{
     sink,
     store::StoreError,
     stream::{Status, Streams},
-    tenant::Tenant,
+    tenant::{Tenant, judged::is_of_a_run},
     webhook::Webhooks,
 };
 
@@ -60,7 +60,7 @@ async fn lags(service: &Service) -> Result<(), StoreError> {
     let (all, streams) = (shelf.list().await?, Streams::new(Arc::clone(store)));
     let [mut consumers, mut webhooks, mut receivers, mut taken] = <[Behind; 4]>::default();
     let mut tenants = service.access.tenants();
-    tenants.retain(|tenant| !store.is_away(tenant.home));
+    tenants.retain(|tenant| !store.is_away(tenant.home) && !is_of_a_run(&tenant.name));
     for tenant in tenants {
         let newest = store.log(tenant.home).await?.newest;
         for consumer in service.operations.consumers().list(tenant.id).await? {

@@ -154,7 +154,11 @@ fn schemas_are_added_listed_and_removed_and_none_goes_unsaid() {
     let dropped = format!("the schema {urn}, which 1 resource(s) of the type User use");
     world.check(&set, 1, &dropped);
     world.check(&["schema", "remove", "--tenant", "acme", "Payroll"], 1, &dropped);
-    world.check(&["schema", "remove", "--tenant", "acme", "nothing"], 1, "`schema list` shows its schemas");
+    world.check(
+        &["schema", "remove", "--tenant", "acme", "nothing"],
+        1,
+        "`scim-server schema list --tenant acme` shows its schemas",
+    );
     world.json(&[&set[..], &["--force"]].concat());
     assert_eq!(world.json(&["schema", "list", "--tenant", "acme"])[0]["schema"], other);
     assert_eq!(world.json(&["schema", "remove", "--tenant", "acme", &other.to_uppercase()])["deleted"], true);

@@ -238,15 +238,43 @@ async fn guessing_is_slowed_down() {
 async fn nobody_is_led_to_another_host() {
     let server = with_console();
     let stranger = Visitor::stranger(&server);
-    for to in ["https://evil.example/", "//evil.example", "/\\evil.example", "/console/\\evil", "javascript:alert(1)"] {
+    for to in [
+        "https://evil.example/",
+        "//evil.example",
+        "/\\evil.example",
+        "/console/\\evil",
+        "javascript:alert(1)",
+        "/consolevil",
+        // Off the console: a browser, or a proxy before it, would read these so.
+        "/console/../evil",
+        "/console/../../evil",
+        "/console/./../evil",
+        "/console/t/..",
+        "/console/%2e%2e/evil",
+        "/console/%2E%2E/%2E%2E/evil",
+        "/console/.%2e/evil",
+        "/console/..%2Fevil",
+        "/console/t/..%5Cevil",
+        "/console/t/%5Cevil",
+        "/console//evil",
+        "/console/%2Fevil",
+        "/console/t/\tevil",
+        "/console/t/a%0D%0Aevil",
+        "/console/t/%00evil",
+        "/console/t/evil#x",
+        "/console?q=\\evil",
+        "/console?q=%0Aevil",
+    ] {
         let body = form(&[("token", &root_token(&server)), ("to", to)]);
         let page = stranger.post_raw("/console/sign-in", &body, &[]).await.expect(200);
         assert!(page.text.contains("url=/console\""), "{to}: {}", page.text);
-        assert!(!page.text.contains("evil.example"), "{to}: {}", page.text);
+        assert!(!page.text.contains("evil"), "{to}: {}", page.text);
     }
-    let body = form(&[("token", &root_token(&server)), ("to", "/console/t/test/users?q=a")]);
-    let page = stranger.post_raw("/console/sign-in", &body, &[]).await.expect(200);
-    assert!(page.text.contains("url=/console/t/test/users?q=a\""), "{}", page.text);
+    for to in ["/console", "/console/t/test/users?q=a", "/console/sync/our%20ad?range=7d", "/console/t/a..b/tokens"] {
+        let body = form(&[("token", &root_token(&server)), ("to", to)]);
+        let page = stranger.post_raw("/console/sign-in", &body, &[]).await.expect(200);
+        assert!(page.text.contains(&format!("url={to}\"")), "{to}: {}", page.text);
+    }
 }
 
 /// A person may do in the browser what the role of the token allows, and until the token is deleted.

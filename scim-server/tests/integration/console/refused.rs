@@ -137,6 +137,59 @@ async fn what_was_typed_is_kept_and_why_it_was_refused_stands_beside_it() {
     assert_eq!(server.run_json(&["tenant", "show", "test", "--json"])["settings"]["strict"], false);
 }
 
+/// What is said in the notices of a page, without what is code.
+fn said(page: &str) -> String {
+    let notices = page.split("class=\"notice ").skip(1).filter_map(|rest| rest.split("</p>").next());
+    let spoken = |notice: &str| {
+        let parts = notice.split("<code>").map(|part| part.split_once("</code>").map_or(part, |(_, behind)| behind));
+        parts.collect::<Vec<_>>().join("…")
+    };
+    notices.map(spoken).collect::<Vec<_>>().join("\n")
+}
+
+/// Whoever fills in a form knows its fields, and no flags of the command line.
+#[tokio::test]
+async fn why_a_form_is_refused_is_said_in_the_words_of_the_form() {
+    let server = with_console();
+    let anna = server.client().user("anna").await;
+    server.client().user("bert").await;
+    let visitor = Visitor::root(&server).await;
+    let tenant = "/console/t/test";
+    let user = format!("{tenant}/users/{anna}");
+    for (path, fields, words) in [
+        (
+            format!("{tenant}/safety/undo-preview"),
+            &[("since", "2"), ("until", "1")][..],
+            "“Up to event” 1 is before “After event” 2: name a larger number with “Up to event”",
+        ),
+        (
+            format!("{tenant}/safety/undo"),
+            &[("since", "1"), ("until", "2"), ("actor", "nobody")][..],
+            "“Only what this one did” &#34;nobody&#34; is no token",
+        ),
+        (format!("{tenant}/safety/undo-preview"), &[("since", "999999")][..], "a smaller number with “After event”"),
+        (
+            format!("{tenant}/rules/set-preview"),
+            &[("name", "x"), ("role", "admin")][..],
+            "“Group” or <code>--external-id</code> at the command line",
+        ),
+        (format!("{user}/delete"), &[("typed", "anna")][..], "the switch “Also while a provider has a live token”"),
+    ] {
+        let page = visitor.post(&path, fields).await.text;
+        assert!(page.contains("role=\"alert\"") && page.contains(words), "{words}: {page}");
+        assert!(!said(&page).contains("--"), "{path}: {}", said(&page));
+    }
+    for (query, words) in [("status=abc", "“Status” is a status"), ("until=soon", "“Until” is a time")] {
+        let page = visitor.get(&format!("{tenant}/requests?{query}")).await.expect(200).text;
+        assert!(page.contains(words) && !said(&page).contains("--"), "{words}: {page}");
+    }
+    // Also before anything is sent.
+    for page in [user, format!("{tenant}/settings")] {
+        let page = visitor.get(&page).await.expect(200).text;
+        assert!(said(&page).contains("Only with the switch below.") && !said(&page).contains("--"), "{page}");
+    }
+}
+
 /// What has no form to stand in is said at the top, with the status of the refusal. A page that is refused itself says
 /// nothing more than why.
 #[tokio::test]

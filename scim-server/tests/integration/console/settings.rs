@@ -117,10 +117,15 @@ async fn a_schema_is_looked_at_added_replaced_and_removed() {
     visitor.done(&format!("{HERE}/schema-add"), &[("definition", &second)]).await;
     assert_eq!(schemas()[0]["definition"]["schema"]["attributes"][1]["name"], "colour");
 
+    // What only the command line can do is said to be so.
+    let refused = visitor.set(HERE, "set", &[("settings", "{\"schemas\": []}")]).await.text;
+    assert!(refused.contains("use <code>--force</code> at the command line to drop it"), "{refused}");
+
     let asked = visitor.post(&format!("{HERE}/schema-ask"), &[("schema", BADGE)]).await.expect(200).text;
     assert!(asked.contains("Only with the switch below") && asked.contains("schema remove"), "{asked}");
     let remove = format!("{HERE}/schema-remove");
-    for (typed, why) in [("badge", "what was typed is not the URN"), (BADGE, "use --force")] {
+    for (typed, why) in [("badge", "what was typed is not the URN"), (BADGE, "use the switch “Also while it is used”")]
+    {
         let refused = visitor.done(&remove, &[("schema", BADGE), ("typed", typed)]).await.text;
         assert!(refused.contains("notice bad") && refused.contains(why), "{refused}");
     }

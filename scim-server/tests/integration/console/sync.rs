@@ -101,6 +101,49 @@ async fn what_an_agent_holds_back_is_shown_and_an_operator_decides() {
     assert!(again.text.contains("has decided about these changes already"), "{}", again.text);
 }
 
+/// Whoever has decided on what is not held back any more gets to know it: the agent goes on without it.
+#[tokio::test]
+async fn a_decision_that_the_agent_did_not_take_is_said_to_have_come_too_late() {
+    let server = with_console();
+    let (root, agent) = (Visitor::root(&server).await, Agent::new(&server, "ad", &[]));
+    let with = |plan: &str| {
+        let mut report = holding("anna");
+        report["held"]["plan"] = json!(plan);
+        report
+    };
+    let none = |mut report: Value| {
+        report["held"] = Value::Null;
+        report
+    };
+    for (word, plan, next, what_to_do) in [
+        ("approve", "7f00", with("8000"), "Look at what it holds back now, and decide on that."),
+        ("reject", "8000", none(with("")), "Nothing of it waits for a decision now"),
+    ] {
+        agent.report(&with(plan)).await;
+        let done = root.done(&format!("{HERE}/{word}"), &[("plan", plan)]).await.text;
+        assert!(!done.contains("came too late"), "{done}");
+        agent.report(&next).await;
+        let page = root.get(HERE).await.expect(200).text;
+        let (_, notice) = page.split_once("A decision came too late").unwrap_or_else(|| panic!("{word}: {page}"));
+        let notice = notice.split("</p>").next().unwrap_or_default();
+        for told in ["<time", "admin", word, plan, "not applied", what_to_do] {
+            assert!(notice.contains(told), "{told}: {notice}");
+        }
+        let list = root.get("/console/sync").await.expect(200).text;
+        assert!(list.contains("A decision came too late."), "{list}");
+        let shown = server.run_json(&["agent", "show", "ad", "--json"]);
+        assert_eq!((&shown["late"]["plan"], &shown["late"]["taken"]), (&json!(plan), &json!(false)), "{shown}");
+    }
+    // What it has taken and done at once is not late.
+    agent.report(&with("9000")).await;
+    root.done(&format!("{HERE}/approve"), &[("plan", "9000")]).await;
+    let mut done = none(with(""));
+    done["taken"] = json!("9000");
+    agent.report(&done).await;
+    let page = root.get(HERE).await.expect(200).text;
+    assert!(!page.contains("came too late"), "{page}");
+}
+
 /// A pause is told of whatever else is the matter.
 #[tokio::test]
 async fn an_agent_that_fails_while_it_is_paused_says_both() {

@@ -198,6 +198,24 @@ async fn a_clients_secret_is_replaced_with_an_overlap() {
     assert_eq!(shown["secrets"].as_array().map(Vec::len), Some(2), "{shown}");
 }
 
+/// Where forms are sent nothing is to be seen: whoever loads that anew comes to the page of the form.
+#[tokio::test]
+async fn the_address_of_a_form_leads_to_its_page() {
+    let server = fresh(Options::default());
+    let browser = Browser::opened(&server, &link(&server, &["--allow", "tokens,mapping"])).await;
+    for (form, page) in [
+        ("/setup/make", "/setup"),
+        ("/setup/test", "/setup"),
+        ("/setup/rotate", "/setup"),
+        ("/setup/mapping/preview", "/setup/mapping"),
+        ("/setup/mapping/set", "/setup/mapping"),
+    ] {
+        assert_eq!(browser.get(form).await.expect(303).header("location"), page, "{form}");
+        browser.get(page).await.expect(200);
+        Browser::new(&server).get(form).await.expect(404);
+    }
+}
+
 #[tokio::test]
 async fn what_a_link_does_not_allow_is_not_there() {
     let server = fresh(Options::default());

@@ -1,0 +1,62 @@
+//! What commands say of their options, for people at a page: they know the fields of its form, and no flags.
+
+use super::{Field, Kind};
+
+/// A sentence of a command in the words of a form: each flag by the name of its field, such as “Up to event” for `--until`. Of
+/// one that the form has no field for it says where it is. What stands between backticks is a command, and what stands in
+/// quotes is somebody's: both stay as they are.
+pub fn in_words(text: &str, fields: &[Field]) -> String {
+    let (mut is_code, mut is_quoted) = (false, false);
+    let words = text.split_inclusive(' ').map(|word| {
+        let written = if is_code || is_quoted { None } else { translated(word, fields) };
+        is_code ^= word.matches('`').count() % 2 == 1;
+        is_quoted ^= word.replace("\\\"", "").matches('"').count() % 2 == 1;
+        written.unwrap_or_else(|| word.to_owned())
+    });
+    words.collect()
+}
+
+/// A word that begins with a flag; nothing of another.
+fn translated(word: &str, fields: &[Field]) -> Option<String> {
+    let (before, flag) = word.strip_prefix('(').map_or(("", word), |rest| ("(", rest));
+    let flag = flag.strip_prefix("--").filter(|flag| flag.starts_with(|sign: char| sign.is_ascii_lowercase()))?;
+    let (name, behind) =
+        flag.split_at(flag.find(|sign: char| !sign.is_ascii_lowercase() && sign != '-').unwrap_or(flag.len()));
+    let is_it = |field: &&Field| !field.label.is_empty() && field.name.replace('_', "-") == name;
+    // What stands behind a colon says how it is filled in, or what comes of it.
+    let label = |field: &Field| field.label.split(':').next().unwrap_or_default().to_owned();
+    let said = match fields.iter().find(is_it) {
+        Some(field) if field.kind == Kind::Switch => format!("the switch “{}”", label(field)),
+        Some(field) => format!("“{}”", label(field)),
+        None => format!("`--{name}` at the command line"),
+    };
+    Some(format!("{before}{said}{behind}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_called_by_the_name_of_its_field() {
+        let fields = [
+            Field::text("since", "After event"),
+            Field::text("until", "Up to event: its number"),
+            Field::text("external_id", "External id"),
+            Field::of(Kind::Switch, "force", "Also while it is used: its values stay"),
+            Field::hidden("name", "x"),
+        ];
+        for (text, expect) in [
+            ("--until 3 is before --since 7: name more", "“Up to event” 3 is before “After event” 7: name more"),
+            ("give it (--external-id), or --since.", "give it (“External id”), or “After event”."),
+            ("use --force to go on", "use the switch “Also while it is used” to go on"),
+            ("give it --name, or --group", "give it `--name` at the command line, or `--group` at the command line"),
+            ("`undo --since 7` does, --since does", "`undo --since 7` does, “After event” does"),
+            ("\"a \\\" --since b\" is no --since", "\"a \\\" --since b\" is no “After event”"),
+            ("a -- b --- c x--since", "a -- b --- c x--since"),
+            ("", ""),
+        ] {
+            assert_eq!(in_words(text, &fields), expect);
+        }
+    }
+}

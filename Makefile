@@ -23,7 +23,7 @@ PREFIX ?= /usr/local
 PROGRAM ?= $(wildcard $(addprefix $(or $(CARGO_TARGET_DIR),target)/release/,scim-server sync-agent scim-conformance))
 
 .DEFAULT_GOAL := help
-.PHONY: help run build install test tests check packages packaging-check packaging-test release bench conformance conformance-peers test-console crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
+.PHONY: help run build install test tests check packages packaging-check packaging-test release reproducible bench conformance conformance-peers test-console crash-test event-test attack-test audit fuzz docs clean demo bench-sync absence test-kerberos run-cluster scale-simulation
 
 help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ packaging-check: python packagers tests ## Check dashboards, alerts, manifests, 
 
 packaging-test: packaging-check ## The same; make packages of unoptimised programs, and install them in a chroot
 	packaging/test-packages.sh $(or $(CARGO_TARGET_DIR),target)/debug
+
+reproducible: ## Build the programs of a release in two folders, and compare them byte for byte
+	packaging/reproducible.sh
 
 release: python systemd packagers ## Make and test all that is released, in ./dist; SIGN="minisign -S -m" signs the checksums
 	packaging/release.sh

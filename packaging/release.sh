@@ -5,13 +5,6 @@
 #   SKIP_BUILD=1       takes the programs that are in target/dist
 # At the end it says what was not made here, and why.
 set -euo pipefail
-# shellcheck source=packaging/tools.sh
-. packaging/tools.sh
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
-BUILD_COMMIT=$(git rev-parse --short=12 HEAD)
-git diff --quiet HEAD || BUILD_COMMIT=$BUILD_COMMIT-changed
-BUILD_DATE=$(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y-%m-%d)
-export SOURCE_DATE_EPOCH BUILD_COMMIT BUILD_DATE
 version=$(cargo metadata --locked --no-deps --format-version=1 | jq -r '.packages[] | select(.name == "scim-server") | .version')
 target=${CARGO_TARGET_DIR:-target}
 machine=x86_64-unknown-linux-gnu
@@ -23,19 +16,8 @@ rm -rf dist
 mkdir dist
 
 say "Programs"
-cargo_tool cargo-auditable "$CARGO_AUDITABLE"
-if [ -z "${SKIP_BUILD:-}" ]; then
-    # Paths of this machine are in no program, so that another machine makes the same one.
-    flags="--remap-path-prefix=$PWD=/source --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
-    # Cargo forgets the `strip` of a profile for crates that have settings of their own in it.
-    flags+=" -Cstrip=symbols"
-    # A function that asks to be inlined is so up to the size that counts for others, too.
-    flags+=" -Cllvm-args=-inlinehint-threshold=100"
-    # Functions that are equal to the byte are there once. This linker comes with Rust and is its own choice here.
-    if [ -x "$(rustc --print sysroot)/lib/rustlib/$machine/bin/gcc-ld/ld.lld" ]; then flags+=" -Clink-arg=-Wl,--icf=all"; fi
-    time RUSTFLAGS=$flags cargo auditable build --profile dist --locked --features "$RELEASED_FEATURES" \
-        -p scim-server -p sync-agent -p conformance
-fi
+# shellcheck source=packaging/programs.sh
+. packaging/programs.sh
 for program in $programs; do
     path=$target/dist/$program
     "$path" --version | grep -F "$BUILD_COMMIT"

@@ -144,6 +144,9 @@ pub async fn execute(
     output: &Output,
 ) -> Result<(), AdminError> {
     authorize::authorize(context, &request).await?;
+    if let AdminRequest::Delete { dry_run: true, .. } | AdminRequest::TenantDelete { dry_run: true, .. } = &request {
+        return rehearsal::tell(context, &request, output).await;
+    }
     match request {
         AdminRequest::AdminToken { request } => admin_tokens::execute(context, request, output).await,
         AdminRequest::Agent { request } => agents::execute(context, request, output).await,
@@ -160,7 +163,7 @@ pub async fn execute(
         AdminRequest::Create { tenant, resource_type, resource, members, force } => {
             resources::create(context, &tenant, &resource_type, resource, &members, force, output).await
         }
-        AdminRequest::Delete { tenant, resource_type, name, force } => {
+        AdminRequest::Delete { tenant, resource_type, name, force, .. } => {
             resources::delete(context, &tenant, &resource_type, &name, force, output).await
         }
         AdminRequest::List { tenant, resource_type, filter, limit } => {
@@ -189,7 +192,7 @@ pub async fn execute(
             tenants::create(context, &name, *settings, token_seconds, database, output).await
         }
         AdminRequest::TenantMove { tenant, to } => tenants::move_to(context, &tenant, to, output).await,
-        AdminRequest::TenantDelete { tenant, force } => tenants::delete(context, &tenant, force, output).await,
+        AdminRequest::TenantDelete { tenant, force, .. } => tenants::delete(context, &tenant, force, output).await,
         AdminRequest::TenantDisable { tenant, disabled } => tenants::disable(context, &tenant, disabled, output).await,
         AdminRequest::TenantList => tenants::list(context, output).await,
         AdminRequest::TenantSet { tenant, settings, force } => {

@@ -71,6 +71,14 @@ pub struct Event {
     /// The `externalId` of the target, a JSON string.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<Json>,
+    /// The `externalId` that a group had before, if it has another one now or none: rules for roles may name it. Also where
+    /// the tenant leaves out values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_external_id: Option<Json>,
+    /// The `externalId` of groups that change because of it, where a rule for roles names that: for the events of these groups
+    /// ([`Self::consequence`]). It is not stored with this one.
+    #[serde(skip)]
+    pub groups: BTreeMap<ResourceId, Json>,
     /// The attributes that changed, by their paths: `title`, `name.givenName`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<String>,
@@ -202,6 +210,8 @@ impl Event {
             version: 0,
             previous_version: None,
             external_id: None,
+            former_external_id: None,
+            groups: BTreeMap::new(),
             attributes: Vec::new(),
             differs: Vec::new(),
             active: None,
@@ -227,7 +237,8 @@ impl Event {
     pub fn consequence(&self, resource_type: &str, target: ResourceId, attribute: &str) -> Self {
         let (attributes, request) = (vec![attribute.to_owned()], self.request.clone());
         let event = Self::new(Action::Modify, &self.actor, resource_type, target);
-        Self { attributes, request, by_client: self.by_client, ..event }
+        let external_id = self.groups.get(&target).cloned();
+        Self { external_id, attributes, request, by_client: self.by_client, ..event }
     }
 }
 

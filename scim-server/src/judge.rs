@@ -211,7 +211,7 @@ async fn judged(context: &AdminContext, program: PathBuf, run: &Run) -> Result<V
 }
 
 async fn delete(context: &AdminContext, tenant: &str) -> Result<(), Fault> {
-    rows(context, AdminRequest::TenantDelete { tenant: tenant.to_owned(), force: true }).await.map(drop)
+    rows(context, AdminRequest::TenantDelete { tenant: tenant.to_owned(), force: true, dry_run: false }).await.map(drop)
 }
 
 /// The rows of a command.

@@ -30,6 +30,7 @@ mod prefill;
 mod protect;
 pub mod query;
 mod recast;
+pub mod rehearsal;
 pub mod replace;
 pub mod restore;
 pub mod retrieve;

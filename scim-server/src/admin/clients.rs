@@ -5,7 +5,7 @@ use std::time::Duration;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminContext, AdminError, Output, lifetime};
+use super::{AdminContext, AdminError, Output, lifetime, tenants::note_source};
 use crate::{
     event::Deed,
     oauth::{
@@ -343,7 +343,8 @@ pub(super) async fn execute(
             let lifetime = seconds.map(lifetime::of_secret).transpose()?;
             let (client, issued) = telling(Deed::ClientCreated).create(tenant, &name, scope, lifetime).await?;
             context.access.reload().await?;
-            return output.row(&IssuedView::new(context, tenant, &client, issued.as_ref())).await;
+            output.row(&IssuedView::new(context, tenant, &client, issued.as_ref())).await?;
+            return note_source(tenant, ("client", Some(&client.name)), client.scope.scopes, output).await;
         }
         ClientRequest::Delete { client } => {
             let client = find(&client).await?;
@@ -369,7 +370,8 @@ pub(super) async fn execute(
             context.access.reload().await?;
             let previous = previous.map(|old| Previous { secret_id: old.id.to_string(), expires: time(old.expires) });
             let view = IssuedView::new(context, tenant, &client, Some(&issued));
-            return output.row(&IssuedView { previous, ..view }).await;
+            output.row(&IssuedView { previous, ..view }).await?;
+            return note_source(tenant, ("client", Some(&client.name)), client.scope.scopes, output).await;
         }
         ClientRequest::Show { client } => {
             let client = find(&client).await?;

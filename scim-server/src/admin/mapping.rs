@@ -1,14 +1,18 @@
 //! Mapping in, for people: the rewrites of a tenant, and what they would do.
 
+use std::collections::BTreeSet;
+
+use scim_protocol::{Error, message::Query};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{AdminContext, AdminError, Output, access, resources};
+use super::{AdminContext, AdminError, Output, access, provision, resources};
 use crate::{
     caller::Caller,
     event::Deed,
+    operation::{Asked, Operations, Preconditions},
     render::stored_document,
-    store::{Start, TenantId, TypeName},
+    store::{IndexKey, Start, TenantId, TypeName},
     tenant::{
         Settings, TenantRecord,
         mapping::{self, Rewrite},
@@ -126,7 +130,8 @@ async fn list(record: &TenantRecord, output: &Output) -> Result<(), AdminError> 
     Ok(())
 }
 
-/// Tells of each stored resource what the rewrites, which were checked, would make of it, attribute by attribute.
+/// Tells of each stored resource what the rewrites, which were checked, would make of it, attribute by attribute, and why its
+/// next write would be refused.
 async fn preview(
     context: &AdminContext,
     caller: &Caller,
@@ -134,7 +139,8 @@ async fn preview(
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = caller.tenant();
-    let (mut looked_at, mut changed) = (0, 0);
+    let of_walk = provision::context(&context.operations, caller);
+    let (mut looked_at, mut changed, mut refused, mut taken) = (0, 0, 0, BTreeSet::new());
     for rt in tenant.registry.resource_types() {
         if !rewrites.iter().any(|rewrite| rewrite.resource_type == rt.name) {
             continue;
@@ -155,15 +161,46 @@ async fn preview(
                 }
                 changed += 1;
                 let changes = changes(&before, &after);
-                output
-                    .row(&json!({"type": rt.name, "id": id.to_string(), "mapping": applied, "changes": changes}))
-                    .await?;
+                let mut row = json!({"type": rt.name, "id": id.to_string(), "mapping": applied, "changes": changes});
+                let (id, query, preconditions) = (&id.to_string(), &Query::default(), &Preconditions::default());
+                let asked = Asked { context: &of_walk, rt, id, query, preconditions };
+                if let Some(why) = refusal(&context.operations, asked, rewrites, &mut taken).await? {
+                    refused += 1;
+                    row["refused"] = why.into();
+                }
+                output.row(&row).await?;
             }
         }
     }
-    let note =
-        format!("{changed} of {looked_at} resource(s) would be changed by their next write; nothing was changed");
+    let refusals =
+        if refused > 0 { format!(", and {refused} of these writes would be refused") } else { String::new() };
+    let note = format!(
+        "{changed} of {looked_at} resource(s) would be changed by their next write{refusals}; nothing was changed"
+    );
     output.row(&json!({"note": note})).await
+}
+
+/// Why the next write of a resource would be refused; `None` if it would not be. `taken` has the unique values that others get by
+/// theirs, and then those of this one.
+async fn refusal(
+    operations: &Operations,
+    asked: Asked<'_>,
+    rewrites: &[Rewrite],
+    taken: &mut BTreeSet<IndexKey>,
+) -> Result<Option<String>, Error> {
+    let takes = match operations.rehearse_rewrites(asked, rewrites).await {
+        Ok(rehearsed) => rehearsed.takes,
+        Err(error) if error.kind().status() < 500 => return Ok(Some(error.detail().to_owned())),
+        Err(error) => return Err(error),
+    };
+    if let Some(other) = takes.iter().find(|key| taken.contains(*key)) {
+        let (name, attribute) = (&asked.rt.name, &other.attribute);
+        return Ok(Some(format!(
+            "Another {name} gets the same {attribute} by its next write. Rewrite from an attribute that differs."
+        )));
+    }
+    taken.extend(takes);
+    Ok(None)
 }
 
 fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {

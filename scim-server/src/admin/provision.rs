@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use crate::{
     caller::Caller,
     event::ADMIN,
-    operation::{Answer, Asked, Content, Context, Operations, Preconditions, Rewritten, pace::Pace, restore::Kept},
+    operation::{
+        Answer, Asked, Content, Context, Operations, Preconditions, Rewritten, create::RehearsedPost, pace::Pace,
+        rehearsal::Rehearsed, restore::Kept,
+    },
     store::ResourceId,
     tenant::{Tenant, record::base_path},
 };
@@ -174,27 +177,40 @@ pub(super) async fn modify(
     operations.modify(Asked { context, rt: &rt, id, query, preconditions }, body).await.map(drop)
 }
 
-/// Says what is wrong with the body of a POST, and makes nothing.
+/// What [`create`] would do, and does not, but for the quota.
 pub(super) async fn rehearse_create(
     operations: &Operations,
     caller: &Caller,
     resource_type: &str,
     body: Value,
-) -> Result<bool, Error> {
-    operations.rehearse_create(&context(operations, caller), &resource_type_of(caller, resource_type)?, body).await
+) -> Result<RehearsedPost, Error> {
+    let (rt, id) = (resource_type_of(caller, resource_type)?, operations.fresh_id());
+    operations.rehearse_create(&context(operations, caller), &rt, id, body).await
 }
 
-/// Says what is wrong with the operations of a PATCH, and changes nothing.
+/// Refuses one more resource than the quota, beside so many that are planned.
+pub(super) async fn may_create(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    planned: u64,
+) -> Result<(), Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    operations.check_quota(&context(operations, caller), &rt, planned).await
+}
+
+/// What [`modify`] would do, and does not.
 pub(super) async fn rehearse_modify(
     operations: &Operations,
     caller: &Caller,
     resource_type: &str,
     id: &str,
     changes: Vec<Value>,
-) -> Result<(), Error> {
+) -> Result<Rehearsed, Error> {
     let rt = resource_type_of(caller, resource_type)?;
+    let (context, query, preconditions) = (&context(operations, caller), &Query::default(), &Preconditions::default());
     let body = json!({"schemas": [PATCH], "Operations": changes});
-    operations.rehearse_modify(&context(operations, caller), &rt, id, body).await
+    operations.rehearse_modify(Asked { context, rt: &rt, id, query, preconditions }, body).await
 }
 
 /// Disables a resource, or ends that.

@@ -78,6 +78,9 @@ pub enum AdminRequest {
         /// Also while an identity provider provisions the tenant.
         #[serde(default)]
         force: bool,
+        /// Only tell whether it would be refused.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dry_run: bool,
     },
     /// About the deleted users or groups of a tenant.
     Deleted {
@@ -187,6 +190,9 @@ pub enum AdminRequest {
         /// Also while it has live tokens.
         #[serde(default)]
         force: bool,
+        /// Only tell whether it would be refused.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dry_run: bool,
     },
     /// Disables or enables a tenant.
     TenantDisable {

@@ -8,6 +8,7 @@ use crate::{
     caller::Caller,
     command_line::shutting_out,
     oauth::Client,
+    operation::{create::RehearsedPost, restore::Kept},
     profile::{self, Profile},
     store::{ResourceId, ResourceKey, TypeName},
     tenant::{Source, SourceKind},
@@ -182,8 +183,38 @@ pub(super) async fn create(
         }
         body.insert("members".to_owned(), values.into());
     }
+    let rehearsed = provision::rehearse_create(&context.operations, &caller, resource_type, body.clone()).await?;
     let resource = provision::create(&context.operations, &caller, resource_type, body).await?.document;
+    for note in notes(&caller, resource_type, &rehearsed)? {
+        output.row(&json!({"note": note})).await?;
+    }
     output.row(&resource).await
+}
+
+/// What is to be known beside what is made: whether somebody deleted comes back, or could, and whether a lock is on it.
+pub(super) fn notes(caller: &Caller, resource_type: &str, rehearsed: &RehearsedPost) -> Result<Vec<String>, Error> {
+    let (kind, tenant) = (resource_type.to_lowercase(), &caller.tenant().name);
+    let named = |kept: &Kept| {
+        let names = kept.deleted.names()?;
+        let name = names.user_name.or(names.display_name).unwrap_or_default();
+        Ok::<_, Error>((format!("the deleted {kind} {name:?}"), kept.key.id))
+    };
+    let mut notes = Vec::new();
+    if let Some(kept) = &rehearsed.returns {
+        let (whom, id) = named(kept)?;
+        notes.push(format!("{whom} is brought back, with its id {id} and in the groups that it was in"));
+    }
+    if let Some(kept) = &rehearsed.stays {
+        let (whom, id) = named(kept)?;
+        let same = if kind == "user" { "externalId or userName" } else { "externalId" };
+        notes.push(format!(
+            "{whom} had the same {same} and stays deleted: `scim-server {kind} restore {id} --tenant {tenant}` brings that one back instead"
+        ));
+    }
+    if rehearsed.is_locked {
+        notes.push(LOCKED.to_owned());
+    }
+    Ok(notes)
 }
 
 /// Removes a resource.

@@ -1,17 +1,25 @@
-//! Users from a table: made, or changed where one of the name is there. First it is told what would come of each row.
+//! Users from a table: made, or changed where one of the name is there. First it is planned what would come of each row, by
+//! rehearsals of the writes themselves and beside what the rows before it take; that is the preview, and what is then done.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod columns;
+
+use std::collections::HashMap;
 
 use futures_util::{StreamExt as _, stream};
-use scim_protocol::{Error, ErrorKind, path::AttributePath, schema::Mutability, value::fold};
+use scim_protocol::{Error, ErrorKind, value::fold};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use self::columns::{change, columns, put, values};
 use super::{
     AdminContext, AdminError, Line, Output, provision,
-    resources::{LOCKED, ManualChange, administrator, named, refuse_while_provisioned},
+    resources::{LOCKED, ManualChange, administrator, named, notes, refuse_while_provisioned},
 };
-use crate::caller::Caller;
+use crate::{
+    caller::Caller,
+    operation::create::RehearsedPost,
+    store::{IndexKey, ResourceId},
+};
 
 const USER: &str = "User";
 const USER_NAME: &str = "userName";
@@ -38,21 +46,43 @@ pub struct TableRequest {
     pub force: bool,
 }
 
-/// What becomes of a row.
-enum Action {
+/// What is to be done with a row.
+enum Step {
     Create(Value),
-    /// The id, and what is set.
-    Update(String, Vec<(String, Value)>),
-    Unchanged,
+    /// The id, and the operations of a PATCH.
+    Update(String, Vec<Value>),
+    Nothing,
 }
 
-/// What became of a row.
-struct Done {
+/// What is to become of a row, or has become of it.
+struct Plan {
+    step: Step,
     action: &'static str,
     /// The attributes that it sets.
     changes: Vec<String>,
     /// What is to be known beside that.
-    note: Option<&'static str>,
+    notes: Vec<String>,
+    /// The unique values that the user gets.
+    takes: Vec<IndexKey>,
+    /// The deleted user who comes back.
+    returns: Option<ResourceId>,
+}
+
+/// A row of the table.
+struct Row {
+    /// The number of its line.
+    line: usize,
+    name: String,
+    /// The line before it that names the same user.
+    before: Option<usize>,
+    values: Map<String, Value>,
+}
+
+/// A row with its plan, or why it is refused.
+struct Planned {
+    line: usize,
+    name: String,
+    plan: Result<Plan, Error>,
 }
 
 /// Does what a request says. A row for each of its rows; one that is refused does not stop the others.
@@ -76,14 +106,22 @@ pub(super) async fn execute(context: &AdminContext, request: TableRequest, outpu
             Row { line, name, before, values: row }
         })
         .collect();
-    let mut shown = stream::iter(rows).map(|row| told(context, &caller, row, apply)).buffered(AT_ONCE);
-    let mut done = 0;
-    while let Some(row) = shown.next().await {
-        output.row(&row?).await?;
-        done += 1;
-        if done % TOLD == 0 {
-            output.line(Line::Progress(done)).await?;
+    let (mut taken, mut planned, mut done) = (Taken::default(), Vec::new(), 0);
+    let mut plans = stream::iter(rows).map(|row| plan(context, &caller, row)).buffered(AT_ONCE);
+    while let Some(mut row) = plans.next().await {
+        row.plan = match row.plan {
+            Ok(plan) => taken.settle(context, &caller, row.line, plan).await,
+            refused => refused,
+        };
+        if apply {
+            planned.push(row);
+        } else {
+            tell(row, &mut done, output).await?;
         }
+    }
+    let mut applied = stream::iter(planned).map(|row| carry_out(context, &caller, row)).buffered(AT_ONCE);
+    while let Some(row) = applied.next().await {
+        tell(row, &mut done, output).await?;
     }
     match refusal {
         Some(why) => output.row(&json!({"note": format!("--apply would be refused: {why}")})).await,
@@ -91,196 +129,163 @@ pub(super) async fn execute(context: &AdminContext, request: TableRequest, outpu
     }
 }
 
-/// A row of the table.
-struct Row {
-    /// The number of its line.
-    line: usize,
-    name: String,
-    /// The line before it that names the same user.
-    before: Option<usize>,
-    values: Map<String, Value>,
-}
-
-/// What became of a row, as it is shown.
-async fn told(context: &AdminContext, caller: &Caller, row: Row, apply: bool) -> Result<Value, AdminError> {
-    let Row { line, name, before, values } = row;
-    let outcome = match before {
-        Some(before) => Err(Error::value(format!("Line {before} names the same user. Leave one of them out."))),
-        None => one(context, caller, values, apply).await,
-    };
-    match outcome {
-        Ok(Done { action, changes, note }) => {
+/// Shows what is to become of a row, or has become of it.
+async fn tell(row: Planned, done: &mut u64, output: &Output) -> Result<(), AdminError> {
+    let Planned { line, name, plan } = row;
+    let row = match plan {
+        Ok(Plan { action, changes, notes, .. }) => {
             let mut row = json!({"line": line, "userName": name, "action": action, "changes": changes});
-            if let Some(note) = note {
-                row["reason"] = note.into();
+            if !notes.is_empty() {
+                row["reason"] = notes.join("; ").into();
             }
-            Ok(row)
+            row
         }
         Err(error) if error.kind().status() < 500 => {
-            Ok(json!({"line": line, "userName": name, "action": "refused", "reason": error.detail()}))
+            json!({"line": line, "userName": name, "action": "refused", "reason": error.detail()})
         }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The attribute that each column names, in any case (RFC 7643 §2.1). Refuses a table with a column that cannot be
-/// written, before its first row.
-fn columns(caller: &Caller, rows: &[(usize, Map<String, Value>)]) -> Result<BTreeMap<String, String>, AdminError> {
-    let columns: BTreeSet<&str> = rows.iter().flat_map(|(_, row)| row.keys()).map(String::as_str).collect();
-    let rt = caller.tenant().registry.resource_type(USER);
-    let rt = rt.ok_or_else(|| AdminError::Refused("the tenant has no users".to_owned()))?;
-    let mut named = BTreeMap::new();
-    for column in columns {
-        let wrong = |why: &str| AdminError::Invalid(format!("the column {column:?} cannot be written: {why}"));
-        let bound = AttributePath::parse(column).and_then(|path| path.bind(rt));
-        let bound = bound.map_err(|error| wrong(error.detail()))?;
-        let parts = || bound.attribute.iter().chain(bound.leaf());
-        if column.eq_ignore_ascii_case("schemas") {
-            return Err(wrong("it follows from the other columns. Leave it out."));
-        }
-        if parts().any(|part| part.mutability == Mutability::ReadOnly) {
-            return Err(wrong("it is the server's own. Leave it out."));
-        }
-        if bound.sub_attribute.is_some() && bound.attribute.as_ref().is_some_and(|list| list.multi_valued) {
-            return Err(wrong("it may have several values. Columns of that kind are emails and phoneNumbers."));
-        }
-        let attribute = bound.to_string();
-        if let Some((other, _)) = named.iter().find(|(_, known)| **known == attribute) {
-            return Err(wrong(&format!("the column {other:?} is the same attribute. Leave one of them out.")));
-        }
-        named.insert(column.to_owned(), attribute);
-    }
-    Ok(named)
-}
-
-/// What becomes of one row.
-async fn one(context: &AdminContext, caller: &Caller, row: Map<String, Value>, apply: bool) -> Result<Done, Error> {
-    let operations = &context.operations;
-    let (action, note) = action(context, caller, row).await?;
-    match action {
-        Action::Unchanged => Ok(Done { action: "unchanged", changes: Vec::new(), note }),
-        Action::Create(user) => {
-            let changes = user.as_object().into_iter().flatten().map(|(name, _)| name.clone());
-            let changes = changes.filter(|name| name != "schemas").collect();
-            let returns = if apply {
-                provision::create(operations, caller, USER, user).await?.returns
-            } else {
-                provision::rehearse_create(operations, caller, USER, user).await?
-            };
-            Ok(Done { action: if returns { "restore" } else { "create" }, changes, note })
-        }
-        Action::Update(id, values) => {
-            let changes = values.iter().map(|(path, _)| path.clone()).collect();
-            let set = |(path, value): (String, Value)| json!({"op": "replace", "path": path, "value": value});
-            let set = values.into_iter().map(set).collect();
-            if apply {
-                provision::modify(operations, caller, USER, &id, set).await?;
-            } else {
-                provision::rehearse_modify(operations, caller, USER, &id, set).await?;
-            }
-            Ok(Done { action: "update", changes, note })
-        }
-    }
-}
-
-/// What is to be done with a row, and what is to be known beside that: a user whom an administrator has disabled is not
-/// made active.
-async fn action(
-    context: &AdminContext,
-    caller: &Caller,
-    row: Map<String, Value>,
-) -> Result<(Action, Option<&'static str>), Error> {
-    let name = row.get(USER_NAME).and_then(Value::as_str);
-    let name = name.ok_or_else(|| Error::value("The row has no userName. Each row needs one."))?.to_owned();
-    for (path, value) in &row {
-        require_text(path, value.as_str().unwrap_or_default())?;
-    }
-    let values: Vec<_> = row.into_iter().map(typed).collect();
-    let shown = match named(context, caller, USER, &name).await {
-        Ok(shown) => shown,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let mut user = Map::from_iter([("schemas".to_owned(), json!([USER_SCHEMA]))]);
-            for (path, value) in values {
-                set(&mut user, &steps(&path), value);
-            }
-            return Ok((Action::Create(user.into()), None));
-        }
-        Err(error) => return Err(error),
+        Err(error) => return Err(error.into()),
     };
-    let id = shown.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    let activates = values.iter().any(|(path, value)| path == "active" && *value == true);
-    let is_inactive = shown.get("active") == Some(&Value::Bool(false));
-    let kept = if is_inactive { provision::kept_aside(&context.operations, caller, USER, &id).await? } else { None };
-    let note = (activates && kept.is_some()).then_some(LOCKED);
-    // A write is compared with what the user would be if no administrator had disabled it.
-    let mut known = shown;
-    if let Some(active) = kept {
-        known["active"] = active;
-    }
-    let differs = |(path, value): &(String, Value)| {
-        let now = steps(path).iter().try_fold(&known, |value, name| value.get(name.as_str()));
-        // A name in other capitals is the same name.
-        path != USER_NAME && !now.is_some_and(|now| is_same(now, value))
-    };
-    let values: Vec<_> = values.into_iter().filter(differs).collect();
-    let action = if values.is_empty() { Action::Unchanged } else { Action::Update(id, values) };
-    Ok((action, note))
-}
-
-/// By what people are told apart and found: one line, which looks like what it is compared with.
-const NAMES: [&str; 6] = [USER_NAME, "externalId", "displayName", "emails", "phoneNumbers", "employeeNumber"];
-
-/// Refuses control characters, which nobody types. Lines may end in what is read as a whole, such as an address, and not in
-/// a name.
-fn require_text(path: &str, text: &str) -> Result<(), Error> {
-    let is_end = |c| matches!(c, '\n' | '\r');
-    if text.chars().any(|c| c.is_control() && !is_end(c)) {
-        return Err(Error::value(format!("{path} has control characters, such as a tab. Take them out of the table.")));
-    }
-    let steps = steps(path);
-    let is_name = path.starts_with("name.") || steps.last().is_some_and(|last| NAMES.contains(&last.as_str()));
-    if is_name && text.contains(is_end) {
-        return Err(Error::value(format!("{path} must be one line. Take the line ends out of the table.")));
+    output.row(&row).await?;
+    *done += 1;
+    if done.is_multiple_of(TOLD) {
+        output.line(Line::Progress(*done)).await?;
     }
     Ok(())
 }
 
-/// The value of a column: one address for `emails` and `phoneNumbers`, true or false for `active`.
-fn typed((path, value): (String, Value)) -> (String, Value) {
-    let value = match (path.as_str(), value.as_str()) {
-        ("emails" | "phoneNumbers", Some(text)) => json!([{"value": text, "type": "work", "primary": true}]),
-        ("active", Some(text)) if text.eq_ignore_ascii_case("true") => Value::Bool(true),
-        ("active", Some(text)) if text.eq_ignore_ascii_case("false") => Value::Bool(false),
-        _ => value,
-    };
-    (path, value)
+/// What the rows before one take, by the numbers of their lines.
+#[derive(Default)]
+struct Taken {
+    values: HashMap<IndexKey, usize>,
+    /// Who comes back.
+    returning: HashMap<ResourceId, usize>,
+    /// How many users are made.
+    made: u64,
 }
 
-/// Whether what is there is what the table says; a list by the values of its elements.
-fn is_same(now: &Value, then: &Value) -> bool {
-    let values = |list: &Value| -> Option<Vec<Value>> {
-        list.as_array().map(|list| list.iter().filter_map(|one| one.get("value").cloned()).collect())
-    };
-    now == then || values(now).is_some_and(|now| Some(now) == values(then))
-}
-
-/// The names that lead to a value: of the extension, of the attribute and of the sub-attribute.
-fn steps(path: &str) -> Vec<String> {
-    let (urn, rest) = match path.rsplit_once(':') {
-        Some((urn, rest)) => (Some(urn.to_owned()), rest),
-        None => (None, path),
-    };
-    urn.into_iter().chain(rest.split('.').map(str::to_owned)).collect()
-}
-
-fn set(object: &mut Map<String, Value>, names: &[String], value: Value) {
-    match names {
-        [] => {}
-        [name] => drop(object.insert(name.clone(), value)),
-        [name, rest @ ..] => {
-            if let Value::Object(inner) = object.entry(name.clone()).or_insert_with(|| Value::Object(Map::new())) {
-                set(inner, rest, value);
-            }
+impl Taken {
+    /// Refuses a row that cannot be done beside those before it.
+    async fn settle(
+        &mut self,
+        context: &AdminContext,
+        caller: &Caller,
+        line: usize,
+        mut plan: Plan,
+    ) -> Result<Plan, Error> {
+        let takes = std::mem::take(&mut plan.takes);
+        if let Some((before, key)) = takes.iter().find_map(|key| Some((self.values.get(key)?, key))) {
+            return Err(Error::new(
+                ErrorKind::Uniqueness,
+                format!(
+                    "Line {before} has the same {}. Use a different value, or leave one of them out.",
+                    key.attribute
+                ),
+            ));
         }
+        if let Some(before) = plan.returns.and_then(|id| self.returning.get(&id)) {
+            return Err(Error::value(format!(
+                "Line {before} brings back the same deleted user. Leave one of them out."
+            )));
+        }
+        if matches!(plan.step, Step::Create(_)) {
+            provision::may_create(&context.operations, caller, USER, self.made).await?;
+            self.made += 1;
+        }
+        self.values.extend(takes.into_iter().map(|key| (key, line)));
+        self.returning.extend(plan.returns.map(|id| (id, line)));
+        Ok(plan)
     }
+}
+
+/// What is to be done with a row, by itself.
+async fn plan(context: &AdminContext, caller: &Caller, row: Row) -> Planned {
+    let Row { line, name, before, values } = row;
+    let plan = match before {
+        Some(before) => Err(Error::value(format!("Line {before} names the same user. Leave one of them out."))),
+        None => one(context, caller, values).await,
+    };
+    Planned { line, name, plan }
+}
+
+/// Does what is planned for a row.
+async fn carry_out(context: &AdminContext, caller: &Caller, row: Planned) -> Planned {
+    let plan = match row.plan {
+        Ok(plan) => apply(context, caller, plan).await,
+        refused => refused,
+    };
+    Planned { plan, ..row }
+}
+
+async fn apply(context: &AdminContext, caller: &Caller, mut plan: Plan) -> Result<Plan, Error> {
+    match std::mem::replace(&mut plan.step, Step::Nothing) {
+        Step::Create(user) => {
+            let returns = provision::create(&context.operations, caller, USER, user).await?.returns;
+            plan.action = made(returns);
+        }
+        Step::Update(id, operations) => {
+            provision::modify(&context.operations, caller, USER, &id, operations).await?;
+        }
+        Step::Nothing => {}
+    }
+    Ok(plan)
+}
+
+fn made(returns: bool) -> &'static str {
+    if returns { "restore" } else { "create" }
+}
+
+/// What is to be done for the values of a row.
+async fn one(context: &AdminContext, caller: &Caller, row: Map<String, Value>) -> Result<Plan, Error> {
+    let name = row.get(USER_NAME).and_then(Value::as_str);
+    let name = name.ok_or_else(|| Error::value("The row has no userName. Each row needs one."))?.to_owned();
+    let values = values(row)?;
+    match named(context, caller, USER, &name).await {
+        Ok(known) => update(context, caller, known, values).await,
+        Err(error) if error.kind() == ErrorKind::NotFound => create(context, caller, values).await,
+        Err(error) => Err(error),
+    }
+}
+
+async fn create(context: &AdminContext, caller: &Caller, values: Vec<(String, Value)>) -> Result<Plan, Error> {
+    let mut user = Map::from_iter([("schemas".to_owned(), json!([USER_SCHEMA]))]);
+    for (path, value) in values {
+        put(&mut user, &path, value);
+    }
+    let changes = user.keys().filter(|name| *name != "schemas").cloned().collect();
+    let user = Value::from(user);
+    let rehearsed = provision::rehearse_create(&context.operations, caller, USER, user.clone()).await?;
+    let notes = notes(caller, USER, &rehearsed)?;
+    let RehearsedPost { takes, returns, .. } = rehearsed;
+    let returns = returns.map(|kept| kept.key.id);
+    Ok(Plan { step: Step::Create(user), action: made(returns.is_some()), changes, notes, takes, returns })
+}
+
+/// The same of a user who is there: whom an administrator has disabled is not made active.
+async fn update(
+    context: &AdminContext,
+    caller: &Caller,
+    mut known: Value,
+    values: Vec<(String, Value)>,
+) -> Result<Plan, Error> {
+    let operations = &context.operations;
+    let id = known.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let activates = values.iter().any(|(path, value)| path == "active" && *value == true);
+    let is_inactive = known.get("active") == Some(&Value::Bool(false));
+    let kept = if is_inactive { provision::kept_aside(operations, caller, USER, &id).await? } else { None };
+    let notes = if activates && kept.is_some() { vec![LOCKED.to_owned()] } else { Vec::new() };
+    // A write is compared with what the user would be if no administrator had disabled it.
+    if let Some(active) = kept {
+        known["active"] = active;
+    }
+    let differences = values.into_iter().filter_map(|(path, value)| {
+        let operation = change(&known, &path, &value)?;
+        Some((path, operation))
+    });
+    let (changes, set): (Vec<_>, Vec<_>) = differences.unzip();
+    if set.is_empty() {
+        let (step, takes) = (Step::Nothing, Vec::new());
+        return Ok(Plan { step, action: "unchanged", changes, notes, takes, returns: None });
+    }
+    let takes = provision::rehearse_modify(operations, caller, USER, &id, set.clone()).await?.takes;
+    Ok(Plan { step: Step::Update(id, set), action: "update", changes, notes, takes, returns: None })
 }

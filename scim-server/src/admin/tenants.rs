@@ -369,15 +369,20 @@ pub(super) async fn issue(
     let issued = ledger.issue(&tenant, name, scopes, lifetime).await?;
     context.access.reload().await?;
     output.row(&IssuedView::new(context, &tenant, &issued)).await?;
-    note_source(&tenant, &issued.token, output).await
+    note_source(&tenant, ("token", issued.token.name.as_deref()), issued.token.scopes, output).await
 }
 
-/// Says of a token that may write by its scopes what the tenant's source of truth does not let it.
-async fn note_source(tenant: &TenantRecord, token: &Token, output: &Output) -> Result<(), AdminError> {
-    let source = tenant.settings.source.as_ref().filter(|_| token.scopes.write);
-    let Some(source) = source.filter(|source| !source.lets(token.name.as_deref())) else { return Ok(()) };
+/// Says of a token or client that may write by its scopes what the tenant's source of truth does not let it.
+pub(super) async fn note_source(
+    tenant: &TenantRecord,
+    (what, name): (&str, Option<&str>),
+    scopes: Scopes,
+    output: &Output,
+) -> Result<(), AdminError> {
+    let source = tenant.settings.source.as_ref().filter(|_| scopes.write);
+    let Some(source) = source.filter(|source| !source.lets(name)) else { return Ok(()) };
     let note = format!(
-        "what this token writes is refused with 403: only {source} may change the users and groups of tenant {:?}. It can read; `{}` chooses who may write",
+        "what this {what} writes is refused with 403: only {source} may change the users and groups of tenant {:?}. It can read; `{}` chooses who may write",
         tenant.name,
         line(&["tenant", "source", &tenant.name, "--to", "SOURCE"])
     );
@@ -415,7 +420,7 @@ pub(super) async fn rotate(
     context.access.reload().await?;
     let previous = Previous { token_id: old.id.to_string(), expires: old.expires().to_string() };
     output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(context, &tenant, &issued) }).await?;
-    note_source(&tenant, &issued.token, output).await
+    note_source(&tenant, ("token", issued.token.name.as_deref()), issued.token.scopes, output).await
 }
 
 /// The token of a tenant that is named by its id or name.

@@ -26,6 +26,7 @@ use super::{
     follow, health, reference, serve,
     session::{self, Session},
     show::{self, Show},
+    typed,
 };
 use crate::{
     admin::{AdminRequest, EventsRequest, HandRequest, SourceRequest, connection::Provider},
@@ -194,10 +195,15 @@ impl TenantCommand {
             }
             Self::Delete { name, force, yes, common } => {
                 let tenant = name.text();
+                let request = |dry_run| AdminRequest::TenantDelete { tenant: tenant.clone(), force, dry_run };
                 if !yes {
+                    if typed::is_asked() {
+                        // What is refused is not asked about.
+                        session::count(Session::open(&common.settings.0).await?, request(true)).await?;
+                    }
                     session::confirm(&tenant, force)?;
                 }
-                (common, AdminRequest::TenantDelete { tenant, force }, Show::Deleted)
+                (common, request(false), Show::Deleted)
             }
         };
         common.run(request, show).await

@@ -123,7 +123,10 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
 }
 
 async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static str, String); 2]) -> Shown {
-    let mut table = Table::new(&["Of", "Whom", "Attribute", "Before", "After"], "Nothing that is stored would change.");
+    let mut table = Table::new(
+        &["Of", "Whom", "Attribute", "Before", "After", "Would be refused"],
+        "Nothing that is stored would change.",
+    );
     let changed: First = rows.iter().filter(|row| row.pointer("/id").is_some()).cloned().collect();
     for row in &changed.rows {
         let (kind, id) = (row.text("/type"), row.text("/id"));
@@ -132,7 +135,9 @@ async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static
         for (attribute, change) in row.pointer("/changes").and_then(Value::as_object).into_iter().flatten() {
             let of = |at: &str| change.get(at).map_or(Cell::Empty, value);
             let attribute = Cell::Code(attribute.clone());
-            table.push(vec![Cell::text(kind), whom.clone(), attribute, of("before"), of("after")]);
+            let refused = row.pointer("/refused").and_then(Value::as_str);
+            let refused = refused.map_or(Cell::Empty, |why| Cell::Said(why.to_owned()));
+            table.push(vec![Cell::text(kind), whom.clone(), attribute, of("before"), of("after"), refused]);
         }
     }
     let mut section = Section::new("What would change");

@@ -180,7 +180,7 @@ fn switch(tenant: &str, id: &str, disabled: bool) -> AdminRequest {
 /// What deletes one.
 fn deletion(tenant: &str, people: &People, id: &str, force: bool) -> AdminRequest {
     let (tenant, resource_type) = (tenant.to_owned(), people.resource_type.to_owned());
-    AdminRequest::Delete { tenant, resource_type, name: id.to_owned(), force }
+    AdminRequest::Delete { tenant, resource_type, name: id.to_owned(), force, dry_run: false }
 }
 
 async fn deletion_section(ask: &Ask<'_>, tenant: &str, people: &People, name: &str, id: &str) -> Section {

@@ -74,7 +74,7 @@ fn ends(ask: &Ask<'_>, tenant: &str, disabled: bool) -> Section {
 
 /// What deletes the tenant.
 fn request(tenant: &str, force: bool) -> AdminRequest {
-    AdminRequest::TenantDelete { tenant: tenant.to_owned(), force }
+    AdminRequest::TenantDelete { tenant: tenant.to_owned(), force, dry_run: false }
 }
 
 /// The form that deletes the tenant, or why it would be refused.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::{ATTEMPTS, Answer, Context, Operations, disable::is_active, feed::plain};
 use crate::{
+    event::Json,
     index, profile,
     render::{etag, stored_document},
     store::{IndexRange, Memberships, Page, Record, ResourceId, Start, StoreError, TenantId, TypeName, Values},
@@ -222,5 +223,14 @@ impl Operations {
             found.insert(id.to_owned(), groups.into_iter().map(|position| position.id).collect());
         }
         Ok(found)
+    }
+
+    /// The groups that a tenant's rules name so, each with its `externalId`: for the events of groups that change because a
+    /// member is deleted or returns. A look for each such rule, however many groups and members there are.
+    pub(super) async fn groups_of_rules(&self, tenant: &Tenant) -> Result<BTreeMap<ResourceId, Json>, StoreError> {
+        let external = self.external_groups(tenant.home, tenant.settings.roles.iter()).await?;
+        let each =
+            external.iter().flat_map(|(external_id, groups)| groups.iter().map(move |group| (group, external_id)));
+        Ok(each.filter_map(|(group, external_id)| Some((*group, Json::of(external_id)?))).collect())
     }
 }

@@ -114,8 +114,8 @@ impl Operations {
         rt: &ResourceType,
         document: &Map<String, Value>,
     ) -> Result<Option<(ResourceId, u64)>, Error> {
-        let by = context.caller.tenant().settings.adopt.unwrap_or(SameBy::None);
-        if by == SameBy::None || context.caller.is_administrator() {
+        let by = rule(context);
+        if by == SameBy::None {
             return Ok(None);
         }
         let external_id = text(document, EXTERNAL_ID);
@@ -139,9 +139,9 @@ impl Operations {
     /// The error of a POST whose value somebody has: with what an administrator can do, where another source has made
     /// that one and no rule lets a POST take it over.
     pub(super) async fn has_it(&self, context: &Context, entry: IndexEntry) -> Error {
-        let is_by_rule = context.caller.tenant().settings.adopt.is_some_and(|by| by != SameBy::None);
-        let is_of_another =
-            !is_by_rule && !context.caller.is_administrator() && self.is_of_another(context, &entry).await;
+        let is_of_another = rule(context) == SameBy::None
+            && !context.caller.is_administrator()
+            && self.is_of_another(context, &entry).await;
         let error = Error::from(StoreError::Taken(entry));
         if !is_of_another {
             return error;
@@ -185,6 +185,12 @@ impl Operations {
         let (document, by, version) = (stored_document(&record)?, source::of(&record)?, record.header.version);
         Ok(Some(Found { id: position.id, version, document, by }))
     }
+}
+
+/// By what a POST takes over what others have made. An administrator, who can say whom to bring back, takes nobody over.
+pub(super) fn rule(context: &Context) -> SameBy {
+    let rule = context.caller.tenant().settings.adopt.filter(|_| !context.caller.is_administrator());
+    rule.unwrap_or(SameBy::None)
 }
 
 fn text<'a>(document: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

@@ -61,7 +61,8 @@ impl Operations {
             let external_id = told::external_id(&document);
             let had = self.members_by_type(context, &key, &record).await?;
             let (event, members) = (context.event(Action::Delete, &key, Vec::new()), left(&had));
-            let event = Event { external_id, members, ..event };
+            let groups = self.groups_of_rules(tenant).await?;
+            let event = Event { external_id, members, groups, ..event };
             let event = told.of(event, &record.body, tenant.settings.tells_values());
             let mut commit = Commit::new(key.clone(), event);
             commit.expect.push(Expect::Version(key.clone(), record.header.version));

@@ -6,7 +6,7 @@ use std::{
 };
 
 use scim_protocol::{Error, Resource, schema::ResourceType};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Context;
 use crate::tenant::mapping::{self, Rewrite};
@@ -63,8 +63,12 @@ impl Context {
         if applied.is_empty() {
             return Ok((Resource::from_stored(document), applied));
         }
-        // The URNs of extensions that a rewrite has made are missing in it.
-        document.shift_remove("schemas");
-        Ok((Resource::create(document.into(), rt)?, applied))
+        Ok((validated(document, rt)?, applied))
     }
+}
+
+/// What a rewrite has made of a document, as a resource. The URNs of extensions that it has made are missing in the document.
+pub(super) fn validated(mut document: Map<String, Value>, rt: &ResourceType) -> Result<Resource, Error> {
+    document.shift_remove("schemas");
+    Resource::create(document.into(), rt)
 }

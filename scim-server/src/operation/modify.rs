@@ -17,7 +17,8 @@ use super::{
     brake::Loss,
     changed,
     disable::{self, Switch, is_active},
-    mapped::{Applied, Mapped},
+    mapped::{self, Applied, Mapped},
+    rehearsal::Rehearsed,
     source,
     stored_form::StoredForm,
     told, view_of_write,
@@ -28,9 +29,9 @@ use crate::{
     index,
     membership::{self, MemberOperation},
     profile,
-    render::stored_document,
+    render::{View, stored_document},
     store::{Commit, Expect, Record, ResourceKey, StoreError, Write},
-    tenant::mapping,
+    tenant::mapping::{self, Rewrite},
 };
 
 /// A change of one resource, split into document and members.
@@ -60,22 +61,9 @@ struct Decided {
 
 impl Operations {
     /// Applies the operations of a PATCH body, all or none.
-    pub async fn modify(&self, asked: Asked<'_>, mut body: Value) -> Result<Answer, Error> {
+    pub async fn modify(&self, asked: Asked<'_>, body: Value) -> Result<Answer, Error> {
         let Asked { context, rt, query, .. } = asked;
-        let tenant = context.caller.tenant();
-        let prepare = || -> Result<_, Error> {
-            profile::check_sent(tenant.profile(), rt, &body)?;
-            dialect::standardise_patch(&mut body, rt);
-            mapping::apply_to_patch(context.rewrites(), rt, &mut body);
-            profile::check_patch_body(tenant.profile(), &body)?;
-            let operations = patch::parse(body)?;
-            profile::check_patch(tenant.profile(), rt, &operations)?;
-            let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
-            let (operations, members) = membership::split(operations, rt)?;
-            profile::check_member_operations(tenant.profile(), &members)?;
-            Ok((view, operations, members))
-        };
-        let (view, operations, members) = context.pace.whole(prepare).await??;
+        let Read { view, operations, members } = context.pace.whole(|| read(asked, body)).await??;
         let decide = |resource: &Resource| patched(resource, &operations, rt, context);
         let change = Change { action: Action::Modify, decide: &decide, members, switch: Switch::Keep, adopts: false };
         let (key, record) = self.change(asked, change).await?;
@@ -90,18 +78,37 @@ impl Operations {
         self.show(context, Outcome::Ok, &key, record, &view).await
     }
 
-    /// Applies the operations of a PATCH body to a copy of the document, and changes nothing.
-    pub async fn rehearse_modify(
-        &self,
-        context: &Context,
-        rt: &Arc<ResourceType>,
-        id: &str,
-        mut body: Value,
-    ) -> Result<(), Error> {
-        dialect::standardise_patch(&mut body, rt);
-        let (operations, _) = membership::split(patch::parse(body)?, rt)?;
-        let (_, record) = self.find(context, rt, id).await?;
-        patched(&stored_resource(&record)?, &operations, rt, context).map(drop)
+    /// What the operations of a PATCH body would do, decided as [`modify`](Self::modify) decides it, and not done.
+    pub async fn rehearse_modify(&self, asked: Asked<'_>, body: Value) -> Result<Rehearsed, Error> {
+        let Asked { context, rt, .. } = asked;
+        let Read { operations, members, .. } = context.pace.whole(|| read(asked, body)).await??;
+        let decide = |resource: &Resource| patched(resource, &operations, rt, context);
+        let change = Change { action: Action::Modify, decide: &decide, members, switch: Switch::Keep, adopts: false };
+        self.rehearse(asked, &change).await
+    }
+
+    /// What a PATCH of a provider would do of which nothing but these rewrites changes the resource.
+    pub async fn rehearse_rewrites(&self, asked: Asked<'_>, rewrites: &[Rewrite]) -> Result<Rehearsed, Error> {
+        let Asked { context, rt, .. } = asked;
+        let decide = |resource: &Resource| {
+            let mut document = resource.document().clone();
+            mapping::apply(rewrites, rt, &mut document);
+            let rewritten = mapped::validated(document, rt)?;
+            profile::check_resource(context.caller.tenant().profile(), rt, &rewritten)?;
+            Ok((rewritten, Applied::new()))
+        };
+        let members = Vec::new();
+        let change = Change { action: Action::Modify, decide: &decide, members, switch: Switch::Keep, adopts: false };
+        self.rehearse(asked, &change).await
+    }
+
+    async fn rehearse(&self, asked: Asked<'_>, change: &Change<'_>) -> Result<Rehearsed, Error> {
+        let (key, record) = self.find(asked.context, asked.rt, asked.id).await?;
+        let takes = match self.decide(asked, &key, record, change).await? {
+            Some(decided) => self.unique_values(&decided.commit).await?,
+            None => Vec::new(),
+        };
+        Ok(Rehearsed { takes })
     }
 
     /// Makes a user inactive whatever the provider says, or lets the provider's word count again, also against the lock of a
@@ -197,10 +204,9 @@ impl Operations {
             return Ok(None);
         }
         let active = Some(is_active(new.document())).filter(|now| *now != is_active(old.document()));
-        let external_id = told::external_id(new.document());
         let event = context.event(change.action, key, attributes);
-        let mut event =
-            Event { external_id, active, aside: said_aside, lock, mapping, adopted: change.adopts, ..event };
+        let event = told::with_external_ids(event, old.document(), new.document());
+        let mut event = Event { active, aside: said_aside, lock, mapping, adopted: change.adopts, ..event };
         let mut writes = Vec::new();
         let mut after = record.clone();
         if document_changes {
@@ -238,6 +244,28 @@ impl Operations {
         let loss = Loss { deactivates_aside: said_aside == Some(false), ..loss(&commit, &record) };
         Ok(Some(Decided { commit, record: after, loss, is_stamped: document_changes }))
     }
+}
+
+/// A PATCH that was read.
+struct Read {
+    view: View,
+    operations: Vec<Operation>,
+    members: Vec<MemberOperation>,
+}
+
+fn read(asked: Asked<'_>, mut body: Value) -> Result<Read, Error> {
+    let Asked { context, rt, query, .. } = asked;
+    let tenant = context.caller.tenant();
+    profile::check_sent(tenant.profile(), rt, &body)?;
+    dialect::standardise_patch(&mut body, rt);
+    mapping::apply_to_patch(context.rewrites(), rt, &mut body);
+    profile::check_patch_body(tenant.profile(), &body)?;
+    let operations = patch::parse(body)?;
+    profile::check_patch(tenant.profile(), rt, &operations)?;
+    let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
+    let (operations, members) = membership::split(operations, rt)?;
+    profile::check_member_operations(tenant.profile(), &members)?;
+    Ok(Read { view, operations, members })
 }
 
 /// What a change takes away.

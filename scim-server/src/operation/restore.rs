@@ -95,6 +95,9 @@ impl Kept {
         commit.writes.extend(entries.into_iter().map(Write::Index));
         commit.expect.extend_from_slice(&groups.expect);
         commit.writes.extend_from_slice(&groups.writes);
+        if let Some(event) = &mut commit.event {
+            event.groups.clone_from(&groups.named);
+        }
         Ok(())
     }
 
@@ -133,7 +136,7 @@ impl Operations {
             commit.expect.extend(expect);
             let name = TypeName::from(rt.name.as_str());
             commit.expect.extend(tenant.quota(rt).map(|quota| Expect::Fewer(tenant.home, name, quota)));
-            let groups = self.former_groups(&kept).await?;
+            let groups = self.former_groups(tenant, &kept).await?;
             kept.returns(&mut commit, body.clone(), entries, &groups)?;
             for member in self.former_members(context, &kept).await? {
                 commit.writes.push(Write::Join(Edge { group: kept.key.clone(), member }));

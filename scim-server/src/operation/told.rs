@@ -11,6 +11,7 @@ use crate::{
     event::{Change, Event, Json, Lock, Values},
     render::is_served_by_default,
     store::Body,
+    tenant::roles::GROUP,
 };
 
 /// What people call a resource.
@@ -113,6 +114,13 @@ pub(super) fn whole(body: &Body) -> Option<Box<Values>> {
 /// The `externalId` of a document.
 pub(super) fn external_id(document: &Map<String, Value>) -> Option<Json> {
     document.get("externalId").and_then(Json::of)
+}
+
+/// The event of a change with the `externalId` of the resource, and the one that a group had before.
+pub(super) fn with_external_ids(event: Event, old: &Map<String, Value>, new: &Map<String, Value>) -> Event {
+    let is_group = event.resource_type == GROUP;
+    let (former, external_id) = (external_id(old).filter(|_| is_group), external_id(new));
+    Event { former_external_id: former.filter(|former| Some(former) != external_id.as_ref()), external_id, ..event }
 }
 
 fn add<'a>(found: &mut Vec<Difference<'a>>, one: Difference<'a>) {

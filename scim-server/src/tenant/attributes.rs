@@ -199,7 +199,10 @@ impl Place {
             None => (path, false),
         };
         let rt = ResourceType { strictness: Strictness::Lenient, ..ResourceType::clone(rt) };
-        let bound = AttributePath::parse(name.trim()).ok().and_then(|path| path.find(&rt));
+        // The extension by its short name, as the listed paths have it.
+        let short = name.trim().split_once('.').filter(|(short, _)| short.eq_ignore_ascii_case("enterprise"));
+        let name = short.map_or_else(|| name.trim().to_owned(), |(_, rest)| format!("{ENTERPRISE_USER}:{rest}"));
+        let bound = AttributePath::parse(&name).ok().and_then(|path| path.find(&rt));
         let Some(bound) = bound else {
             return Err(format!("a user has no attribute \"{path}\". {listed}"));
         };
@@ -325,6 +328,10 @@ mod tests {
         refused("${path:emails[type eq \"work\"].value}", "not among the paths");
         refused("${path:externalId}", "not among the paths");
         refused("${path:password}", "not among the paths");
+        refused("${path:enterprise.manager}", "not among the paths");
+        refused("${path:Enterprise.manager.displayName}", "not among the paths");
+        refused(&format!("${{path:{ENTERPRISE_USER}:manager}}"), "not among the paths");
+        refused("${path:enterprise.shoeSize}", "no attribute");
         refused("${path:shoeSize}", "no attribute");
         refused("${path:}", "no attribute");
         refused("${user:name}", "mixes a path");

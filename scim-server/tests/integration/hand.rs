@@ -1,6 +1,8 @@
 //! An administrator's hand: users and groups are changed without a provider, and beside one.
 
 mod locked_names;
+mod returned;
+mod tables;
 
 use serde_json::{Value, json};
 
@@ -187,6 +189,8 @@ async fn a_table_with_a_column_that_cannot_be_written_is_refused_before_its_firs
         ("userName,groups", "the server's own"),
         ("userName,meta.version", "the server's own"),
         ("userName,emails.value", "several values"),
+        ("userName,addresses", "several values"),
+        ("userName,roles", "several values"),
         ("userName,emails[type eq \"work\"].value", "cannot be written"),
         ("userName;title", "separated by commas"),
         ("title,nickName", "no column userName"),
@@ -259,25 +263,6 @@ async fn a_name_in_a_table_is_one_line_without_tabs() {
     // A column that is there and empty is there.
     let rows = import("userName,title\n,x\n");
     assert!(rows[0]["reason"].as_str().expect("a text").contains("The row has no userName"), "{rows}");
-}
-
-/// As a POST does, a row brings back whom it names by `externalId`: the preview says so.
-#[tokio::test]
-async fn a_table_says_whom_it_brings_back() {
-    let server = TestServer::start();
-    let client = server.client();
-    let anna = json!({"schemas": [USER], "userName": "anna", "externalId": "x-1"});
-    let made = client.post("/Users", &anna).await.expect(201).json;
-    let path = format!("/Users/{}", made["id"].as_str().expect("an id"));
-    client.delete(&path).await.expect(204);
-    let file = server.scratch("users.csv");
-    std::fs::write(&file, "userName,externalId\nanna2,x-1\nbert,x-2\n").expect("the table");
-    let file = file.to_string_lossy();
-    for more in [&[][..], &["--apply", "--force"]] {
-        let rows = server.run_json(&[&["user", "import", &file, "--tenant", "test", "--json"], more].concat());
-        assert_eq!((&rows[0]["action"], &rows[1]["action"]), (&json!("restore"), &json!("create")), "{rows}");
-    }
-    assert_eq!(client.get(&path).await.expect(200).json["userName"], "anna2");
 }
 
 /// The rows are worked on together, and shown in their order.

@@ -241,3 +241,61 @@ async fn what_is_renamed_is_read_as_if_it_had_been_sent_so() {
     let shown = server.run_json(&["mapping", "show", "--tenant", "test", &sent, "--json"]);
     assert_eq!(shown, json!({"mapping": ["state"], "body": {"userName": "bob", "active": true}}));
 }
+
+/// What a dry run shows is what a write does: it says of each whose write would be refused, and why.
+#[tokio::test]
+async fn a_dry_run_says_which_writes_would_be_refused() {
+    let server = TestServer::start();
+    let client = server.client();
+    let mut users = Vec::new();
+    for (name, title) in [("anna", "old"), ("bert", "old"), ("carl", "OLD"), ("dora", "anna"), ("emil", "new")] {
+        let body = json!({"schemas": [USER], "userName": name, "title": title});
+        users.push(client.post("/Users", &body).await.expect(201).id());
+    }
+    let rules = json!([{"name": "names", "rewrite": "copy", "attribute": "title", "to": "userName"}]);
+    let rules = file(&server, "rules.json", &rules);
+    let set = ["mapping", "set", "--tenant", "test", &rules];
+    let preview = server.run_json(&[&set[..], &["--dry-run", "--json"]].concat());
+    let of_another =
+        json!("Another User gets the same userName by its next write. Rewrite from an attribute that differs.");
+    let stored = json!("Another User has this userName. Use a different value, or change the resource that has it.");
+    let refused: Vec<_> = preview.as_array().expect("rows").iter().map(|row| row["refused"].clone()).collect();
+    assert_eq!(refused, [Value::Null, of_another.clone(), of_another, stored, Value::Null]);
+    let shown = server.run(&[&set[..], &["--dry-run"]].concat());
+    let (table, said) = (String::from_utf8_lossy(&shown.stdout), String::from_utf8_lossy(&shown.stderr));
+    assert!(table.contains("WOULD BE REFUSED") && table.contains("Another User has this userName"), "{table}");
+    let summary = "5 of 5 resource(s) would be changed by their next write, and 3 of these writes would be refused";
+    assert!(said.contains(summary), "{said}");
+
+    server.run_json(&[&set[..], &["--json"]].concat());
+    let write = json!([{"op": "add", "path": "nickName", "value": "x"}]);
+    for (at, status) in [(3, 409), (0, 200), (1, 409), (2, 409), (4, 200)] {
+        client.patch(&format!("/Users/{}", users[at]), &write).await.expect(status);
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_knows_what_the_profile_refuses() {
+    let server = TestServer::with(Options { profile: Some("identity-center".to_owned()), ..Options::default() });
+    let client = server.client();
+    let mut users = Vec::new();
+    for (name, title) in [("anna", "has space"), ("bert", "b-1")] {
+        let body = json!({"schemas": [USER], "userName": name, "title": title, "displayName": name,
+            "name": {"givenName": "A", "familyName": "B"}});
+        users.push(client.post("/Users", &body).await.expect(201).id());
+    }
+    let rules = json!([{"name": "names", "rewrite": "copy", "attribute": "title", "to": "userName"}]);
+    let rules = file(&server, "rules.json", &rules);
+    let set = ["mapping", "set", "--tenant", "test", &rules];
+    let preview = server.run_json(&[&set[..], &["--dry-run", "--json"]].concat());
+    let why = preview[0]["refused"].as_str().unwrap_or_default();
+    assert!(
+        why.contains("'userName' failed to satisfy constraint") && preview[1].get("refused").is_none(),
+        "{preview}"
+    );
+
+    server.run_json(&[&set[..], &["--json"]].concat());
+    let write = json!([{"op": "add", "path": "nickName", "value": "x"}]);
+    assert_eq!(client.patch(&format!("/Users/{}", users[0]), &write).await.expect(400).json["detail"], why);
+    client.patch(&format!("/Users/{}", users[1]), &write).await.expect(200);
+}

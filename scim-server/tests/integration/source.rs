@@ -216,7 +216,7 @@ async fn a_tenant_that_nobody_can_write_is_not_made() {
     let confirmed: [&[&str]; 2] = [&[], &["--confirm", "strict"]];
     for confirm in confirmed {
         let told = refused(&server, &[&["tenant", "source", "strict", "--to", "manual"], confirm].concat());
-        assert!(told.contains("ipsie") && told.contains("tenant set --profile"), "{told}");
+        assert!(told.contains("ipsie") && told.contains("scim-server tenant set strict --profile"), "{told}");
     }
     assert_eq!(server.run_json(&["tenant", "show", "strict", "--json"])["source"], "any");
     // The other way round it is the same.
@@ -226,4 +226,30 @@ async fn a_tenant_that_nobody_can_write_is_not_made() {
     assert!(told.contains("nobody could") && told.contains("tenant source"), "{told}");
     server.run_json(&["tenant", "source", "strict", "--to", "any", "--confirm", "strict", "--json"]);
     server.run_json(&["tenant", "set", "strict", "--profile", "ipsie-al2", "--json"]);
+}
+
+/// Roles and entitlements are what the application says of itself; who makes a client is told of the rest.
+#[tokio::test]
+async fn an_application_writes_its_roles_whatever_the_source_is() {
+    let server = TestServer::with(Options::settings(json!({"role_resources": "scim"})));
+    let provider = named(&server, "okta");
+    source(&server, &["--to", "scim", "--writer", "okta", "--confirm", "test"]);
+    let made = server.run(&["client", "create", "--tenant", "test", "--name", "app", "--scope", "scim"]);
+    let said = String::from_utf8_lossy(&made.stderr).into_owned();
+    assert!(made.status.success() && said.contains("note: what this client writes is refused with 403"), "{said}");
+    for (name, scope) in [("reads", "scim.read"), ("okta", "scim")] {
+        let made = server.run(&["client", "create", "--tenant", "test", "--name", name, "--scope", scope]);
+        assert!(made.status.success() && made.stderr.is_empty(), "{made:?}");
+    }
+    let application = named(&server, "app");
+    for (kind, path) in [("Role", "/Roles"), ("Entitlement", "/Entitlements")] {
+        let schema = format!("urn:ietf:params:scim:schemas:core:2.0:{kind}");
+        let body = json!({"schemas": [schema], "value": "admin", "supported": true});
+        let id = application.post(path, &body).await.expect(201).id();
+        application.put(&format!("{path}/{id}"), &body).await.expect(200);
+        application.delete(&format!("{path}/{id}")).await.expect(204);
+    }
+    let user = json!({"schemas": [USER], "userName": "anna"});
+    application.post("/Users", &user).await.expect_error(403, None);
+    provider.post("/Users", &user).await.expect(201);
 }

@@ -37,6 +37,15 @@ impl ApiRequest {
         let command = serde_json::to_value(command).ok()?;
         ROUTES.iter().copied().flatten().find_map(|route| of_route(route, &command))
     }
+
+    /// What of a command is empty, so that it is no path: its `name`, its `key`.
+    pub fn empty_part(command: &AdminRequest) -> Option<String> {
+        fn within(command: &Value) -> Option<&str> {
+            let mut members = command.as_object()?.iter();
+            members.find_map(|(name, value)| if value == "" { Some(name.as_str()) } else { within(value) })
+        }
+        within(&serde_json::to_value(command).ok()?).map(str::to_owned)
+    }
 }
 
 /// What of a command stands in the holes of a route.
@@ -185,5 +194,6 @@ mod tests {
         assert_eq!(ApiRequest::of(&serde_json::from_value(browse).unwrap()), None);
         let empty = serde_json::from_value(json!({"command": "tenant-show", "tenant": ""})).unwrap();
         assert_eq!(ApiRequest::of(&empty), None, "an empty name is no part of a path");
+        assert_eq!(ApiRequest::empty_part(&empty).as_deref(), Some("tenant"));
     }
 }

@@ -120,15 +120,20 @@ impl WhichArguments {
 
     async fn delete(self, resource_type: &str, force: bool, yes: bool) -> Result<(), Failure> {
         let Self { tenant, name, common } = self;
-        if !yes {
+        let request = |dry_run| {
+            let (tenant, resource_type, name) = (tenant.clone(), resource_type.to_owned(), name.clone());
+            AdminRequest::Delete { tenant, resource_type, name, force, dry_run }
+        };
+        if !yes && typed::is_asked() {
+            // What is refused is not asked about.
+            session::count(Session::open(&common.settings.0).await?, request(true)).await?;
             let kind = resource_type.to_lowercase();
             let what = format!(
                 "This deletes the {kind} {name:?} of tenant {tenant:?}. It can be restored as long as the tenant's restore_window says."
             );
             typed::confirm_person(&what, &name)?;
         }
-        let request = AdminRequest::Delete { tenant, resource_type: resource_type.to_owned(), name, force };
-        common.run(request, Show::Deleted).await
+        common.run(request(false), Show::Deleted).await
     }
 }
 

@@ -185,7 +185,13 @@ const MAPPING: Columns = &[
     ("WRITER", "/writer"),
 ];
 
-const MAPPING_CHANGE: Columns = &[("TYPE", "/type"), ("ID", "/id"), ("REWRITES", "/mapping"), ("CHANGES", "/changes")];
+const MAPPING_CHANGE: Columns = &[
+    ("TYPE", "/type"),
+    ("ID", "/id"),
+    ("REWRITES", "/mapping"),
+    ("WOULD BE REFUSED", "/refused"),
+    ("CHANGES", "/changes"),
+];
 
 const KEPT: Columns = &[
     ("ID", "/id"),

@@ -9,7 +9,7 @@ use crate::{
         response::InsufficientScope,
         route::{Endpoint, Signals},
     },
-    tenant::Source,
+    tenant::{RoleResources, Source},
 };
 
 /// 403: the users and groups of the tenant come from elsewhere.
@@ -20,6 +20,13 @@ fn foreign(source: &Source) -> Error {
             "Only {source} may change users and groups of this tenant. Make the change there, or ask the administrator of this server to change it with `scim-server tenant source TENANT --to SOURCE`."
         ),
     )
+}
+
+/// Whether an endpoint is one of what the application says of itself: its roles and entitlements come from no source of users.
+fn is_of_application(caller: &Caller, endpoint: &Endpoint<'_>) -> bool {
+    let (Endpoint::Resources(name) | Endpoint::Resource(name, _)) = endpoint else { return false };
+    let rt = caller.tenant().registry.endpoint(name);
+    rt.is_some_and(|rt| RoleResources::TYPES.contains(&rt.name.as_str()))
 }
 
 /// 403 unless the token's scopes cover the method, and the token is of whom the tenant's users come from. A search only
@@ -41,7 +48,8 @@ pub(super) fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_
     };
     let scope = if caller.is_client() { of_clients } else { of_tokens };
     if allowed {
-        let source = caller.tenant().settings.source.as_ref().filter(|_| of_tokens == "write" && !is_told);
+        let changes = of_tokens == "write" && !is_told && !is_of_application(caller, endpoint);
+        let source = caller.tenant().settings.source.as_ref().filter(|_| changes);
         return source.filter(|source| !source.lets(caller.name())).map_or(Ok(()), |source| Err(foreign(source)));
     }
     let detail = format!("The token does not have the {scope} scope. Use one that has it.");

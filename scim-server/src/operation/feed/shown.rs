@@ -143,8 +143,9 @@ impl Access {
     fn of_group(event: &Event, tenant: &Tenant) -> Option<Self> {
         let rules = tenant.settings.roles.as_ref()?;
         let text = |json: Option<&Json>| json.and_then(|json| serde_json::from_str::<String>(json.text()).ok());
-        let before = changes(event).and_then(|changes| changes.get("externalId")?.before.as_ref());
-        let external = [text(event.external_id.as_ref()), text(before)];
+        // Events of before know it by their values alone.
+        let told = || changes(event).and_then(|changes| changes.get("externalId")?.before.as_ref());
+        let external = [text(event.external_id.as_ref()), text(event.former_external_id.as_ref().or_else(told))];
         let roles = external.iter().flat_map(|external| rules.of_group(event.target, external.as_deref()));
         let roles: Vec<_> = distinct(roles).into_iter().map(str::to_owned).collect();
         (!roles.is_empty()).then_some(Self { attributes: None, roles })

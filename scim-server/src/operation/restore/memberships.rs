@@ -3,12 +3,16 @@
 //! An edge returns when both its ends are there again. If the other end is deleted as well, what is kept of that one
 //! gets the edge: whoever returns last brings it back.
 
+use std::collections::BTreeMap;
+
 use scim_protocol::Error;
 
 use super::{super::ATTEMPTS, Context, Kept, Operations, no_longer_kept};
 use crate::{
     deleted::{self, GroupOf, Part},
-    store::{Commit, Edge, Expect, ResourceKey, StoreError, Write},
+    event::Json,
+    store::{Commit, Edge, Expect, ResourceId, ResourceKey, StoreError, Write},
+    tenant::Tenant,
 };
 
 /// In how many deleted members one commit notes their group.
@@ -19,6 +23,8 @@ const PORTION: usize = 500;
 pub(in super::super) struct FormerGroups {
     pub expect: Vec<Expect>,
     pub writes: Vec<Write>,
+    /// The groups that the tenant's rules name by their `externalId`, for the events of those that change.
+    pub named: BTreeMap<ResourceId, Json>,
     /// The groups that are there.
     there: Vec<ResourceKey>,
 }
@@ -34,8 +40,8 @@ impl FormerGroups {
 
 impl Operations {
     /// The groups that held a deleted resource and are there or kept.
-    pub(in super::super) async fn former_groups(&self, kept: &Kept) -> Result<FormerGroups, Error> {
-        let mut former = FormerGroups::default();
+    pub(in super::super) async fn former_groups(&self, tenant: &Tenant, kept: &Kept) -> Result<FormerGroups, Error> {
+        let mut former = FormerGroups { named: self.groups_of_rules(tenant).await?, ..FormerGroups::default() };
         // One that was in itself has itself among its members, too.
         for GroupOf { resource_type, id } in kept.deleted.groups.iter().filter(|group| group.id != kept.key.id) {
             let group = ResourceKey { tenant: kept.key.tenant, resource_type: resource_type.clone(), id: *id };

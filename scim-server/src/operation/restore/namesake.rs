@@ -8,7 +8,10 @@ use serde_json::{Map, Value};
 use super::{super::ATTEMPTS, Context, Kept, Operations};
 use crate::{
     deleted::{self, By, Names},
-    operation::disable::{NameLock, Terms, provider_active, sparing},
+    operation::{
+        adopt,
+        disable::{NameLock, Terms, provider_active, sparing},
+    },
     render::stored_document,
     store::{Commit, Expect, IndexKey, IndexRange, ResourceId, StoreError, Values},
     tenant::SameBy,
@@ -24,6 +27,8 @@ pub(in super::super) struct Namesake {
     pub kept: Option<Kept>,
     /// Whether that one is of another source, and is taken over.
     pub is_anothers: bool,
+    /// Who had the `externalId`, or the `userName`, and stays away. Nobody, if somebody returns.
+    pub stays: Option<Kept>,
     /// The lock of the `userName`, if it holds for who returns, or for somebody new.
     pub lock: Option<NameLock>,
     /// That nobody of these names is deleted meanwhile: a DELETE at the same time comes before the POST or after it.
@@ -46,7 +51,7 @@ impl Operations {
         let text = |name: &str| document.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let (external_id, user_name) = (text("externalId"), text("userName"));
         let settings = &context.caller.tenant().settings;
-        let (by, adopt) = (settings.restore_by, settings.adopt.unwrap_or(SameBy::None));
+        let (by, adopt) = (settings.restore_by, adopt::rule(context));
         let external_id = external_id.filter(|_| by != SameBy::None);
         let (mut same_id, mut same_name) = tokio::try_join!(
             self.kept_with(context, rt, By::ExternalId, external_id),
@@ -56,8 +61,10 @@ impl Operations {
         namesake.expect.extend([same_id.1.take(), same_name.1.take()].into_iter().flatten());
         let lock = lock_of(&same_name.0)?;
         let is_called_so = |kept: &Kept| Ok::<_, StoreError>(is_called(&kept.deleted.names()?, document));
-        namesake.is_anothers = self.leave_own(context, &mut same_id.0, adopt != SameBy::None).await?;
+        let (is_anothers, of_others) = self.leave_own(context, &mut same_id.0, adopt != SameBy::None).await?;
+        namesake.is_anothers = is_anothers;
         namesake.kept = best(same_id.0, is_called_so)?;
+        let mut stay = same_name.0;
         if namesake.kept.is_none() && by == SameBy::UserName {
             // Who has another externalId is somebody else, whatever the name.
             let is_same = |kept: &Kept| {
@@ -65,13 +72,16 @@ impl Operations {
                 Ok::<_, StoreError>(theirs.as_deref().zip(external_id).is_none_or(|(theirs, ours)| theirs == ours))
             };
             let mut candidates = Vec::new();
-            for kept in same_name.0 {
-                if is_same(&kept)? {
-                    candidates.push(kept);
-                }
+            for kept in std::mem::take(&mut stay) {
+                if is_same(&kept)? { candidates.push(kept) } else { stay.push(kept) }
             }
-            namesake.is_anothers = self.leave_own(context, &mut candidates, adopt == SameBy::UserName).await?;
+            let (is_anothers, of_others) = self.leave_own(context, &mut candidates, adopt == SameBy::UserName).await?;
+            namesake.is_anothers = is_anothers;
+            stay.extend(of_others);
             namesake.kept = best(candidates, is_called_so)?;
+        }
+        if namesake.kept.is_none() {
+            namesake.stays = best(if of_others.is_empty() { stay } else { of_others }, is_called_so)?;
         }
         let id = namesake.kept.as_ref().map(|kept| kept.key.id);
         namesake.lock = lock.filter(|lock| lock.holds_for(id));
@@ -142,16 +152,25 @@ impl Operations {
         Err(Error::new(ErrorKind::Unavailable(1), "Others are changing who had the name of the user. Try again."))
     }
 
-    /// Leaves those of the caller's own; where none is, those of others if it `adopts`. True if these are others'.
-    async fn leave_own(&self, context: &Context, all: &mut Vec<Kept>, adopts: bool) -> Result<bool, StoreError> {
+    /// Leaves those of the caller's own; where none is, those of others if it `adopts`. Whether these are others', and who else
+    /// there was.
+    async fn leave_own(
+        &self,
+        context: &Context,
+        all: &mut Vec<Kept>,
+        adopts: bool,
+    ) -> Result<(bool, Vec<Kept>), StoreError> {
         let (mut own, mut others) = (Vec::new(), Vec::new());
         for kept in all.drain(..) {
             let is_own = self.was_callers(context, &kept.deleted).await?;
             if is_own { own.push(kept) } else { others.push(kept) }
         }
         let takes_over = own.is_empty() && adopts && !others.is_empty();
-        *all = if takes_over { others } else { own };
-        Ok(takes_over)
+        if takes_over {
+            std::mem::swap(&mut own, &mut others);
+        }
+        *all = own;
+        Ok((takes_over, others))
     }
 
     async fn kept_with(

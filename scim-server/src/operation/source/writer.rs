@@ -43,13 +43,14 @@ impl Operations {
     }
 
     /// Whether a deleted resource was the caller's: it had written it last, or made it ([`Sent::maker`]). If no token or client is left of the one
-    /// from whom it was, it is that of whoever has deleted it. To an administrator all belong.
+    /// from whom it was, it is that of the one that has deleted it. Administrators are one, and what they have made is theirs until
+    /// a token or client changes it; of everything else they say by its id that it is to return.
     pub(in super::super) async fn was_callers(&self, context: &Context, deleted: &Deleted) -> Result<bool, StoreError> {
         let caller = &context.caller;
-        if caller.is_administrator() {
-            return Ok(true);
-        }
         let sent = of(&deleted.record())?;
+        if caller.is_administrator() {
+            return Ok(sent.is_some_and(|sent| is_administrator(&sent.by)));
+        }
         let maker = sent.as_ref().and_then(|sent| sent.maker.as_deref());
         let by = sent.as_ref().filter(|sent| !is_administrator(&sent.by)).map(Sent::writer);
         if by.into_iter().chain(maker).any(|whom| whom == caller.writer()) {

@@ -1,7 +1,7 @@
 //! A manager without an id. Elsewhere a blank text means "no value", and a dialect makes it a removal. AWS IAM
 //! Identity Center refuses it, so the body is checked before any dialect changes it.
 
-use scim_protocol::{Error, schema::core::ENTERPRISE_USER};
+use scim_protocol::{Error, schema::core::ENTERPRISE_USER, value};
 use serde_json::{Map, Value};
 
 use super::wording::{self, Constraint};
@@ -47,10 +47,8 @@ fn is_manager(path: &str) -> bool {
 
 fn is_blank(value: &Value) -> bool {
     match value {
-        Value::String(id) => id.trim().is_empty(),
-        Value::Object(manager) => {
-            member(manager, "value").and_then(Value::as_str).is_some_and(|id| id.trim().is_empty())
-        }
+        Value::String(id) => value::is_blank(id),
+        Value::Object(manager) => member(manager, "value").and_then(Value::as_str).is_some_and(value::is_blank),
         _ => false,
     }
 }

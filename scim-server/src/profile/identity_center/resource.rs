@@ -1,6 +1,6 @@
 //! The constraints on users and groups.
 
-use scim_protocol::{Error, schema::ResourceType};
+use scim_protocol::{Error, schema::ResourceType, value::is_blank};
 use serde_json::{Map, Value};
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -49,17 +49,18 @@ pub fn check_body(rt: &ResourceType, body: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// The description of a group is not an attribute of RFC 7643 and is dropped, like every unknown attribute. A
-/// description that AWS IAM Identity Center would refuse is refused first.
+/// The description of a group is not an attribute of RFC 7643 and is dropped, like every unknown attribute. A text that AWS
+/// IAM Identity Center would refuse is refused first; what is no text has no rule.
 fn check_description(group: &Map<String, Value>) -> Result<(), Error> {
     let description = member(group, "description").map(|(_, description)| description.clone());
     let document = Map::from_iter(description.map(|description| ("description".to_owned(), description)));
     let mut found = too_many(&document, "description", GROUP_TEXT);
-    if text(&document, "description") == Some("") {
+    if text(&document, "description").is_some_and(is_blank) {
         found.push(("description".to_owned(), Constraint::Length));
         found.push(("description".to_owned(), Constraint::NameCharacters));
+    } else {
+        found.extend(names(&document, &["description"]));
     }
-    found.extend(names(&document, &["description"]));
     wording::violations(&found)
 }
 

@@ -46,6 +46,24 @@ fn a_person_types_whom_to_delete_and_a_program_does_not() {
     world.json(&with(&["group", "purge", &group]));
 }
 
+/// What is refused anyway, nobody is asked about first.
+#[test]
+fn a_person_is_not_asked_about_what_is_refused() {
+    let (world, _) = World::with_tenant("acme");
+    world.json(&with(&["user", "create", "--user-name", "anna", "--force"]));
+    for (words, why) in [
+        (with(&["user", "delete", "anna"]), "--force"),
+        (with(&["user", "delete", "nobody", "--force"]), "There is no User"),
+        (vec!["tenant", "delete", "acme"], "--force"),
+    ] {
+        let refused = at_a_terminal(&world, &words, words[2]);
+        let said = stdout(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains(why) && !said.contains("Type"), "{said}");
+    }
+    assert_eq!(world.json(&with(&["user", "show", "anna"]))["userName"], "anna");
+}
+
 /// Of a request a person types its id, and is told how many go.
 #[tokio::test]
 async fn a_person_is_told_how_many_a_request_deleted() {

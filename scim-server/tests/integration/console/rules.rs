@@ -82,6 +82,16 @@ async fn a_rewrite_is_looked_at_and_set() {
     let fields = [("name", "x"), ("rewrite", "lower-case"), ("resource_type", "User"), ("attribute", "emails.value")];
     let preview = visitor.post(&format!("{HERE}/mapping-preview"), &fields).await.expect(200).text;
     assert!(preview.contains(&format!("<a href=\"/console/t/test/users/{jane}\">jane</a>")), "{preview}");
+    // Two would get the same name, and the second would not.
+    let title = json!([{"op": "add", "path": "title", "value": "old"}]);
+    for id in [jane, client.user("june").await] {
+        client.patch(&format!("/Users/{id}"), &title).await.expect(200);
+    }
+    let copy =
+        [("name", "x"), ("rewrite", "copy"), ("resource_type", "User"), ("attribute", "title"), ("to", "userName")];
+    let preview = visitor.post(&format!("{HERE}/mapping-preview"), &copy).await.expect(200).text;
+    assert!(preview.contains("and 1 of these writes would be refused"), "{preview}");
+    assert_eq!(preview.matches("Another User gets the same userName by its next write.").count(), 1, "{preview}");
     let fields = [("name", "x"), ("rewrite", "lower-case"), ("attribute", "nothing")];
     let refused = visitor.done(&format!("{HERE}/mapping-preview"), &fields).await.text;
     assert!(refused.contains("notice bad") && refused.contains("nothing"), "{refused}");

@@ -32,9 +32,9 @@ pub(super) const ROUTES: &[Route] = &[
     delete(
         "/tenants/{tenant}/resources/{resource_type}/{name}",
         r#"{"command": "delete", "tenant": "{tenant}", "resource_type": "{resource_type}", "name": "{name}", "*": 0}"#,
-        "Removes a user or group by hand.",
+        "Removes a user or group by hand; with `dry_run` it only tells whether that would be refused.",
     )
-    .asks(&[("force", Flag)]),
+    .asks(&[("force", Flag), ("dry_run", Flag)]),
     get(
         "/tenants/{tenant}/disabled-users",
         r#"{"command": "hand", "request": {"list-disabled": {"tenant": "{tenant}"}}}"#,

@@ -18,9 +18,9 @@ pub(super) const ROUTES: &[Route] = &[
     delete(
         "/tenants/{tenant}",
         r#"{"command": "tenant-delete", "tenant": "{tenant}", "*": 0}"#,
-        "Removes a tenant with everything in it.",
+        "Removes a tenant with everything in it; with `dry_run` it only tells whether that would be refused.",
     )
-    .asks(&[("force", Flag)]),
+    .asks(&[("force", Flag), ("dry_run", Flag)]),
     post(
         "/tenants/{tenant}/disable",
         r#"{"command": "tenant-disable", "tenant": "{tenant}", "disabled": true}"#,

@@ -127,14 +127,18 @@ def write(program: pathlib.Path, version: str, commit: str, out: pathlib.Path) -
     kind = "application/vnd.oci.image.manifest.v1+json"
     manifest = {"schemaVersion": 2, "mediaType": kind, "config": config, "layers": [files]}
     manifest = blob(as_json(manifest), "manifest.v1+json")
-    manifest["annotations"] = {"org.opencontainers.image.ref.name": version}
+    # The tag within the layout; and the name in full, without which Podman and containerd take the tag for the name.
+    manifest["annotations"] = {
+        "org.opencontainers.image.ref.name": version,
+        "io.containerd.image.name": f"docker.io/library/{program.name}:{version}",
+    }
     (out / "index.json").write_bytes(as_json({"schemaVersion": 2, "manifests": [manifest]}))
     (out / "oci-layout").write_bytes(as_json({"imageLayoutVersion": "1.0.0"}))
 
     def path(descriptor: dict) -> str:
         return descriptor["digest"].replace("sha256:", "blobs/sha256/")
 
-    # What `docker load` looks for in the file; the layout itself does not have it.
+    # What `docker load` without containerd looks for in the file; the layout itself does not have it.
     tagged = [{"Config": path(config), "RepoTags": [f"{program.name}:{version}"], "Layers": [path(files)]}]
     with tarfile.open(f"{out}.tar", mode="w", format=tarfile.USTAR_FORMAT) as archive:
         members = {str(one.relative_to(out)): one.read_bytes() for one in out.rglob("*") if one.is_file()}

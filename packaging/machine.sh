@@ -58,9 +58,10 @@ installed() {
 
 # The first start, with a tenant and somebody in it; on loopback instead of a public address.
 first_start() {
-    sed -i 's/^listen = .*/listen = "127.0.0.1:0"/; s/^admin_listen = .*/admin_listen = "127.0.0.1:0"/; /^tls_/d' "$root$config"
+    sed -i 's/^listen = .*/listen = "127.0.0.1:0"/; s/^admin_listen = .*/admin_listen = "127.0.0.1:0"/; /^tls_/d; /^public_url/d' "$root$config"
     as scim-server scim-server config check --config "$config"
     as scim-server scim-server init --tenant acme --config "$config" >"$work/tenant"
+    grep 'http://127.0.0.1' "$work/tenant" >/dev/null
     start
     as scim-server scim-server user create --tenant acme --user-name anna@example.com --force --config "$config" >/dev/null
     has_anna

@@ -38,6 +38,8 @@ mkdir -p "dist/$archive/bin" "dist/$archive/scim-server" "dist/$archive/sync-age
 for program in $programs; do cp "$target/dist/$program" "dist/$archive/bin/"; done
 cp -r scim-server/dist "dist/$archive/scim-server/"
 cp -r sync-agent/dist "dist/$archive/sync-agent/"
+# It needs the repository.
+rm "dist/$archive/sync-agent/dist/demo.sh"
 mkdir "dist/$archive/packaging"
 cp -r packaging/install.sh packaging/scim-server packaging/sync-agent "dist/$archive/packaging/"
 cp LICENSE CHANGELOG.md "dist/$archive/"
@@ -82,7 +84,7 @@ jq -s --arg version "$version" '
 ' dist/*-"$version".cdx.json >"dist/$archive.tar.gz.cdx.json"
 
 say "Checksums"
-(cd dist && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS)
+(cd dist && find . -path ./root -prune -o -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum >SHA256SUMS && cat SHA256SUMS)
 if [ -n "${SIGN:-}" ]; then packaging/sign.sh "$SIGN" dist/SHA256SUMS; else missing+=("a signature: SIGN names no command"); fi
 
 packaging/test-release.sh "$version" "$target/dist"

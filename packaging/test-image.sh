@@ -17,6 +17,16 @@ cleanup() {
 }
 trap cleanup EXIT
 
+# Whatever loads an image gives it the name that the guide says: Podman and containerd by index.json, older Docker by manifest.json.
+for archive in "$(dirname "$layout")"/*-image.tar; do
+    name=$(basename "$archive" -image.tar):$version
+    tar -xOf "$archive" index.json | jq -e --arg name "docker.io/library/$name" --arg tag "$version" '[.manifests[].annotations]
+        == [{"io.containerd.image.name": $name, "org.opencontainers.image.ref.name": $tag}]' >/dev/null ||
+        { echo "$archive would not be loaded as $name" >&2; exit 1; }
+    tar -xOf "$archive" manifest.json | jq -e --arg name "$name" '[.[].RepoTags] == [[$name]]' >/dev/null ||
+        { echo "$archive would not be loaded as $name by Docker" >&2; exit 1; }
+done
+
 "$umoci" unpack --image "$layout:$version" "$work/bundle" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 setting() { jq -r "$1" "$work/bundle/config.json"; }
 user=$(setting '"\(.process.user.uid):\(.process.user.gid)"')

@@ -49,6 +49,7 @@ packaging/test-deb.sh "$work/older" dist
 command -v rpm >/dev/null || { apt-get update -qq && apt-get install -qq -y rpm >/dev/null; }
 packaging/test-rpm.sh "$work/older" dist
 (cd dist && sha256sum --quiet --check SHA256SUMS)
+for folder in kubernetes observability scim-server-image; do grep -q "  $folder/" dist/SHA256SUMS; done
 
 echo "-- the checksums are signed, and whoever has the public key can tell"
 command -v minisign >/dev/null || { apt-get update -qq && apt-get install -qq -y minisign >/dev/null; }

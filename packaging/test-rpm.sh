@@ -23,6 +23,7 @@ done
 in_rpm --install --nodeps "$older"/*.rpm
 installed
 there /usr/share/man/man1/scim-server-serve.1 /usr/share/doc/scim-server/licences.txt
+for program in scim-server sync-agent scim-conformance; do there /usr/share/{doc/"$program"/CHANGELOG.md,licenses/"$program"/LICENSE}; done
 in_rpm --verify --nodeps scim-conformance
 
 say "start"

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scim_server::internals::oauth::jwt::{KeySet, Unverified};
+use scim_server::internals::oauth::jwt::{ASSERTION, KeySet, Unverified};
 
 /// Public keys whose private ones nobody has.
 const KEYS: &str = r#"{"keys":[
@@ -15,7 +15,7 @@ fuzz_target!(|input: &[u8]| {
     // As a set of keys.
     let _ = KeySet::parse(input);
     let Some(text) = fuzz::text(input) else { return };
-    let Ok(token) = Unverified::parse(text) else { return };
+    let Ok(token) = Unverified::parse(text, &ASSERTION) else { return };
     let keys = KeySet::parse(KEYS.as_bytes()).expect("keys");
     assert!(token.verify(&keys).is_err(), "{text}");
     assert!(token.claims.exp.is_finite());

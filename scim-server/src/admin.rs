@@ -147,6 +147,15 @@ pub async fn execute(
     if let AdminRequest::Delete { dry_run: true, .. } | AdminRequest::TenantDelete { dry_run: true, .. } = &request {
         return rehearsal::tell(context, &request, output).await;
     }
+    carry_out(context, request, input, output).await
+}
+
+async fn carry_out(
+    context: &AdminContext,
+    request: AdminRequest,
+    input: &mut Input,
+    output: &Output,
+) -> Result<(), AdminError> {
     match request {
         AdminRequest::AdminToken { request } => admin_tokens::execute(context, request, output).await,
         AdminRequest::Agent { request } => agents::execute(context, request, output).await,

@@ -38,7 +38,9 @@ pub enum AgentError {
     #[error("what {0:?} holds back has changed; nothing was decided. Look again with `agent show {0}`")]
     Changed(String),
     /// Its own command line has decided.
-    #[error("{0:?} has decided about these changes already; `agent show {0}` says how")]
+    #[error(
+        "{0:?} has decided about these changes already at its own command line, or taken a decision from here; to decide otherwise, run `sync-agent approve` or `sync-agent reject` where it runs"
+    )]
     Decided(String),
     /// It takes no decisions from here.
     #[error(

@@ -123,6 +123,13 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::because(format!("cannot start threads: {error}"), error), json),
     };
+    let taken = {
+        let _entered = runtime.enter();
+        signals::outlive_file_limit()
+    };
+    if let Err(error) = taken {
+        return report(&Failure::because(format!("cannot take signals: {error}"), error), json);
+    }
     match runtime.block_on(command.run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure, json),

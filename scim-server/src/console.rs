@@ -42,7 +42,7 @@ mod traffic;
 mod values;
 mod whom;
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use http_body_util::{BodyExt as _, Limited};
@@ -175,7 +175,7 @@ impl Console {
         admin: &Admin,
         session: Session,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        address: IpAddr,
     ) -> WebResponse {
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
@@ -192,14 +192,14 @@ impl Console {
             let why = "This form is of another session. Go back, load the page again, and send it once more.";
             return self.refusal(StatusCode::FORBIDDEN, "An old form", why);
         }
-        let ask = Ask { console: self, admin, session, query, form, peer, refused: None };
+        let ask = Ask { console: self, admin, session, query, form, address, refused: None };
         route::answer(ask, &method, path.strip_prefix(BASE).unwrap_or_default()).await
     }
 }
 
 #[async_trait]
 impl Pages for Console {
-    async fn answer(&self, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse {
+    async fn answer(&self, admin: &Admin, request: Request<Incoming>, address: IpAddr) -> WebResponse {
         let path = request.uri().path();
         if let Some(rest) = path.strip_prefix("/console/assets/") {
             return match assets::find(rest) {
@@ -217,21 +217,21 @@ impl Pages for Console {
         let query = request.uri().query().unwrap_or_default().to_owned();
         match (request.method(), path) {
             (_, "/") => return response::redirect(BASE),
-            (&Method::POST, sign_in::PATH) => return sign_in::by_token(self, admin, request, peer).await,
+            (&Method::POST, sign_in::PATH) => return sign_in::by_token(self, admin, request, address).await,
             (_, sign_in::PATH) => return sign_in::page(self, &query),
             (&Method::GET, sign_in::AWAY) => {
-                return sign_in::away(self, admin, &query, &sign_in::cookies(&request), peer).await;
+                return sign_in::away(self, admin, &query, &sign_in::cookies(&request), address).await;
             }
             (&Method::GET, sign_in::BACK) => {
-                return sign_in::by_provider(self, admin, &query, &sign_in::cookies(&request), peer).await;
+                return sign_in::by_provider(self, admin, &query, &sign_in::cookies(&request), address).await;
             }
-            (&Method::POST, sign_in::ENTRY) => return sign_in::by_link(self, admin, request, peer).await,
-            (_, sign_in::ENTRY) => return sign_in::landing(self, admin, &query, peer),
+            (&Method::POST, sign_in::ENTRY) => return sign_in::by_link(self, admin, request, address).await,
+            (_, sign_in::ENTRY) => return sign_in::landing(self, admin, &query, address),
             _ => {}
         }
         let cookies = sign_in::cookies(&request);
         match sign_in::session(self, admin, &cookies).await {
-            Ok(Some(session)) => self.signed_in(admin, session, request, peer).await,
+            Ok(Some(session)) => self.signed_in(admin, session, request, address).await,
             // A redirect would give the part of the page that asks by itself another page, without what it waits for.
             Ok(None) if request.headers().contains_key("hx-request") => response::reload(),
             Ok(None) => sign_in::first(&request),

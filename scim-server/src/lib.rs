@@ -39,6 +39,7 @@ mod naming;
 mod oauth;
 mod operation;
 mod own;
+mod packed;
 mod passing;
 mod plan;
 mod probe;

@@ -26,7 +26,10 @@ use hyper::{Method, StatusCode};
 use scim_protocol::{Error, ErrorKind};
 
 use self::{brand::View, reach::Reach, visitor::Visitor};
-pub use self::{connect::guide, mapping::KINDS as REWRITES};
+pub use self::{
+    connect::guide,
+    mapping::{KINDS as REWRITES, LOOKED_AT, preview_empty, preview_note},
+};
 use crate::{
     admin::{AdminContext, Administrator, SETUP_PATH},
     event::Deed,

@@ -126,7 +126,10 @@ fn new_resource_type(
 fn check_schema(schema: &Schema, registry: &SchemaRegistry) -> Result<(), Error> {
     let id = &schema.id;
     if !id.contains(':') || notation::fault(id).is_some() {
-        return Err(Error::value(format!("The schema's id \"{id}\" must be a URI, such as \"urn:example:2.0:User\".")));
+        return Err(Error::value(format!(
+            "The schema's id \"{id}\" must be a URI of at most {} characters, such as \"urn:example:2.0:User\".",
+            notation::MAX_LENGTH
+        )));
     }
     if registry.schema(id).is_some() {
         return Err(Error::value(format!("There is a schema \"{id}\" already.")));
@@ -294,7 +297,10 @@ mod tests {
         taken["schema"]["id"] = "urn:ietf:params:scim:schemas:core:2.0:group".into();
         check_error(&taken, "There is a schema \"urn:ietf:params:scim:schemas:core:2.0:group\" already.");
         taken["schema"]["id"] = "thing".into();
-        check_error(&taken, "The schema's id \"thing\" must be a URI, such as \"urn:example:2.0:User\".");
+        check_error(
+            &taken,
+            "The schema's id \"thing\" must be a URI of at most 512 characters, such as \"urn:example:2.0:User\".",
+        );
         check_error(&device("user", "/Devices"), "There is a resource type \"user\" already.");
         check_error(&device("Device", "/users"), "The endpoint \"/users\" is taken; choose another one.");
         for endpoint in ["/Schemas", "/resourcetypes", "/ServiceProviderConfig", "/Bulk", "/Me"] {

@@ -13,7 +13,7 @@ use crate::{
         Check, Refused,
         client::{Keys, Trust, trust_digest},
         jwt::Claims,
-        jwt::{KeySet, Unverified},
+        jwt::{ASSERTION, KeySet, Unverified},
         spent,
     },
     profile,
@@ -60,7 +60,7 @@ impl Access {
             let refused = Refused::client(checks);
             named.map_or(refused.clone(), |client| self.trace(client.record.id, refused, now))
         };
-        let token = Unverified::parse(assertion).map_err(|check| about_named(vec![check]))?;
+        let token = Unverified::parse(assertion, &ASSERTION).map_err(|check| about_named(vec![check]))?;
         let found = trusting(clients, tenant, named, &token.claims);
         let (client, trust) = match found {
             Found::Exactly(client, trust) => (client, trust),

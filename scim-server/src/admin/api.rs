@@ -11,7 +11,7 @@ mod openapi;
 mod request;
 mod table;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
@@ -40,6 +40,7 @@ use super::{
 use crate::{
     directory::DirectoryError,
     idempotency::{Begun, Call, Calls, Claim, LONGEST_KEY, Process, Reply},
+    packed::{Packed, packed},
     store::{StoreError, TenantId, mark},
     system_records::secret,
 };
@@ -61,7 +62,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
 /// The description of the API, as OpenAPI 3.1 has it.
 pub(super) fn description() -> AdminResponse {
-    json(StatusCode::OK, Bytes::from_static(include_bytes!("../../../docs/reference/admin-api.json")))
+    static DOCUMENT: Packed = packed!("admin-api.json");
+    json(StatusCode::OK, DOCUMENT.bytes())
 }
 
 /// Does what a request asks. `process` is what this process knows of requests that are done once.
@@ -69,7 +71,7 @@ pub(super) async fn answer(
     context: AdminContext,
     process: &Arc<Process>,
     request: Request<Incoming>,
-    peer: SocketAddr,
+    address: IpAddr,
 ) -> AdminResponse {
     let (head, body) = request.into_parts();
     let path = head.uri.path().strip_prefix(BASE.trim_end_matches('/')).unwrap_or_default().to_owned();
@@ -89,9 +91,9 @@ pub(super) async fn answer(
         }
     };
     let done = if route.lines {
-        taken(&context, route, &parts, &head, body, peer)
+        taken(&context, route, &parts, &head, body, address)
     } else {
-        done(context, process, (route, &parts), &head, body, peer).await
+        done(context, process, (route, &parts), &head, body, address).await
     };
     done.unwrap_or_else(|fault| problem(&fault))
 }
@@ -103,13 +105,13 @@ fn taken(
     parts: &[(&str, String)],
     head: &Parts,
     body: Incoming,
-    peer: SocketAddr,
+    address: IpAddr,
 ) -> Result<AdminResponse, Fault> {
     if media_type(&head.headers) != JSON_LINES {
         return Err(Fault::new(415, format!("This path takes lines: send Content-Type: {JSON_LINES}.")));
     }
     let command = call::command(route, parts, head.uri.query(), Map::new()).map_err(invalid)?;
-    tell(context, &command, peer);
+    tell(context, &command, address);
     Ok(lines(start(context.clone(), command, input::lines(body))))
 }
 
@@ -119,11 +121,11 @@ async fn done(
     (route, parts): (&'static Route, &[(&str, String)]),
     head: &Parts,
     body: Incoming,
-    peer: SocketAddr,
+    address: IpAddr,
 ) -> Result<AdminResponse, Fault> {
     let body = read(body).await?;
     let command = call::command(route, parts, head.uri.query(), members(&head.headers, &body)?).map_err(invalid)?;
-    tell(&context, &command, peer);
+    tell(&context, &command, address);
     let wants_lines = accepts_lines(&head.headers);
     if let Some(key) = key(route, &head.headers)? {
         let target = head.uri.path_and_query().map_or("", |target| target.as_str());
@@ -205,11 +207,11 @@ async fn work(context: AdminContext, command: AdminRequest, calls: Calls, claim:
 }
 
 /// Tells the log who gives which command. Who is created or shown is personal, and not in it.
-pub(super) fn tell(context: &AdminContext, command: &AdminRequest, peer: SocketAddr) {
+pub(super) fn tell(context: &AdminContext, command: &AdminRequest, address: IpAddr) {
     let [tenant, resource_type] =
         [command.tenant(), command.resource_type()].map(|name| name.map(str::to_owned).map(bounded));
     let by = context.by.actor();
-    tracing::info!(%peer, %by, command = command.name(), tenant, resource_type, "administration");
+    tracing::info!(%address, %by, command = command.name(), tenant, resource_type, "administration");
 }
 
 /// The key that a request has, if it changes something.

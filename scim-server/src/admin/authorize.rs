@@ -129,7 +129,7 @@ impl AdminRequest {
     }
 
     /// The tenant that it is about, as it names it.
-    pub(super) fn tenant(&self) -> Option<&str> {
+    pub fn tenant(&self) -> Option<&str> {
         match self.matter() {
             Matter::Tenant(tenant) => Some(tenant),
             _ => None,

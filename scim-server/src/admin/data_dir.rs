@@ -43,6 +43,11 @@ impl DataDir {
         self.0.join("store")
     }
 
+    /// What a restore writes, until it is whole and becomes the store.
+    pub fn partial(&self) -> PathBuf {
+        self.0.join("store.partial")
+    }
+
     /// Where the log of requests is.
     pub fn requests(&self) -> PathBuf {
         self.0.join("requests")
@@ -97,7 +102,16 @@ impl DataDir {
 
     /// The administrators' token.
     pub fn token(&self) -> io::Result<String> {
-        Ok(fs::read_to_string(self.token_file())?.trim().to_owned())
+        let file = self.token_file();
+        let token = fs::read_to_string(&file)?.trim().to_owned();
+        if token.is_empty() {
+            // Whoever sends none would be let in.
+            return Err(io::Error::other(format!(
+                "{} is empty, as after a full disk: remove it, and start the server again",
+                file.display()
+            )));
+        }
+        Ok(token)
     }
 
     /// The digest of the administrators' token, to compare with.
@@ -160,8 +174,12 @@ fn write_private(path: &Path, text: &str) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    writeln!(file, "{text}")?;
-    file.sync_all()
+    let written = writeln!(file, "{text}").and_then(|()| file.sync_all());
+    if written.is_err() {
+        // It would be taken for a whole one.
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 #[cfg(test)]
@@ -176,6 +194,9 @@ mod tests {
         let token = place.token().unwrap();
         place.prepare().unwrap();
         assert_eq!(place.token().unwrap(), token);
+        fs::write(place.token_file(), "\n").unwrap();
+        let said = place.token_digest().unwrap_err().to_string();
+        assert!(said.contains("is empty"), "{said}");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

@@ -48,6 +48,11 @@ pub enum AdminError {
     /// About a setup link.
     #[error(transparent)]
     SetupLink(#[from] SetupLinkError),
+    /// Whoever reads the output has stopped for so many seconds.
+    #[error(
+        "whoever reads the output took nothing for {0} seconds, so what came is not all of it: write to a file on this machine, and copy that"
+    )]
+    Stalled(u64),
     /// The store failed.
     #[error("{0}{cause}", cause = cause(.0))]
     Store(#[from] StoreError),
@@ -72,7 +77,7 @@ impl AdminError {
             Self::Scim(error) => error.kind().status(),
             Self::SetupLink(error) => of_setup_link(error),
             Self::Store(error) => of_store(error),
-            Self::Unread => 500,
+            Self::Stalled(_) | Self::Unread => 500,
         }
     }
 

@@ -20,7 +20,7 @@ use super::{AdminError, Fault};
 const BUFFER: usize = 1024;
 
 /// How long an export waits for a reader that has stopped reading. Writes to the store wait as long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = if cfg!(test) { Duration::from_millis(200) } else { Duration::from_secs(30) };
 
 /// The lines that a command reads. It ends when the sender is gone.
 pub type Input = mpsc::Receiver<io::Result<String>>;
@@ -115,16 +115,18 @@ impl Output {
         self.0.send(line).await.map_err(|_| AdminError::Unread)
     }
 
-    /// Writes a row from a thread that may block. `false` when nobody reads any more, or the reader
-    /// has stopped for too long.
-    pub fn row_blocking(&self, json: String) -> bool {
+    /// Writes a row from a thread that may block. Refused when nobody reads any more, or the reader has stopped for too long:
+    /// then what was written is not all there is, and whoever writes must say so.
+    pub fn row_blocking(&self, json: String) -> Result<(), AdminError> {
         let mut line = Line::Row(json);
         let begin = Instant::now();
         loop {
             match self.0.try_send(line) {
-                Ok(()) => return true,
-                Err(TrySendError::Closed(_)) => return false,
-                Err(TrySendError::Full(_)) if begin.elapsed() > PATIENCE => return false,
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Closed(_)) => return Err(AdminError::Unread),
+                Err(TrySendError::Full(_)) if begin.elapsed() > PATIENCE => {
+                    return Err(AdminError::Stalled(PATIENCE.as_secs()));
+                }
                 Err(TrySendError::Full(same)) => line = same,
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -140,6 +142,20 @@ mod tests {
     fn check(line: &Line, expect: &str) {
         assert_eq!(line.encode(), expect);
         assert_eq!(&Line::decode(expect).unwrap(), line);
+    }
+
+    /// Else a copy that lacks its end would look as one that has it.
+    #[test]
+    fn a_reader_that_stops_for_too_long_is_an_error_of_the_writer() {
+        let (output, mut lines) = Output::new();
+        for _ in 0..BUFFER {
+            output.row_blocking("1".to_owned()).unwrap();
+        }
+        assert!(matches!(output.row_blocking("2".to_owned()), Err(AdminError::Stalled(_))));
+        lines.try_recv().unwrap();
+        output.row_blocking("3".to_owned()).unwrap();
+        drop(lines);
+        assert!(matches!(output.row_blocking("4".to_owned()), Err(AdminError::Unread)));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::{
     convert::Infallible,
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -57,12 +57,15 @@ const OLD_COMMANDS: &str = "/admin";
 /// Pages for people, beside the commands.
 #[async_trait]
 pub trait Pages: Send + Sync {
-    /// Answers a request for a page.
-    async fn answer(&self, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse;
+    /// Answers a request for a page, of a client at that address.
+    async fn answer(&self, admin: &Admin, request: Request<Incoming>, address: IpAddr) -> WebResponse;
 }
 
 /// Where the pages are.
 const PAGES: &str = "/console";
+
+/// The address of a client, from the headers of its request and the address that the connection comes from.
+pub type ClientOf = dyn Fn(&HeaderMap, IpAddr) -> IpAddr + Send + Sync;
 
 /// What the listener serves.
 pub struct Admin {
@@ -78,6 +81,8 @@ pub struct Admin {
     pub process: Arc<Process>,
     /// The base of the URLs that clients use, as it is set now.
     pub base: Box<dyn Fn() -> String + Send + Sync>,
+    /// The address of the client by the headers of its request, where a peer at that address is a trusted proxy.
+    pub client: Box<ClientOf>,
     /// Commands that were refused.
     pub refused: Seldom,
     /// The metrics, in the text form of Prometheus/OpenMetrics, and that form's media type.
@@ -134,6 +139,7 @@ pub async fn serve(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<O
 }
 
 async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+    let address = (admin.client)(request.headers(), peer.ip());
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, "/healthz") => text(StatusCode::OK, "ok\n"),
         (&Method::GET | &Method::HEAD, "/readyz") => match ready(admin).await {
@@ -148,9 +154,9 @@ async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> 
         (_, "/healthz" | "/readyz" | "/metrics") => {
             text(StatusCode::METHOD_NOT_ALLOWED, "This path does not take this method.\n")
         }
-        (_, path) if path == OLD_COMMANDS || path.starts_with(api::BASE) => administer(admin, request, peer).await,
+        (_, path) if path == OLD_COMMANDS || path.starts_with(api::BASE) => administer(admin, request, address).await,
         (_, path) if path == "/" || path == PAGES || path.starts_with("/console/") => match &admin.pages {
-            Some(pages) => pages.answer(admin, request, peer).await.map(BodyExt::boxed_unsync),
+            Some(pages) => pages.answer(admin, request, address).await.map(BodyExt::boxed_unsync),
             None => text(StatusCode::NOT_FOUND, "The console is off. Start the server with --console.\n"),
         },
         _ => text(StatusCode::NOT_FOUND, "There are /healthz, /readyz, /metrics and /admin/v1 here.\n"),
@@ -158,28 +164,28 @@ async fn answer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> 
 }
 
 /// What an administrator asks.
-async fn administer(admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
-    let by = match admitted(admin, request.headers(), peer).await {
+async fn administer(admin: &Admin, request: Request<Incoming>, address: IpAddr) -> AdminResponse {
+    let by = match admitted(admin, request.headers(), address).await {
         Ok(by) => by,
         Err(fault) => return problem(&fault),
     };
-    let mut response = administered(admin, by, request, peer).await;
+    let mut response = administered(admin, by, request, address).await;
     // There may be a secret in it.
     put(&mut response, CACHE_CONTROL, "no-store");
     response
 }
 
-async fn administered(admin: &Admin, by: Administrator, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+async fn administered(admin: &Admin, by: Administrator, request: Request<Incoming>, address: IpAddr) -> AdminResponse {
     let context = AdminContext { base: (admin.base)(), ..admin.context.given_by(by) };
     match (request.method(), request.uri().path()) {
-        (&Method::POST, OLD_COMMANDS) => command(context, request, peer).await,
+        (&Method::POST, OLD_COMMANDS) => command(context, request, address).await,
         (_, OLD_COMMANDS) => problem(&Fault::new(405, "This path takes POST alone.")),
-        _ => api::answer(context, &admin.process, request, peer).await,
+        _ => api::answer(context, &admin.process, request, address).await,
     }
 }
 
 /// Who is let in by the header.
-async fn admitted(admin: &Admin, headers: &HeaderMap, peer: SocketAddr) -> Result<Administrator, Fault> {
+async fn admitted(admin: &Admin, headers: &HeaderMap, address: IpAddr) -> Result<Administrator, Fault> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let header = given.next().and_then(|value| value.to_str().ok()).unwrap_or_default();
     if given.next().is_some() {
@@ -190,7 +196,7 @@ async fn admitted(admin: &Admin, headers: &HeaderMap, peer: SocketAddr) -> Resul
         return Ok(by);
     }
     if let Some(times) = admin.refused.tell() {
-        tracing::warn!(%peer, times, "an administrator's command without the token of admin.token, or one that `scim-server admin-token create` made, was refused");
+        tracing::warn!(%address, times, "an administrator's command without the token of admin.token, or one that `scim-server admin-token create` made, was refused");
     }
     Err(Fault::new(
         401,
@@ -222,7 +228,7 @@ async fn ready(admin: &Admin) -> Result<(), String> {
 }
 
 /// Runs the command in the first line of the body; the other lines are its input.
-async fn command(context: AdminContext, request: Request<Incoming>, peer: SocketAddr) -> AdminResponse {
+async fn command(context: AdminContext, request: Request<Incoming>, address: IpAddr) -> AdminResponse {
     let wrong = |message: String| problem(&Fault::new(400, message));
     let mut input = input::lines(request.into_body());
     let first = match input.recv().await {
@@ -238,6 +244,6 @@ async fn command(context: AdminContext, request: Request<Incoming>, peer: Socket
             ));
         }
     };
-    api::tell(&context, &command, peer);
+    api::tell(&context, &command, address);
     lines(start(context, command, input))
 }

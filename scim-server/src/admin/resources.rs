@@ -202,13 +202,13 @@ pub(super) fn notes(caller: &Caller, resource_type: &str, rehearsed: &RehearsedP
     let mut notes = Vec::new();
     if let Some(kept) = &rehearsed.returns {
         let (whom, id) = named(kept)?;
-        notes.push(format!("{whom} is brought back, with its id {id} and in the groups that it was in"));
+        notes.push(format!("{whom} is brought back, with its id {id} and in the groups that it was in; all else that it had is gone but what is given here"));
     }
     if let Some(kept) = &rehearsed.stays {
         let (whom, id) = named(kept)?;
         let same = if kind == "user" { "externalId or userName" } else { "externalId" };
         notes.push(format!(
-            "{whom} had the same {same} and stays deleted: `scim-server {kind} restore {id} --tenant {tenant}` brings that one back instead"
+            "{whom} had the same {same} and stays deleted: `scim-server {kind} restore {id} --tenant {tenant}` brings that one back, when nobody else has its name"
         ));
     }
     if rehearsed.is_locked {

@@ -76,7 +76,6 @@ enum State {
 struct Problem {
     code: &'static str,
     detail: String,
-    #[serde(skip)]
     state: State,
 }
 
@@ -192,6 +191,10 @@ async fn of_service(context: &AdminContext, record: &TenantRecord) -> Result<Vec
     if !readers::is_served(context).await? {
         let detail = "No server runs on this store: providers are not answered, and no events are sent. `scim-server serve` starts one.";
         problems.push(Problem::new(State::Failing, "NoServer", detail.to_owned()));
+    }
+    if context.store.metrics().refusing.get() != 0 {
+        let detail = "The store refuses writes, because one has failed: providers get 503 for each change. The server's log says why; where the disk is full, make room.";
+        problems.push(Problem::new(State::Failing, "WritesRefused", detail.to_owned()));
     }
     if record.disabled {
         let detail = format!(

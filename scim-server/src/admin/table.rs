@@ -18,6 +18,7 @@ use super::{
 use crate::{
     caller::Caller,
     operation::create::RehearsedPost,
+    profile::Profile,
     store::{IndexKey, ResourceId},
 };
 
@@ -66,6 +67,8 @@ struct Plan {
     takes: Vec<IndexKey>,
     /// The deleted user who comes back.
     returns: Option<ResourceId>,
+    /// A deleted one who does not, and of whom a note tells.
+    stays: Option<ResourceId>,
 }
 
 /// A row of the table.
@@ -187,6 +190,10 @@ impl Taken {
                 "Line {before} brings back the same deleted user. Leave one of them out."
             )));
         }
+        // By then somebody else's row has brought that one back.
+        if let Some(id) = plan.stays.filter(|id| self.returning.contains_key(id)) {
+            plan.notes.retain(|note| !note.contains(&id.to_string()));
+        }
         if matches!(plan.step, Step::Create(_)) {
             provision::may_create(&context.operations, caller, USER, self.made).await?;
             self.made += 1;
@@ -255,9 +262,9 @@ async fn create(context: &AdminContext, caller: &Caller, values: Vec<(String, Va
     let user = Value::from(user);
     let rehearsed = provision::rehearse_create(&context.operations, caller, USER, user.clone()).await?;
     let notes = notes(caller, USER, &rehearsed)?;
-    let RehearsedPost { takes, returns, .. } = rehearsed;
-    let returns = returns.map(|kept| kept.key.id);
-    Ok(Plan { step: Step::Create(user), action: made(returns.is_some()), changes, notes, takes, returns })
+    let RehearsedPost { takes, returns, stays, .. } = rehearsed;
+    let [returns, stays] = [returns, stays].map(|kept| kept.map(|kept| kept.key.id));
+    Ok(Plan { step: Step::Create(user), action: made(returns.is_some()), changes, notes, takes, returns, stays })
 }
 
 /// The same of a user who is there: whom an administrator has disabled is not made active.
@@ -277,15 +284,16 @@ async fn update(
     if let Some(active) = kept {
         known["active"] = active;
     }
+    let one_only = caller.tenant().profile() == Profile::IdentityCenter;
     let differences = values.into_iter().filter_map(|(path, value)| {
-        let operation = change(&known, &path, &value)?;
+        let operation = change(&known, &path, &value, one_only)?;
         Some((path, operation))
     });
     let (changes, set): (Vec<_>, Vec<_>) = differences.unzip();
     if set.is_empty() {
         let (step, takes) = (Step::Nothing, Vec::new());
-        return Ok(Plan { step, action: "unchanged", changes, notes, takes, returns: None });
+        return Ok(Plan { step, action: "unchanged", changes, notes, takes, returns: None, stays: None });
     }
     let takes = provision::rehearse_modify(operations, caller, USER, &id, set.clone()).await?.takes;
-    Ok(Plan { step: Step::Update(id, set), action: "update", changes, notes, takes, returns: None })
+    Ok(Plan { step: Step::Update(id, set), action: "update", changes, notes, takes, returns: None, stays: None })
 }

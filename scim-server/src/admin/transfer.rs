@@ -17,9 +17,15 @@ use crate::{
 
 /// Gives each finding as a row; how many were left is for the reader to count. Notes follow.
 pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output) -> Result<(), AdminError> {
+    let failed = Arc::<Mutex<Option<AdminError>>>::default();
     let sink = {
-        let output = output.clone();
-        move |finding: Finding| serde_json::to_string(&finding).is_ok_and(|json| output.row_blocking(json))
+        let (failed, output) = (Arc::clone(&failed), output.clone());
+        move |finding: Finding| {
+            let told = serde_json::to_string(&finding)
+                .map_err(|error| AdminError::Refused(format!("what was found cannot be shown: {error}")))
+                .and_then(|json| output.row_blocking(json));
+            told.map_err(|error| *lock(&failed) = Some(error)).is_ok()
+        }
     };
     if repair {
         context.tell_of_store(Deed::StoreRepaired, None).await;
@@ -33,6 +39,9 @@ pub(super) async fn check(context: &AdminContext, repair: bool, output: &Output)
     }
     stray::look(context, repair, output).await?;
     context.store.check(context.entries_of(), repair, Box::new(sink)).await?;
+    if let Some(error) = lock(&failed).take() {
+        return Err(error);
+    }
     for note in context.store.notes().await? {
         output.line(Line::Row(serde_json::json!({ "note": note }).to_string())).await?;
     }
@@ -74,13 +83,8 @@ pub(super) async fn export(context: &AdminContext, tenant: Option<&str>, output:
         let (written, output) = (Arc::clone(&written), output.clone());
         move |item: Item| {
             let line = lock(&written).line(item);
-            match line {
-                Ok(line) => line.is_none_or(|line| output.row_blocking(line)),
-                Err(error) => {
-                    lock(&written).failed = Some(error);
-                    false
-                }
-            }
+            let told = line.and_then(|line| line.map_or(Ok(()), |line| output.row_blocking(line)));
+            told.map_err(|error| lock(&written).failed = Some(error)).is_ok()
         }
     };
     context.store.export(tenant.as_ref().map(TenantRecord::home), Box::new(sink)).await?;
@@ -180,6 +184,6 @@ fn write(item: &Item) -> Result<String, AdminError> {
 }
 
 /// The lock of what two threads write in turn; a panic of the other is no reason to stop.
-fn lock(written: &Mutex<Written>) -> std::sync::MutexGuard<'_, Written> {
-    written.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

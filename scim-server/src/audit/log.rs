@@ -414,7 +414,24 @@ mod tests {
     #[test]
     fn a_directory_that_is_not_there_is_named() {
         let error = AuditLog::open(file("/nowhere/audit.jsonl"), Arc::default()).unwrap_err();
-        assert!(error.to_string().contains("/nowhere/audit.jsonl"), "{error}");
+        let said = error.to_string();
+        assert!(said.contains("/nowhere/audit.jsonl") && said.contains("its directory must be there"), "{said}");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_was_cut_off_is_not_joined_with_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit.jsonl");
+        fs::write(&path, "{\"requestID\": \"cut o").unwrap();
+        let log = AuditLog::open(file(&path), Arc::default()).unwrap();
+        log.record(AuditLog::line(&record(1))).await;
+        log.flush().await;
+        log.reopen().unwrap();
+        log.record(AuditLog::line(&record(2))).await;
+        drop(log);
+        let text = fs::read_to_string(&path).unwrap();
+        let (cut, whole) = text.split_once('\n').unwrap();
+        assert_eq!((cut, numbers(whole)), ("{\"requestID\": \"cut o", vec![1, 2]));
     }
 
     #[test]

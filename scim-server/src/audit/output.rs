@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, Write},
+    io::{self, Read as _, Seek as _, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -44,7 +44,10 @@ impl Destination {
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// The file cannot be opened.
-    #[error("cannot open the audit log {}: {source}", path.display())]
+    #[error(
+        "cannot open the audit log {}: {source}; its directory must be there, and the user that the server runs as must be allowed to write in it",
+        path.display()
+    )]
     Open {
         /// which file
         path: PathBuf,
@@ -66,6 +69,8 @@ pub(super) enum LogFile {
         size: u64,
         /// The last write ended in the middle of a line.
         broken: bool,
+        /// What was there before ends in the middle of a line.
+        torn: bool,
     },
 }
 
@@ -77,13 +82,15 @@ impl LogFile {
         };
         let file = open(&path)?;
         let size = file.metadata().map_or(0, |metadata| metadata.len());
-        Ok(Self::File { file, path, rotation, size, broken: false })
+        let torn = size > 0 && is_torn(&path);
+        Ok(Self::File { file, path, rotation, size, broken: false, torn })
     }
 
     /// Goes on in another file.
     pub(super) fn replace(&mut self, fresh: File) {
-        if let Self::File { file, size, broken, .. } = self {
+        if let Self::File { file, path, size, broken, torn, .. } = self {
             *size = fresh.metadata().map_or(0, |metadata| metadata.len());
+            *torn = *size > 0 && is_torn(path);
             *file = fresh;
             *broken = false;
         }
@@ -93,15 +100,19 @@ impl LogFile {
     pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
         match self {
             Self::Stdout(stdout) => stdout.write_all(lines).and_then(|()| stdout.flush()).map(|()| lines.len()),
-            Self::File { file, path, rotation, size, broken } => {
+            Self::File { file, path, rotation, size, broken, torn } => {
                 if let Some(rotation) = rotation.filter(|rotation| *size >= rotation.bytes.max(1) && !*broken) {
                     // A log that cannot be rotated grows on; the next try is at the next full size.
                     *size = 0;
                     match rotated::rotate(path, rotation.keep).map(|()| open(path)) {
-                        Ok(Ok(fresh)) => *file = fresh,
+                        Ok(Ok(fresh)) => (*file, *torn) = (fresh, false),
                         Ok(Err(error)) => tracing::error!(%error, "cannot rotate the audit log"),
                         Err(error) => tracing::error!(%error, path = %path.display(), "cannot rotate the audit log"),
                     }
+                }
+                if *torn {
+                    file.write_all(b"\n")?;
+                    *torn = false;
                 }
                 let written = file.write(lines)?;
                 *size += written as u64;
@@ -124,4 +135,15 @@ impl LogFile {
 /// Opens for appending; a new file is its owner's alone.
 pub(super) fn open(path: &Path) -> Result<File, AuditError> {
     rotated::open(path).map_err(|source| AuditError::Open { path: path.to_owned(), source })
+}
+
+/// Whether a file ends in the middle of a line, as after the end of a process that had a full disk.
+fn is_torn(path: &Path) -> bool {
+    let last = |mut file: File| -> io::Result<[u8; 1]> {
+        let mut byte = [0];
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut byte)?;
+        Ok(byte)
+    };
+    File::open(path).and_then(last).is_ok_and(|byte| byte != *b"\n")
 }

@@ -102,22 +102,24 @@ fn data(config: &Config) -> Vec<Check> {
     vec![Check::failing("data", detail)]
 }
 
-/// Only the server's user may read the data and the key of its certificate.
+/// Others reach neither the data nor the key of the certificate. Their group may be how the server itself reaches them: that
+/// of the key reads it, and that of a volume writes, too.
 fn permissions(config: &Config) -> Check {
-    let key = config.tls.as_ref().map(|tls| tls.key.as_path());
-    for (path, what) in std::iter::once((config.data.as_path(), "the data")).chain(key.map(|key| (key, "the key"))) {
+    let key =
+        config.tls.as_ref().map(|tls| (tls.key.as_path(), "reach the key, or its group write it", 0o027_u32, "g-w,o="));
+    for (path, what, bits, less) in std::iter::once((config.data.as_path(), "reach the data", 0o007, "o=")).chain(key) {
         let mode = match fs::metadata(path) {
             Ok(found) => found.mode(),
             Err(error) => {
                 return Check::failing("permissions", format!("{}: {}", path.display(), fault::about(path, &error)));
             }
         };
-        if mode & 0o077 != 0 {
-            let detail = format!("others than the owner can reach {what}: run `chmod go= {}`", path.display());
+        if mode & bits != 0 {
+            let detail = format!("other users can {what}: run `chmod {less} {}`", path.display());
             return Check::warning("permissions", detail);
         }
     }
-    Check::ok("permissions", format!("only the owner can reach {}", config.data.display()))
+    Check::ok("permissions", format!("other users cannot reach {}", config.data.display()))
 }
 
 fn disk(data: &Path) -> Check {

@@ -1,20 +1,22 @@
 //! `config`: what the settings are for a server with these flags, variables and this file, and whether it could start
 //! with them. Nothing is opened or written.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
+use rustix::fs::Access;
 use serde_json::json;
 
 use super::{
     Failure,
     command::ConfigCommand,
-    fault,
+    fault, settings,
     show::{Printer, Show, write},
 };
 use crate::{
+    audit::Destination,
     config::{Config, Given, Layers, Setting},
     http::tls::Tls,
-    roots,
+    log, roots,
 };
 
 /// What stands in the place of a password.
@@ -22,6 +24,8 @@ const HIDDEN: &str = "***";
 
 /// Does what the command says.
 pub(super) fn run(command: ConfigCommand) -> Result<(), Failure> {
+    let _ = log::LogControl::start(log::Format::Text, "warn");
+    settings::warn_of_misspelt();
     match command {
         ConfigCommand::Show { settings, changed, json } => show(&settings.0, changed, json),
         ConfigCommand::Check { settings, json } => check(&settings.0, json),
@@ -83,6 +87,12 @@ fn problems(config: &Config) -> Vec<String> {
     for (key, path) in secrets.into_iter().filter_map(|(key, path)| Some((key, path.as_deref()?))) {
         problems.extend(unreadable(key, path));
     }
+    if let Some(Destination::File { path, .. }) = &config.audit_log {
+        problems.extend(unwritable("audit_log", path));
+    }
+    if let Some(path) = &config.event_file {
+        problems.extend(unwritable("event_file", path));
+    }
     if let Some(path) = &config.otlp.headers_file
         && let Err(error) = traces::headers(path)
     {
@@ -95,6 +105,20 @@ fn problems(config: &Config) -> Vec<String> {
 fn unreadable(key: &str, path: &Path) -> Option<String> {
     let error = fs::read_to_string(path).err()?;
     Some(format!("{key}: cannot read {}: {}", path.display(), fault::about(path, &error)))
+}
+
+/// Says so when this user can neither write the file nor make it.
+fn unwritable(key: &str, path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (place, access) =
+        if path.exists() { (path, Access::WRITE_OK) } else { (folder, Access::WRITE_OK | Access::EXEC_OK) };
+    let found = if path.is_dir() {
+        Err(io::Error::from(io::ErrorKind::IsADirectory))
+    } else {
+        rustix::fs::access(place, access).map_err(io::Error::from)
+    };
+    let error = found.err()?;
+    Some(format!("{key}: cannot write {}: {}", path.display(), fault::about(place, &error)))
 }
 
 /// A value without what only the server may know.

@@ -34,7 +34,12 @@ fn remedy(path: &Path, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => {
             format!("run the program as the user that owns {path}, or give that user the right to read and write it")
         }
+        io::ErrorKind::FileTooLarge => {
+            format!("the size of files is limited: raise the limit (`ulimit -f`, LimitFSIZE= of systemd) for {path}")
+        }
+        io::ErrorKind::NotFound => format!("make {path}, or name another"),
         io::ErrorKind::ReadOnlyFilesystem => format!("{path} is on a file system that is mounted read-only"),
+        io::ErrorKind::IsADirectory => format!("{path} is a directory: name a file"),
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
             format!("a part of {path} is a file and not a directory")
         }
@@ -53,6 +58,7 @@ mod tests {
             (io::ErrorKind::StorageFull, "is full"),
             (io::ErrorKind::PermissionDenied, "the user that owns /data"),
             (io::ErrorKind::ReadOnlyFilesystem, "read-only"),
+            (io::ErrorKind::FileTooLarge, "ulimit -f"),
         ] {
             let said = about(Path::new("/data"), &StoreError::Unavailable(io::Error::from(kind).into()));
             assert!(said.starts_with("the store is not available: ") && said.contains(words), "{said}");

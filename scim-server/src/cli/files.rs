@@ -105,7 +105,7 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
 
     session::prepare(&data_dir)?;
     let lock = session::lock_soon(&data_dir).await?;
-    let partial = data_dir.store().with_extension("partial");
+    let partial = data_dir.partial();
     let failed =
         |error: io::Error| Failure::because(format!("cannot write in {}: {error}", data_dir.path().display()), error);
     let clear = || match fs::remove_dir_all(&partial) {
@@ -237,9 +237,18 @@ impl OutputFile<'_> {
 /// What an export has written so far.
 enum OpenOutput {
     /// To a file under another name, and the name that it gets when it is whole.
-    File(BufWriter<File>, PathBuf, PathBuf),
+    File(BufWriter<File>, Partial, PathBuf),
     /// To standard output.
     Stdout(BufWriter<io::Stdout>),
+}
+
+/// The other name. The file goes with it, unless it was renamed before.
+struct Partial(PathBuf);
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 impl OpenOutput {
@@ -255,7 +264,7 @@ impl OpenOutput {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&partial).map_err(|error| unwritable(path, error))?;
-        Ok(Self::File(BufWriter::new(file), partial, path.to_owned()))
+        Ok(Self::File(BufWriter::new(file), Partial(partial), path.to_owned()))
     }
 
     fn write(&mut self, line: &str) -> Result<(), Failure> {
@@ -270,7 +279,7 @@ impl OpenOutput {
         match self {
             Self::File(mut file, partial, path) => {
                 let done = file.flush().and_then(|()| file.get_ref().sync_all());
-                done.and_then(|()| fs::rename(&partial, &path)).map_err(|error| unwritable(&path, error))?;
+                done.and_then(|()| fs::rename(&partial.0, &path)).map_err(|error| unwritable(&path, error))?;
                 Ok(Some(path))
             }
             Self::Stdout(mut out) => out.flush().map(|()| None).map_err(broken),

@@ -14,7 +14,8 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     Failure, descriptors, engine, fault, memory,
-    session::{lock_soon, prepare},
+    session::{lock_soon, prepare, refuse_half_restored},
+    settings,
     show::{say, write},
     signals::{Hangup, Termination},
 };
@@ -27,7 +28,7 @@ use crate::{
     },
     author::Author,
     clock::{Clock, SystemClock},
-    config::{Config, Given},
+    config::{self, Config, Given},
     console::{Console, Oidc},
     directory::Directory,
     event::Deed,
@@ -48,6 +49,7 @@ use crate::{
 pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
     let config = Config::read(&given)?;
     let log = LogControl::start(config.log_format, &config.log).map_err(failed)?;
+    settings::warn_of_misspelt();
     if !SystemClock::is_set() {
         return Err(Failure::said(
             "the clock of this machine shows a time before 1970 or after the year 9999, which HTTP cannot express; correct the clock, and start again".to_owned(),
@@ -58,6 +60,7 @@ pub(super) async fn run(given: Given, json: bool) -> Result<(), Failure> {
     let _lock = lock_soon(&data_dir).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = if config.database.urls.is_empty() {
+        refuse_half_restored(&data_dir)?;
         engine::open_directory(
             &data_dir.store(),
             &clock,
@@ -234,8 +237,7 @@ fn welcome(url: &str, tenant: &TenantRecord, issued: &Issued) -> String {
 
 /// The base URL for people: what is set, or the address that is listened on.
 fn url(config: &Config, address: SocketAddr) -> String {
-    let scheme = if config.tls.is_some() { "https" } else { "http" };
-    config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}"))
+    config.public_url.clone().unwrap_or_else(|| config::base(config.tls.is_some(), address))
 }
 
 async fn bind_administration(config: &Config) -> Result<TcpListener, Failure> {
@@ -271,7 +273,7 @@ fn admin(
     console: Option<Arc<Console>>,
 ) -> Result<Arc<Admin>, Failure> {
     let metrics = Arc::clone(&service.metrics);
-    let settings = Arc::clone(service);
+    let (settings, proxies) = (Arc::clone(service), Arc::clone(service));
     let admin = Admin {
         context: AdminContext { console: links, ..service.administration() },
         pages: console.map(|console| -> Arc<dyn Pages> { console }),
@@ -281,6 +283,7 @@ fn admin(
             let public = settings.settings.load().public.url.clone();
             public.map_or_else(|| url.clone(), |public| public.to_string())
         }),
+        client: Box::new(move |headers, peer| proxies.settings.load().public.trust.client(headers, peer)),
         process: Arc::default(),
         refused: Seldom::default(),
         metrics: Box::new(move || (metrics.encode(), Metrics::MEDIA_TYPE)),

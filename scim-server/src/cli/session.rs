@@ -117,6 +117,7 @@ impl Session {
     async fn reach(data_dir: &DataDir, outward: Outward, accept_loss: Option<u64>) -> Result<Self, Failure> {
         for _ in 0..TRIES {
             if let Some(lock) = lock(data_dir)? {
+                refuse_half_restored(data_dir)?;
                 // A log for what goes wrong only.
                 let _ = log::LogControl::start(log::Format::Text, "warn");
                 let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -318,6 +319,19 @@ pub(super) fn has_store(data_dir: &DataDir) -> Result<bool, Failure> {
         );
         Failure::because(said, error)
     })
+}
+
+/// Keeps an empty store from being made where a restore was cut off: nobody would notice what is missing.
+pub(super) fn refuse_half_restored(data_dir: &DataDir) -> Result<(), Failure> {
+    let partial = data_dir.partial();
+    if has_store(data_dir)? || !partial.exists() {
+        return Ok(());
+    }
+    Err(Failure::said(format!(
+        "a restore into {} was cut off: run the same `scim-server restore` again, or remove the directory {} to begin with an empty store",
+        data_dir.path().display(),
+        partial.display()
+    )))
 }
 
 /// What to say when another process has the store open.

@@ -3,11 +3,11 @@
 //! They are made from the one table of settings, so that a flag, its variable, its help and its
 //! place in the reference cannot drift apart.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, builder::ValueParser, parser::ValueSource};
 
-use crate::config::{Given, Origin, SETTINGS, Setting};
+use crate::config::{Given, Origin, SETTINGS, Setting, layers};
 
 /// The configuration file's own flag and variable.
 const CONFIG: &str = "config";
@@ -19,6 +19,14 @@ pub struct AllSettings(pub Given);
 /// Where the store is, and where clients reach the server: what every other command takes.
 #[derive(Debug, Clone)]
 pub struct StoreSettings(pub Given);
+
+/// Warns of variables of the environment that are misspelt. The log is there.
+pub(super) fn warn_of_misspelt() {
+    let variables = std::env::vars_os().map(|(name, _)| name).map(OsString::into_string).filter_map(Result::ok);
+    for said in layers::misspelt(variables) {
+        tracing::warn!("{said}");
+    }
+}
 
 /// `untold` are taken, and not in the help.
 fn arguments(command: Command, settings: impl Iterator<Item = &'static Setting>, untold: &[&str]) -> Command {

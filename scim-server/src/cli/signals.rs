@@ -41,6 +41,12 @@ mod system {
             }
         }
     }
+
+    /// Has a write fail that exceeds a limit of the size of files, as on a full disk: SIGXFSZ would end the process
+    /// without a word.
+    pub fn outlive_file_limit() -> io::Result<()> {
+        signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+    }
 }
 
 #[cfg(not(unix))]
@@ -74,6 +80,11 @@ mod system {
             std::future::pending::<()>().await;
         }
     }
+
+    /// There is no such signal here.
+    pub fn outlive_file_limit() -> io::Result<()> {
+        Ok(())
+    }
 }
 
-pub(super) use system::{Hangup, Termination};
+pub(super) use system::{Hangup, Termination, outlive_file_limit};

@@ -158,14 +158,38 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<&'static str, (String,
     Ok(values)
 }
 
+/// What is to be told of the environment: a sentence for each variable that begins as those of settings do and is none.
+/// Kubernetes sets some of its own for a Service of this name (`SCIM_SERVER_SERVICE_HOST`, `SCIM_SERVER_PORT_80_TCP`).
+pub fn misspelt(variables: impl Iterator<Item = String>) -> Vec<String> {
+    let tell = |variable: String| {
+        let key = variable.strip_prefix("SCIM_SERVER_")?;
+        let is_known = key == "CONFIG" || SETTINGS.iter().any(|setting| setting.variable() == variable);
+        let is_of_a_service = key.ends_with("SERVICE_HOST") || key.split('_').any(|word| word == "PORT");
+        let hint = match near(&key.to_lowercase()) {
+            Some(setting) => format!("did you mean {}?", setting.variable()),
+            None => ALL.to_owned(),
+        };
+        (!is_known && !is_of_a_service)
+            .then(|| format!("the environment variable {variable} sets nothing: there is no such setting; {hint}"))
+    };
+    variables.filter_map(tell).collect()
+}
+
 fn unknown_key(key: &str) -> String {
-    let known = SETTINGS.iter().map(|setting| (setting.key, strsim::jaro_winkler(key, setting.key)));
-    match known.max_by(|(_, a), (_, b)| a.total_cmp(b)) {
-        Some((near, likeness)) if likeness >= LIKENESS => {
-            format!("there is no setting {key:?}; did you mean {near:?}?")
-        }
-        _ => format!("there is no setting {key:?}; `scim-server help serve` lists all settings"),
+    match near(key) {
+        Some(Setting { key: near, .. }) => format!("there is no setting {key:?}; did you mean {near:?}?"),
+        None => format!("there is no setting {key:?}; {ALL}"),
     }
+}
+
+/// Where all are told.
+const ALL: &str = "`scim-server help serve` lists all settings";
+
+/// The setting that a misspelt key may mean.
+fn near(key: &str) -> Option<&'static Setting> {
+    let known = SETTINGS.iter().map(|setting| (setting, strsim::jaro_winkler(key, setting.key)));
+    let (nearest, likeness) = known.max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    (likeness >= LIKENESS).then_some(nearest)
 }
 
 /// How like a setting a misspelt one has to be (Jaro-Winkler, 1 is the same) to be meant.

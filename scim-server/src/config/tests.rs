@@ -131,6 +131,23 @@ fn a_provider_and_the_client_at_it_belong_together() {
 }
 
 #[test]
+fn a_misspelt_variable_is_told_and_those_of_a_kubernetes_service_are_not() {
+    let misspelt = |names: &[&str]| layers::misspelt(names.iter().map(|name| (*name).to_owned()));
+    assert_eq!(
+        misspelt(&["SCIM_SERVER_LISEN", "HOME"]),
+        [
+            "the environment variable SCIM_SERVER_LISEN sets nothing: there is no such setting; did you mean SCIM_SERVER_LISTEN?"
+        ]
+    );
+    assert!(misspelt(&["SCIM_SERVER_DISCOVERY"])[0].ends_with("`scim-server help serve` lists all settings"));
+    let known = ["SCIM_SERVER_CONFIG", "SCIM_SERVER_LISTEN"];
+    let services = ["SCIM_SERVER_SERVICE_HOST", "SCIM_SERVER_SERVICE_PORT_HTTP", "SCIM_SERVER_PORT_8080_TCP_ADDR"];
+    for names in [&known[..], &services, &["SCIM_SERVER_ADMIN_SERVICE_HOST", "SCIM_SERVER_ADMIN_PORT"]] {
+        assert_eq!(misspelt(names), [""; 0]);
+    }
+}
+
+#[test]
 fn every_setting_of_the_table_is_read() {
     for setting in SETTINGS {
         let refused = read("", &[], &[(setting.key, "\0")]);

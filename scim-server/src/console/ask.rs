@@ -1,6 +1,6 @@
 //! What a screen is given: who asks for what, and how it gets its rows.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use hyper::StatusCode;
 use serde_json::Value;
@@ -26,7 +26,8 @@ pub struct Ask<'a> {
     pub query: Parameters,
     /// What was sent.
     pub form: Parameters,
-    pub peer: SocketAddr,
+    /// The address of whoever asks.
+    pub address: IpAddr,
     /// The form that was refused, on the page that is shown for it.
     pub refused: Option<Refused>,
 }
@@ -119,7 +120,7 @@ impl Ask<'_> {
         add: fn(&mut T, Value),
     ) -> Result<T, Fault> {
         let by = self.session.administrator.actor();
-        tracing::info!(peer = %self.peer, command = request.name(), by = &*by, "administration by the console");
+        tracing::info!(address = %self.address, command = request.name(), by = &*by, "administration by the console");
         let lines = admin::start(self.context(), request, line::nothing());
         let all = async move {
             let mut sum = T::default();
@@ -138,7 +139,7 @@ impl Ask<'_> {
 
     /// Why a command would be refused, before anybody is asked whether they want it.
     pub async fn rehearse(&self, request: &AdminRequest) -> Result<(), Fault> {
-        admin::rehearse(&self.context(), request).await.map_err(|error| error.fault())
+        admin::rehearse(&self.context(), request).await.map_err(|error| error.fault_about(request.tenant()))
     }
 
     /// The same of a command that can be forced, by a switch of its form. The piece says why it has to be; none where it

@@ -75,7 +75,8 @@ fn under_way(ask: &Ask<'_>, run: &Run) -> Section {
         .with("By what", run.profile.as_str())
         .with("Since", Cell::Time(run.since.to_string()))
         .with("Begun by", run.by.as_str());
-    let section = Section::new("A run is under way").note("This page shows its end by itself.").with(facts);
+    let note = "This page shows its end by itself; without JavaScript, load it again.";
+    let section = Section::new("A run is under way").note(note).with(facts);
     if !ask.may(Role::Administrator) {
         return section;
     }
@@ -154,12 +155,12 @@ pub fn change(ask: &Ask<'_>, what: &str) -> Result<Done, Fault> {
         "start" => {
             let profile = ask.form.text("profile");
             ask.console.judge.start(ask.context(), profile)?;
-            tracing::info!(peer = %ask.peer, by = &*by, profile, "a run of scim-conformance began");
+            tracing::info!(address = %ask.address, by = &*by, profile, "a run of scim-conformance began");
             Ok(Done::Told(PATH.to_owned(), "The run has begun.".to_owned()))
         }
         "stop" => {
             ask.console.judge.stop();
-            tracing::info!(peer = %ask.peer, by = &*by, "the run of scim-conformance is stopped");
+            tracing::info!(address = %ask.address, by = &*by, "the run of scim-conformance is stopped");
             Ok(Done::Told(PATH.to_owned(), "The run ends in a moment.".to_owned()))
         }
         _ => Err(refused("This form is not known. Load the page again.")),

@@ -16,13 +16,11 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, Fault, MappingRequest, Role, RulesRequest},
-    setup::REWRITES,
+    setup::{LOOKED_AT, REWRITES, preview_empty, preview_note},
     tenant::mapping::Rewrite,
-    web::{Cell, Field, Kind, Piece, Section, Table, Tone},
+    web::{Cell, Field, Kind, Piece, Section, Table, Tone, flags},
 };
 
-/// Users, and groups, that a preview looks at.
-const LOOKED_AT: usize = 1000;
 /// What a rewrite is made of, as forms and tables name it.
 const PARTS: [&str; 7] = ["name", "rewrite", "resource_type", "attribute", "to", "value", "writer"];
 
@@ -60,28 +58,35 @@ pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     Ok(section.command(command::line(&["mapping", "list", "--tenant", tenant])))
 }
 
-fn form(ask: &Ask<'_>, tenant: &str) -> Piece {
+/// What a form says of a rewrite.
+fn fields() -> Vec<Field> {
     let choice = |words: &[(&str, &str)]| {
         Kind::Choice(words.iter().map(|(word, label)| ((*word).to_owned(), (*label).to_owned())).collect())
     };
-    let fields = vec![
+    vec![
         Field::text("name", "Name").hint("What you call it, such as department.").required(),
-        Field::of(choice(&REWRITES), "rewrite", "What is done"),
+        Field::of(choice(&REWRITES), "rewrite", "What is done").required(),
         Field::of(choice(&[("User", "User"), ("Group", "Group")]), "resource_type", "Of each"),
         Field::text("attribute", "Attribute").hint("Such as userName, name.givenName, emails.value.").required(),
         Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
         Field::text("value", "Value").hint("Only to give a value."),
         Field::text("writer", "Only of").hint("The name of the only token or client of whose requests it is."),
-    ];
-    let form = ask.form(action(tenant, "mapping-preview"), "Look what would change", fields);
+    ]
+}
+
+fn form(ask: &Ask<'_>, tenant: &str) -> Piece {
+    let form = ask.form(action(tenant, "mapping-preview"), "Look what would change", fields());
     let words = ["mapping", "set", "--tenant", tenant, "FILE", "--dry-run"];
     Section::new("Another rewrite").note("First it is only shown.").with(form).command(command::line(&words)).into()
 }
 
 /// The rewrites that are to be: without one, or with one more.
-fn wanted(ask: &Ask<'_>, known: &[Value]) -> Vec<Value> {
+fn wanted(ask: &Ask<'_>, known: &[Value]) -> Result<Vec<Value>, Fault> {
     if let Some(name) = ask.form.get("remove") {
-        return known.iter().filter(|rewrite| rewrite.text("/name") != name).cloned().collect();
+        return Ok(known.iter().filter(|rewrite| rewrite.text("/name") != name).cloned().collect());
+    }
+    if let Some(why) = flags::empty(&fields(), &ask.form) {
+        return Err(refused(why));
     }
     let mut rewrite = json!({});
     for part in PARTS {
@@ -89,7 +94,7 @@ fn wanted(ask: &Ask<'_>, known: &[Value]) -> Vec<Value> {
             rewrite[part] = text.into();
         }
     }
-    [known, &[rewrite]].concat()
+    Ok([known, &[rewrite]].concat())
 }
 
 async fn map(ask: &Ask<'_>, tenant: &str, rewrites: &[Value], dry_run: bool) -> Result<Vec<Value>, Fault> {
@@ -105,7 +110,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     let shown = Value::from(known.clone());
     match what {
         "mapping-preview" => {
-            let wanted = wanted(ask, &known);
+            let wanted = wanted(ask, &known)?;
             let would = map(ask, tenant, &wanted, true).await?;
             let fields = [(WAS, mark(&shown)), ("rewrites", Value::from(wanted).to_string())];
             Ok(Done::Once(Box::new(preview(ask, tenant, &would, fields).await?)))
@@ -123,10 +128,10 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
 }
 
 async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static str, String); 2]) -> Shown {
-    let mut table = Table::new(
-        &["Of", "Whom", "Attribute", "Before", "After", "Would be refused"],
-        "Nothing that is stored would change.",
-    );
+    let headings = ["Of", "Whom", "Attribute", "Before", "After", "Would be refused"];
+    let [_, (_, rewrites)] = &fields;
+    let is_any = rewrites != "[]";
+    let mut table = Table::new(&headings, preview_empty(is_any));
     let changed: First = rows.iter().filter(|row| row.pointer("/id").is_some()).cloned().collect();
     for row in &changed.rows {
         let (kind, id) = (row.text("/type"), row.text("/id"));
@@ -140,13 +145,9 @@ async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static
             table.push(vec![Cell::text(kind), whom.clone(), attribute, of("before"), of("after"), refused]);
         }
     }
-    let mut section = Section::new("What would change");
     let notes: Vec<_> = rows.iter().map(|row| row.text("/note")).filter(|note| !note.is_empty()).collect();
-    if !notes.is_empty() {
-        section = section.note(format!("{}.", notes.join(". ")));
-    }
-    section = section.with(table);
-    let [_, (_, rewrites)] = &fields;
+    let note = preview_note(&notes, is_any, "the command looks at all");
+    let mut section = Section::new("What would change").note(note).with(table);
     let line = command::fed(rewrites, &["mapping", "set", "--tenant", tenant, "-", "--dry-run"]);
     if ask.may(Role::Administrator) {
         let fields = fields.map(|(name, value)| Field::hidden(name, value)).to_vec();

@@ -28,7 +28,7 @@ use crate::{
             Jwks,
             fetch::{Fetcher, Rules},
         },
-        jwt::Unverified,
+        jwt::{ID_TOKEN, Unverified},
     },
     roots::RootsError,
     token::secret::{self, Digest, Secret},
@@ -63,9 +63,9 @@ pub enum Refusal {
         "The provider cannot be asked, or does not answer as it should. The log of the server says why. Until then a token or a link lets you in."
     )]
     Provider(String),
-    /// Nobody has begun this here, or not in this browser.
+    /// Nobody has begun this here, or not in this browser, or it is not the last that was begun there.
     #[error(
-        "This sign-in was not begun in this browser at this address, or took longer than ten minutes. Begin it again here."
+        "This sign-in cannot be finished here: another one was begun in this browser since, or it was begun in another browser or at another address, or took longer than ten minutes, or is finished already. Begin it again here."
     )]
     Unknown,
     /// The provider has not let them in: the error code (RFC 6749 §4.1.2.1, OpenID Connect Core 1.0 §3.1.2.6).
@@ -201,7 +201,7 @@ impl Oidc {
             return Err(Refusal::Token(Check::new("iss", found.issuer.as_str(), back.iss)));
         }
         let text = self.provider.exchange(&found, back.code, known.verifier.reveal()).await?;
-        let read = Unverified::parse(&text).map_err(Refusal::Token)?;
+        let read = Unverified::parse(&text, &ID_TOKEN).map_err(Refusal::Token)?;
         let keys = self.jwks.keys(&found.jwks_uri, read.key.as_deref(), read.algorithm, now).await;
         let keys = keys.map_err(Refusal::Token)?;
         read.verify(&keys).map_err(Refusal::Token)?;

@@ -50,8 +50,9 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
     }
     let mut others = sync::wanted(ask).await?;
     others.extend(certificate::wanted(ask));
+    let figures = figures(&tenants, &standings, &others);
     let found = found(&standings, others);
-    let mut page = ask.page("Overview").with(figures(&tenants, &standings, &found));
+    let mut page = ask.page("Overview").with(figures);
     if tenants.is_empty() {
         let what = "There is no tenant yet. A tenant is one customer: its identity provider, its users and groups. Make the first one here.";
         page.pieces.push(Piece::Notice(Tone::Plain, what.to_owned()));
@@ -84,7 +85,7 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
 async fn standing(ask: &Ask<'_>, tenant: &str, range: Range) -> Result<Standing, Fault> {
     let mut row = ask.row(AdminRequest::Status { tenant: Some(tenant.to_owned()) }).await?;
     let state = tone(row.text("/state"));
-    let problem = |problem: &Value| (state, problem.text("/detail").to_owned());
+    let problem = |problem: &Value| (tone(problem.text("/state")), problem.text("/detail").to_owned());
     let mut problems: Vec<_> = row.list("/problems").iter().map(problem).collect();
     let consumers = AdminRequest::Consumer { request: ConsumerRequest::List { tenant: tenant.to_owned() } };
     for consumer in ask.rows(consumers).await? {
@@ -125,11 +126,14 @@ fn state(state: &str) -> Cell {
 /// What is wrong: how bad it is, where it leads, and what to do.
 type Found = (Tone, Cell, String);
 
-/// How much there is. What is wrong is counted as it is listed below.
-fn figures(tenants: &[Value], standings: &[Standing], found: &[Found]) -> Piece {
+/// How much there is. A tenant counts once, however much is wrong with it; `others` are agents and the certificate.
+fn figures(tenants: &[Value], standings: &[Standing], others: &[Found]) -> Piece {
     let sum = |what: &str| tenants.iter().map(|tenant| tenant.number(what)).sum();
     let new = standings.iter().filter(|one| one.row.text("/state") == "new").count();
-    let wrong = |tone: Tone| found.iter().filter(|(of, ..)| *of == tone).count() as u64;
+    let wrong = |sought: Tone| {
+        let of_tenants = standings.iter().filter(|one| tone(one.row.text("/state")) == sought).count();
+        (of_tenants + others.iter().filter(|(of, ..)| *of == sought).count()) as u64
+    };
     let figure = |name: &str, number: u64, tone: Tone| {
         (name.to_owned(), Cell::text(thousands(number)), if number == 0 { Tone::Plain } else { tone })
     };

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     admin::Fault,
+    units,
     web::{Field, Kind, Section},
 };
 
@@ -86,9 +87,8 @@ pub fn wanted(ask: &Ask<'_>) -> Result<Map<String, Value>, Fault> {
         let value = match (form, text) {
             (Form::Switch, text) => json!(text.is_some()),
             (Form::Number, Some(text)) => {
-                let number: u64 = text
-                    .parse()
-                    .map_err(|_| refused(format!("{label}: {text:?} is not a number. Nothing was changed.")))?;
+                let number: u64 = units::number(text)
+                    .map_err(|why| refused(format!("{label}: {text:?} cannot be used; {why}. Nothing was changed.")))?;
                 json!(number)
             }
             (_, Some(text)) => json!(text),

@@ -1,6 +1,6 @@
 //! How people get in: by a token that they paste once, by a link that is good once, or at their identity provider.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use hyper::{Method, Request, StatusCode, body::Incoming, header::COOKIE};
 use scim_protocol::Timestamp;
@@ -22,6 +22,11 @@ use crate::{
 pub const PATH: &str = "/console/sign-in";
 /// Where a one-time link leads.
 pub const ENTRY: &str = "/console/enter";
+
+/// Where the form goes that signs out.
+const OUT: &str = "/console/sign-out";
+/// What is said to whoever has sent a form of a session that is not there any more.
+const LOST: &str = "Your session has ended: nothing was done, and what you typed was not taken. Sign in, and you come to the page of that form again.";
 
 /// What leads to the provider.
 pub const AWAY: &str = "/console/oidc";
@@ -54,19 +59,24 @@ fn shown_sessions(console: &Console, admin: &Admin, cookies: &[String]) -> Vec<u
     cookies.iter().filter_map(|cookies| console.sessions.find(cookies, now)).map(|session| session.number).collect()
 }
 
-/// Asks who it is, and leads back to where they wanted to go.
+/// Asks who it is, and leads back to where they wanted to go: after a form, to the page that it is on.
 pub fn first(request: &Request<Incoming>) -> WebResponse {
-    if request.method() == Method::POST {
+    let path = request.uri().path();
+    if request.method() != Method::POST {
+        let to = request.uri().path_and_query().map_or(BASE, |to| to.as_str());
+        return response::redirect(&format!("{PATH}?to={}", form::encode(to)));
+    }
+    if path == OUT {
         return response::redirect(PATH);
     }
-    let to = request.uri().path_and_query().map_or(BASE, |to| to.as_str());
-    response::redirect(&format!("{PATH}?to={}", form::encode(to)))
+    response::redirect(&format!("{PATH}?to={}&lost=form", form::encode(path)))
 }
 
 /// The page on which a token is pasted.
 pub fn page(console: &Console, query: &str) -> WebResponse {
     let query = Parameters::parse(query);
-    shown(console, StatusCode::OK, query.text("to"), None)
+    let why = (query.text("lost") == "form").then_some(LOST);
+    shown(console, StatusCode::OK, query.text("to"), why)
 }
 
 fn shown(console: &Console, status: StatusCode, to: &str, why: Option<&str>) -> WebResponse {
@@ -94,7 +104,7 @@ fn shown(console: &Console, status: StatusCode, to: &str, why: Option<&str>) -> 
 }
 
 /// Lets in whoever pastes a token.
-pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse {
+pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incoming>, address: IpAddr) -> WebResponse {
     let before = shown_sessions(console, admin, &cookies(&request));
     let form = match console.form(request).await {
         Ok(form) => form,
@@ -103,14 +113,14 @@ pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incomin
     let to = form.text("to").to_owned();
     match admin.authenticate(form.text("token")).await {
         Ok(Some(agent)) if !agent.role.is_of_people() => {
-            failed(console, peer, &to, "This is the token of an agent. It reports, and shows nothing.")
+            failed(console, address, &to, "This is the token of an agent. It reports, and shows nothing.")
         }
-        Ok(Some(administrator)) => begin(console, admin, administrator, peer, &to, &before).await,
+        Ok(Some(administrator)) => begin(console, admin, administrator, address, &to, &before).await,
         Ok(None) => {
             if let Some(times) = admin.refused.tell() {
-                tracing::warn!(%peer, times, "an attempt to sign in to the console without a valid token was refused");
+                tracing::warn!(%address, times, "an attempt to sign in to the console without a valid token was refused");
             }
-            failed(console, peer, &to, "This token is not known, was deleted, or has ended.")
+            failed(console, address, &to, "This token is not known, was deleted, or has ended.")
         }
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "signing in failed");
@@ -122,26 +132,26 @@ pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incomin
 
 /// The page for whoever showed nothing valid: why, or, to an address that tried too often, only that. Who shows something
 /// valid gets in whatever others behind the same address, a proxy perhaps, have tried.
-fn failed(console: &Console, peer: SocketAddr, to: &str, why: &str) -> WebResponse {
-    if let Some(refused) = slowed_down(console, peer, to) {
+fn failed(console: &Console, address: IpAddr, to: &str, why: &str) -> WebResponse {
+    if let Some(refused) = slowed_down(console, address, to) {
         return refused;
     }
-    console.attempts.count(peer.ip());
+    console.attempts.count(address);
     shown(console, StatusCode::FORBIDDEN, to, Some(why))
 }
 
-fn slowed_down(console: &Console, peer: SocketAddr, to: &str) -> Option<WebResponse> {
-    let wait = console.attempts.check(peer.ip()).err()?;
+fn slowed_down(console: &Console, address: IpAddr, to: &str) -> Option<WebResponse> {
+    let wait = console.attempts.check(address).err()?;
     let why = format!("Too many attempts. Try again in {} seconds.", wait.seconds());
     Some(shown(console, StatusCode::TOO_MANY_REQUESTS, to, Some(&why)))
 }
 
 /// The page that a link of `scim-server console` leads to: whom it signs in, and a button. Looking signs nobody in and
 /// spends nothing: programs look at links before people do, and other sites lead to links of their own.
-pub fn landing(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) -> WebResponse {
+pub fn landing(console: &Console, admin: &Admin, query: &str, address: IpAddr) -> WebResponse {
     let query = Parameters::parse(query);
     let code = query.text("code");
-    let Some(whom) = console.links.whom(code, admin.context.clock.now()) else { return dead_link(console, peer) };
+    let Some(whom) = console.links.whom(code, admin.context.clock.now()) else { return dead_link(console, address) };
     let form = Form {
         action: ENTRY.to_owned(),
         csrf: String::new(),
@@ -158,25 +168,25 @@ pub fn landing(console: &Console, admin: &Admin, query: &str, peer: SocketAddr) 
 }
 
 /// Lets in whoever sends the form of [`landing`].
-pub async fn by_link(console: &Console, admin: &Admin, request: Request<Incoming>, peer: SocketAddr) -> WebResponse {
+pub async fn by_link(console: &Console, admin: &Admin, request: Request<Incoming>, address: IpAddr) -> WebResponse {
     let before = shown_sessions(console, admin, &cookies(&request));
     let form = match console.form(request).await {
         Ok(form) => form,
         Err(refused) => return refused,
     };
     match console.links.redeem(form.text("code"), admin.context.clock.now()) {
-        Some(whom) => begin(console, admin, whom, peer, "", &before).await,
-        None => dead_link(console, peer),
+        Some(whom) => begin(console, admin, whom, address, "", &before).await,
+        None => dead_link(console, address),
     }
 }
 
-fn dead_link(console: &Console, peer: SocketAddr) -> WebResponse {
+fn dead_link(console: &Console, address: IpAddr) -> WebResponse {
     let why = "This link was used, is older than five minutes, or is of another server. `scim-server console` prints another.";
-    failed(console, peer, "", why)
+    failed(console, address, "", why)
 }
 
 /// Sends somebody to the provider, with a cookie to come back with.
-pub async fn away(console: &Console, admin: &Admin, query: &str, cookies: &[String], peer: SocketAddr) -> WebResponse {
+pub async fn away(console: &Console, admin: &Admin, query: &str, cookies: &[String], address: IpAddr) -> WebResponse {
     let query = Parameters::parse(query);
     let Some(oidc) = &console.oidc else { return response::redirect(PATH) };
     // Whoever comes back is led here by another site: then the cookie of a session stays away.
@@ -187,7 +197,7 @@ pub async fn away(console: &Console, admin: &Admin, query: &str, cookies: &[Stri
             let cookie = format!("{STATE}={}; Path={AWAY}; HttpOnly; SameSite=Lax; Max-Age=600", away.state);
             console.with_cookie(response::away(&away.to), &cookie)
         }
-        Err(refusal) => refused(console, &refusal, peer),
+        Err(refusal) => refused(console, &refusal, address),
     }
 }
 
@@ -197,23 +207,23 @@ pub async fn by_provider(
     admin: &Admin,
     query: &str,
     cookies: &[String],
-    peer: SocketAddr,
+    address: IpAddr,
 ) -> WebResponse {
     let Some(oidc) = &console.oidc else { return response::redirect(PATH) };
     // What comes back is shown to the provider: that is a call of another server.
-    if let Some(refused) = slowed_down(console, peer, "") {
+    if let Some(refused) = slowed_down(console, address, "") {
         return refused;
     }
     let response = match named(oidc, query, cookies, admin.context.clock.now()).await {
         // The cookie is of another attempt, begun in another tab: that one is still to come back.
         Err(refusal @ Refusal::Unknown) => {
-            console.attempts.count(peer.ip());
-            return refused(console, &refusal, peer);
+            console.attempts.count(address);
+            return refused(console, &refusal, address);
         }
-        Ok(Arrived { whom, to, before }) => begin(console, admin, whom, peer, &to, &before).await,
+        Ok(Arrived { whom, to, before }) => begin(console, admin, whom, address, &to, &before).await,
         Err(refusal) => {
-            console.attempts.count(peer.ip());
-            refused(console, &refusal, peer)
+            console.attempts.count(address);
+            refused(console, &refusal, address)
         }
     };
     console.with_cookie(response, &format!("{STATE}=; Path={AWAY}; HttpOnly; SameSite=Lax; Max-Age=0"))
@@ -237,14 +247,14 @@ async fn named(oidc: &Oidc, query: &str, cookies: &[String], now: Timestamp) -> 
 }
 
 /// The page that says why the provider did not help. The log says it to administrators.
-fn refused(console: &Console, refusal: &Refusal, peer: SocketAddr) -> WebResponse {
+fn refused(console: &Console, refusal: &Refusal, address: IpAddr) -> WebResponse {
     let status = match refusal {
         Refusal::Provider(why) => {
             tracing::warn!(why, "the provider at which administrators sign in does not answer as it should");
             StatusCode::BAD_GATEWAY
         }
         other => {
-            tracing::warn!(%peer, why = %other, "a sign-in by the provider was refused");
+            tracing::warn!(%address, why = %other, "a sign-in by the provider was refused");
             StatusCode::FORBIDDEN
         }
     };
@@ -257,7 +267,7 @@ async fn begin(
     console: &Console,
     admin: &Admin,
     whom: Administrator,
-    peer: SocketAddr,
+    address: IpAddr,
     to: &str,
     before: &[u64],
 ) -> WebResponse {
@@ -271,11 +281,11 @@ async fn begin(
         let why = "The store does not take that you sign in. Try again in a moment; the log of the server says more.";
         return shown(console, StatusCode::SERVICE_UNAVAILABLE, to, Some(why));
     }
-    tracing::info!(%peer, by = &*actor, "somebody has signed in to the console");
+    tracing::info!(%address, by = &*actor, "somebody has signed in to the console");
     for number in before {
         leave(console, admin, *number).await;
     }
-    let cookie = console.sessions.begin(whom, peer.ip(), admin.context.clock.now());
+    let cookie = console.sessions.begin(whom, address, admin.context.clock.now());
     let to = if is_inside(to) { to } else { BASE };
     let mut page = Page::new(&console.side, "You are signed in");
     to.clone_into(&mut page.onward);

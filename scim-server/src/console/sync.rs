@@ -179,7 +179,12 @@ fn late(row: &Value) -> String {
 fn held(ask: &Ask<'_>, name: &str, row: &Value) -> Section {
     let plan = row.text("/report/held/plan");
     let mut section = Section::new("Held back")
-        .note("A limit of the agent was exceeded. It does the rest, and none of this until somebody decides.")
+        .note(match row.text("/report/held/decision") {
+            "approved" | "rejected" => {
+                "A limit of the agent was exceeded. It did the rest, and somebody has decided about this."
+            }
+            _ => "A limit of the agent was exceeded. It does the rest, and none of this until somebody decides.",
+        })
         .with(
             Facts::default()
                 .with("Since", row.time("/report/held/since", "–"))

@@ -45,7 +45,8 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         let name = if row.text("/name").is_empty() { "(no name)" } else { row.text("/name") };
         let mut buttons = Vec::new();
         if ask.may(Role::Operator) {
-            let rotate = [("id", id), ("lifetime", LIFETIME), ("overlap", OVERLAP)];
+            let lifetime = lifetime(Some(row));
+            let rotate = [("id", id), ("lifetime", lifetime.as_str()), ("overlap", OVERLAP)];
             if row.text("/status") != "expired" {
                 buttons.push(Cell::Button(ask.button(path(tenant, "tokens/rotate"), "Rotate", Tone::Plain, &rotate)));
             }
@@ -60,8 +61,16 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
             Cell::Several(buttons),
         ]);
     }
-    let note = format!("Rotate makes the next token, which is shown once; the old one is good for {OVERLAP} more.");
+    let note = format!(
+        "Rotate makes the next token, which is shown once and lives as long as this one was to; the old one is good for {OVERLAP} more."
+    );
     Ok(Section::new("Tokens").note(note).with(table).command(command::line(&["token", "list", "--tenant", tenant])))
+}
+
+/// How long what takes the place of a token or secret lives: as long as that was to.
+fn lifetime(before: Option<&Value>) -> String {
+    let seconds = before.and_then(|row| ending::lifetime(row.text("/created"), row.text("/expires")));
+    seconds.map_or_else(|| LIFETIME.to_owned(), |seconds| format!("{seconds}s"))
 }
 
 /// Where one is made, or by whom.
@@ -78,7 +87,10 @@ async fn clients(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         let id = row.text("/client_id");
         let mut buttons = Vec::new();
         if ask.may(Role::Operator) {
-            let rotate = [("id", id), ("lifetime", LIFETIME), ("overlap", OVERLAP)];
+            let secrets = row.list("/secrets").iter();
+            // One that was replaced ends sooner than it was to.
+            let lifetime = lifetime(secrets.max_by(|one, other| one.text("/created").cmp(other.text("/created"))));
+            let rotate = [("id", id), ("lifetime", lifetime.as_str()), ("overlap", OVERLAP)];
             let (label, what) = if row.is("/disabled") { ("Enable", "enable") } else { ("Disable", "disable") };
             let action = |what: &str| path(tenant, &format!("clients/{what}"));
             buttons.push(Cell::Button(ask.button(action("rotate"), "New secret", Tone::Plain, &rotate)));

@@ -81,8 +81,8 @@ pub fn document(document: &Value, media_type: &'static str) -> Response<Response
 }
 
 /// A document that is a part of the program.
-pub fn fixed(document: &'static [u8], media_type: &'static str) -> Response<ResponseBody> {
-    with_type(Response::new(ResponseBody::Full(Bytes::from_static(document))), media_type)
+pub fn fixed(document: Bytes, media_type: &'static str) -> Response<ResponseBody> {
+    with_type(Response::new(ResponseBody::Full(document)), media_type)
 }
 
 /// The scope that a valid token lacks. As the source of an error it becomes part of the challenge (RFC 6750 §3.1).

@@ -25,7 +25,10 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file is missing or may not be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error(
+        "cannot read {}: {source}; it must be there, and the user that the server runs as must be allowed to read it",
+        path.display()
+    )]
     Unreadable {
         /// which file
         path: PathBuf,

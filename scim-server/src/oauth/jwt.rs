@@ -19,8 +19,19 @@ use super::Check;
 /// The longest token that is looked at.
 pub const MOST: usize = 16 * 1024;
 
-/// The types that a client assertion may say it is (RFC 7519 §5.1, draft-ietf-oauth-rfc7523bis §4).
-const TYPES: [&str; 2] = ["JWT", "client-authentication+jwt"];
+/// What a token is for.
+pub struct Purpose {
+    /// What refusals call it.
+    name: &'static str,
+    /// The types that it may say it is (RFC 7519 §5.1).
+    types: &'static [&'static str],
+}
+
+/// The token of a client that shows who it is (draft-ietf-oauth-rfc7523bis §4).
+pub const ASSERTION: Purpose = Purpose { name: "assertion", types: &["JWT", "client-authentication+jwt"] };
+
+/// The token that says who a person is (OpenID Connect Core 1.0 §2).
+pub const ID_TOKEN: Purpose = Purpose { name: "ID token", types: &["JWT"] };
 
 /// A token whose signature nobody has verified.
 #[derive(Debug)]
@@ -112,13 +123,13 @@ impl<'de> Deserialize<'de> for Member {
 
 impl<'a> Unverified<'a> {
     /// Reads a token in the compact form (RFC 7515 §3.1). What it says is not to be believed yet.
-    pub fn parse(text: &'a str) -> Result<Self, Check> {
+    pub fn parse(text: &'a str, purpose: &Purpose) -> Result<Self, Check> {
         if text.len() > MOST {
             let came = format!("{} bytes", text.len());
-            return Err(Check::new("assertion", format!("at most {MOST} bytes"), &came));
+            return Err(Check::new(purpose.name, format!("at most {MOST} bytes"), &came));
         }
         let form =
-            |came: &str| Check::new("assertion", "a signed JWT: header.claims.signature, each in base64url", came);
+            |came: &str| Check::new(purpose.name, "a signed JWT: header.claims.signature, each in base64url", came);
         let (signed, signature) = text.rsplit_once('.').ok_or_else(|| form("something else"))?;
         let (header, claims) = signed.split_once('.').ok_or_else(|| form("fewer than three parts"))?;
         let decode = |part: &str, name: &str| {
@@ -130,7 +141,7 @@ impl<'a> Unverified<'a> {
         // The reasons of serde_json may quote what came; what is wrong is told without that.
         let header: Header = object(&header)
             .map_err(|error| Check::new("header", "an object with alg, and typ and kid as strings", &place(&error)))?;
-        let algorithm = header.require()?;
+        let algorithm = header.require(purpose)?;
         let expected = "an object with iss and sub as strings, aud, exp as a number, and each once";
         let claims: Claims = object(&payload).map_err(|error| Check::new("claims", expected, &place(&error)))?;
         Ok(Self { algorithm, key: header.kid, claims, payload, signed: signed.as_bytes(), signature })
@@ -152,7 +163,7 @@ impl<'a> Unverified<'a> {
 }
 
 impl Header {
-    fn require(&self) -> Result<Algorithm, Check> {
+    fn require(&self, purpose: &Purpose) -> Result<Algorithm, Check> {
         let of_members = [
             ("crit", self.crit),
             ("jwk", self.jwk),
@@ -166,8 +177,8 @@ impl Header {
         }
         if let Some(typ) = &self.typ {
             let bare = typ.strip_prefix("application/").unwrap_or(typ);
-            if !TYPES.iter().any(|known| known.eq_ignore_ascii_case(bare)) {
-                return Err(Check::new("typ", format!("{} or none", TYPES.join(", ")), typ));
+            if !purpose.types.iter().any(|known| known.eq_ignore_ascii_case(bare)) {
+                return Err(Check::new("typ", format!("{} or none", purpose.types.join(", ")), typ));
             }
         }
         Algorithm::parse(&self.alg)

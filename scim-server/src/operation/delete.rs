@@ -62,7 +62,7 @@ impl Operations {
             let had = self.members_by_type(context, &key, &record).await?;
             let (event, members) = (context.event(Action::Delete, &key, Vec::new()), left(&had));
             let groups = self.groups_of_rules(tenant).await?;
-            let event = Event { external_id, members, groups, ..event };
+            let event = Event { external_id, groups, members, ..event };
             let event = told.of(event, &record.body, tenant.settings.tells_values());
             let mut commit = Commit::new(key.clone(), event);
             commit.expect.push(Expect::Version(key.clone(), record.header.version));

@@ -17,11 +17,26 @@ use crate::{
     admin::{AdminRequest, Fault, MappingRequest, RulesRequest},
     tenant::mapping::Rewrite,
     token::secret,
-    web::{Button, Cell, Field, Form, Kind, Piece, Section, Table, Tone, WebResponse, response},
+    web::{Button, Cell, Field, Form, Kind, Piece, Section, Table, Tone, WebResponse, flags, response},
 };
 
-/// Users, and groups, that a preview looks at.
-const LOOKED_AT: usize = 1000;
+/// Users, and groups, that a preview looks at: a page does not wait for more.
+pub const LOOKED_AT: usize = 1000;
+
+/// What a preview says where it has found nothing; `is_any` is whether there is a rewrite then.
+pub fn preview_empty(is_any: bool) -> String {
+    let of = if is_any { "Of the first 1,000 users and groups, nothing" } else { "Nothing" };
+    format!("{of} that is stored would change.")
+}
+
+/// What a preview says, by the notes of the command, of how many it is, and what becomes of the `others`.
+pub fn preview_note(notes: &[&str], is_any: bool, others: &str) -> String {
+    if is_any {
+        format!("{}. That is of the first 1,000 users and groups: {others}.", notes.join(". "))
+    } else {
+        "No rewrite is left: what comes is kept as it is, and what is stored stays as it is.".to_owned()
+    }
+}
 
 /// The kinds of rewrites, as commands and people name them.
 pub const KINDS: [(&str, &str); 5] = [
@@ -41,15 +56,18 @@ impl Visitor {
     /// Shows what a change would do. What cannot be done is said in the form, which keeps what was typed.
     pub(super) async fn mapping_preview(&self) -> Result<WebResponse, Error> {
         let Ok(known) = self.rewrites().await else { return Ok(self.failed()) };
-        let wanted = match self.form.get("remove") {
+        let wanted: Vec<_> = match self.form.get("remove") {
             Some(name) => known.iter().filter(|rewrite| text(rewrite, "name") != name).cloned().collect(),
-            None => [known.as_slice(), &[self.typed()]].concat(),
+            None => match flags::empty(&self.fields(), &self.form) {
+                Some(why) => return Ok(self.refused_rewrite(&Fault::new(400, why)).await),
+                None => [known.as_slice(), &[self.typed()]].concat(),
+            },
         };
         let would = match self.map(&wanted, true).await {
             Ok(would) => would,
             Err(fault) => return Ok(self.refused_rewrite(&fault).await),
         };
-        let (note, table) = preview(&would);
+        let (note, table) = preview(&would, !wanted.is_empty());
         let section = Section::new("What would change")
             .note(note)
             .with(table)
@@ -116,6 +134,7 @@ impl Visitor {
             return self.failed();
         }
         let why = fault.message.strip_prefix("mapping: ").unwrap_or(&fault.message);
+        let why = flags::in_words(why, &self.fields());
         self.mapping_page(Some(format!("That cannot be done: {why}"))).await.unwrap_or_else(|NotDone| self.failed())
     }
 
@@ -152,26 +171,31 @@ impl Visitor {
         }
     }
 
-    /// The form of another rewrite; with why and with what was typed, if that was refused.
-    fn add_section(&self, wrong: Option<String>) -> Section {
+    /// What the form says of a rewrite.
+    fn fields(&self) -> Vec<Field> {
         let choices = |words: &[(&str, &str)]| {
             Kind::Choice(words.iter().map(|(word, label)| ((*word).to_owned(), (*label).to_owned())).collect())
         };
         let types: Vec<_> = self.tenant.registry.resource_types().iter().map(|rt| rt.name.as_str()).collect();
         let types: Vec<_> = types.iter().map(|name| (*name, *name)).collect();
+        vec![
+            Field::text("name", "Name").hint("What you call it, such as department.").required(),
+            Field::of(choices(&KINDS), "rewrite", "What is done").required(),
+            Field::of(choices(&types), "resource_type", "Of each"),
+            Field::text("attribute", "Attribute")
+                .hint("Such as userName, name.givenName, emails.value, or its name in your provider.")
+                .required(),
+            Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
+            Field::text("value", "Value").hint("Only to give a value."),
+        ]
+    }
+
+    /// The form of another rewrite; with why and with what was typed, if that was refused.
+    fn add_section(&self, wrong: Option<String>) -> Section {
         let form = Form {
             action: format!("{}/mapping/preview", self.view.base()),
             csrf: self.word(),
-            fields: vec![
-                Field::text("name", "Name").hint("What you call it, such as department.").required(),
-                Field::of(choices(&KINDS), "rewrite", "What is done"),
-                Field::of(choices(&types), "resource_type", "Of each"),
-                Field::text("attribute", "Attribute")
-                    .hint("Such as userName, name.givenName, emails.value, or its name in your provider.")
-                    .required(),
-                Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
-                Field::text("value", "Value").hint("Only to give a value."),
-            ],
+            fields: self.fields(),
             submit: "Look what would change".to_owned(),
             ..Form::default()
         };
@@ -184,7 +208,7 @@ impl Visitor {
 }
 
 /// What a preview tells: how many would be changed, and of how many each attribute.
-fn preview(rows: &[Value]) -> (&str, Table) {
+fn preview(rows: &[Value], is_any: bool) -> (String, Table) {
     let mut attributes: BTreeMap<(&str, &str), u64> = BTreeMap::new();
     for row in rows {
         for (attribute, _) in row.get("changes").and_then(Value::as_object).into_iter().flatten() {
@@ -192,7 +216,8 @@ fn preview(rows: &[Value]) -> (&str, Table) {
         }
     }
     let note = rows.last().map_or("", |last| text(last, "note"));
-    let mut table = Table::new(&["Of", "Attribute", "Changed"], "Nothing that is stored would be changed.");
+    let note = preview_note(&[note], is_any, "others are not looked at");
+    let mut table = Table::new(&["Of", "Attribute", "Changed"], preview_empty(is_any));
     for ((kind, attribute), count) in attributes {
         table.push(vec![kind.into(), Cell::Code(attribute.to_owned()), count.to_string().into()]);
     }

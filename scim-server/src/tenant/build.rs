@@ -24,7 +24,7 @@ impl Tenant {
     pub fn build(record: &TenantRecord) -> Result<Arc<Self>, Error> {
         let settings = record.settings.clone();
         if settings.max_tokens.is_some_and(|most| !(1..=u32::from(MOST_TOKENS)).contains(&most)) {
-            return Err(Error::value(format!("max_tokens: a tenant has 1 to {MOST_TOKENS} live tokens.")));
+            return Err(Error::value(format!("\"max_tokens\": a tenant has 1 to {MOST_TOKENS} live tokens.")));
         }
         if let (Some(least), Some(rate)) = (profile::least_rate(settings.profile), settings.rate_limit)
             && (1..least).contains(&rate)

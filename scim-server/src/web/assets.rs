@@ -4,7 +4,10 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
+
+use crate::packed::{Packed, packed};
 
 /// A file.
 #[derive(Debug)]
@@ -12,25 +15,32 @@ pub struct Asset {
     /// Its name: `site.css`.
     pub name: &'static str,
     pub media_type: &'static str,
-    pub bytes: &'static [u8],
+    file: Packed,
+}
+
+impl Asset {
+    /// What it holds.
+    pub fn bytes(&self) -> Bytes {
+        self.file.bytes()
+    }
 }
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 
 /// Every file. htmx and uPlot are as their authors publish them at npm; their licences are beside them.
-pub const ASSETS: &[Asset] = &[
-    Asset { name: "htmx.js", media_type: SCRIPT, bytes: include_bytes!("../../assets/htmx.min.js") },
-    Asset { name: "uplot.js", media_type: SCRIPT, bytes: include_bytes!("../../assets/uPlot.iife.min.js") },
-    Asset { name: "uplot.css", media_type: STYLE, bytes: include_bytes!("../../assets/uPlot.min.css") },
-    Asset { name: "site.js", media_type: SCRIPT, bytes: include_bytes!("../../assets/site.js") },
-    Asset { name: "site.css", media_type: STYLE, bytes: include_bytes!("../../assets/site.css") },
-    Asset { name: "icon.svg", media_type: "image/svg+xml", bytes: include_bytes!("../../assets/icon.svg") },
+static ASSETS: [Asset; 6] = [
+    Asset { name: "htmx.js", media_type: SCRIPT, file: packed!("htmx.min.js") },
+    Asset { name: "uplot.js", media_type: SCRIPT, file: packed!("uPlot.iife.min.js") },
+    Asset { name: "uplot.css", media_type: STYLE, file: packed!("uPlot.min.css") },
+    Asset { name: "site.js", media_type: SCRIPT, file: packed!("site.js") },
+    Asset { name: "site.css", media_type: STYLE, file: packed!("site.css") },
+    Asset { name: "icon.svg", media_type: "image/svg+xml", file: packed!("icon.svg") },
 ];
 
 /// Beginnings of the hashes, in the order of [`ASSETS`].
 static HASHES: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let hash = |asset: &Asset| hex::encode(Sha256::digest(asset.bytes)).chars().take(16).collect();
+    let hash = |asset: &Asset| hex::encode(Sha256::digest(asset.bytes())).chars().take(16).collect();
     ASSETS.iter().map(hash).collect()
 });
 
@@ -60,13 +70,13 @@ mod tests {
             ("uplot.css", "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04"),
         ] {
             let asset = ASSETS.iter().find(|asset| asset.name == name).unwrap();
-            assert_eq!(hex::encode(Sha256::digest(asset.bytes)), hash, "{name}");
+            assert_eq!(hex::encode(Sha256::digest(asset.bytes())), hash, "{name}");
         }
     }
 
     #[test]
     fn a_path_leads_to_its_file() {
-        for asset in ASSETS {
+        for asset in &ASSETS {
             let path = path("/console", asset.name);
             let rest = path.strip_prefix("/console/assets/").unwrap();
             assert_eq!(find(rest).unwrap().name, asset.name);

@@ -1,11 +1,14 @@
 //! What commands say of their options, for people at a page: they know the fields of its form, and no flags.
 
-use super::{Field, Kind};
+use super::{Field, Kind, Parameters};
 
 /// A sentence of a command in the words of a form: each flag by the name of its field, such as “Up to event” for `--until`. Of
-/// one that the form has no field for it says where it is. What stands between backticks is a command, and what stands in
-/// quotes is somebody's: both stay as they are.
+/// one that the form has no field for it says where it is. So is a member of JSON in quotes (`"to"`), or before a colon at
+/// the beginning, that a field is for. What stands between backticks is a command, and what else stands in quotes is
+/// somebody's: both stay as they are.
 pub fn in_words(text: &str, fields: &[Field]) -> String {
+    let member = text.split_once(": ").and_then(|(name, rest)| Some((format!("{}: ", of_member(name, fields)?), rest)));
+    let (begin, text) = member.unwrap_or((String::new(), text));
     let (mut is_code, mut is_quoted) = (false, false);
     let words = text.split_inclusive(' ').map(|word| {
         let written = if is_code || is_quoted { None } else { translated(word, fields) };
@@ -13,18 +16,36 @@ pub fn in_words(text: &str, fields: &[Field]) -> String {
         is_quoted ^= word.replace("\\\"", "").matches('"').count() % 2 == 1;
         written.unwrap_or_else(|| word.to_owned())
     });
-    words.collect()
+    begin + &words.collect::<String>()
 }
 
-/// A word that begins with a flag; nothing of another.
+/// Which field that has to be filled in is empty.
+pub fn empty(fields: &[Field], typed: &Parameters) -> Option<String> {
+    let field = fields.iter().find(|field| field.required && typed.get(field.name).is_none())?;
+    Some(format!("“{}” is empty: fill it in", label(field)))
+}
+
+/// What a field is called. What stands behind a colon says how it is filled in, or what comes of it.
+fn label(field: &Field) -> &str {
+    field.label.split(':').next().unwrap_or_default()
+}
+
+/// The field that is seen and has exactly that name, as people call it.
+fn of_member(name: &str, fields: &[Field]) -> Option<String> {
+    let field = fields.iter().find(|field| !field.label.is_empty() && field.name == name)?;
+    Some(format!("“{}”", label(field)))
+}
+
+/// A word that begins with a flag, or is a member of JSON; nothing of another.
 fn translated(word: &str, fields: &[Field]) -> Option<String> {
     let (before, flag) = word.strip_prefix('(').map_or(("", word), |rest| ("(", rest));
+    if let Some((name, behind)) = flag.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+        return Some(format!("{before}{}{behind}", of_member(name, fields)?));
+    }
     let flag = flag.strip_prefix("--").filter(|flag| flag.starts_with(|sign: char| sign.is_ascii_lowercase()))?;
     let (name, behind) =
         flag.split_at(flag.find(|sign: char| !sign.is_ascii_lowercase() && sign != '-').unwrap_or(flag.len()));
     let is_it = |field: &&Field| !field.label.is_empty() && field.name.replace('_', "-") == name;
-    // What stands behind a colon says how it is filled in, or what comes of it.
-    let label = |field: &Field| field.label.split(':').next().unwrap_or_default().to_owned();
     let said = match fields.iter().find(is_it) {
         Some(field) if field.kind == Kind::Switch => format!("the switch “{}”", label(field)),
         Some(field) => format!("“{}”", label(field)),
@@ -54,9 +75,28 @@ mod tests {
             ("`undo --since 7` does, --since does", "`undo --since 7` does, “After event” does"),
             ("\"a \\\" --since b\" is no --since", "\"a \\\" --since b\" is no “After event”"),
             ("a -- b --- c x--since", "a -- b --- c x--since"),
+            (
+                "\"since\" needs \"until\", (\"force\") no \"name\"",
+                "“After event” needs “Up to event”, (“Also while it is used”) no \"name\"",
+            ),
+            ("\"the since\" is no \"since\".", "\"the since\" is no “After event”."),
+            ("since: it is 3: \"a since\"", "“After event”: it is 3: \"a since\""),
+            ("name: it is 3", "name: it is 3"),
             ("", ""),
         ] {
             assert_eq!(in_words(text, &fields), expect);
+        }
+    }
+
+    #[test]
+    fn a_field_that_has_to_be_filled_in_is_named_when_it_is_empty() {
+        let fields = [Field::text("to", "To"), Field::text("attribute", "Attribute: its path").required()];
+        for (typed, expect) in [
+            ("to=x&attribute=+", Some("“Attribute” is empty: fill it in".to_owned())),
+            ("", Some("“Attribute” is empty: fill it in".to_owned())),
+            ("attribute=title", None),
+        ] {
+            assert_eq!(empty(&fields, &Parameters::parse(typed)), expect, "{typed}");
         }
     }
 }

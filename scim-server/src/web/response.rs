@@ -79,7 +79,7 @@ pub fn reload() -> WebResponse {
 
 /// A file that pages load.
 pub fn asset(asset: &Asset) -> WebResponse {
-    made(StatusCode::OK, asset.media_type, FOR_EVER, Bytes::from_static(asset.bytes))
+    made(StatusCode::OK, asset.media_type, FOR_EVER, asset.bytes())
 }
 
 /// The same with a cookie.

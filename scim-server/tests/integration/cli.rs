@@ -274,9 +274,9 @@ fn tokens_have_names_and_one_stands_in_no_other_ones_way() {
     world.json(&["tenant", "set", "acme", "--settings", &settings]);
     world.check(&["token", "create", "--tenant", "acme"], 1, "two live tokens, which is the most");
     let none = world.file("none.json", "{\"max_tokens\": 0}");
-    world.check(&["tenant", "set", "acme", "--settings", &none], 1, "max_tokens: a tenant has 1 to 100");
+    world.check(&["tenant", "set", "acme", "--settings", &none], 1, "\"max_tokens\": a tenant has 1 to 100");
     let many = world.file("many.json", "{\"max_tokens\": 500}");
-    world.check(&["tenant", "set", "acme", "--settings", &many], 1, "max_tokens: a tenant has 1 to 100");
+    world.check(&["tenant", "set", "acme", "--settings", &many], 1, "\"max_tokens\": a tenant has 1 to 100");
 }
 
 #[test]

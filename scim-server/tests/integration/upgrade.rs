@@ -99,6 +99,18 @@ async fn an_export_is_taken_over() {
     }
 }
 
+/// As the guide says of the way back to a version before: an export of all tenants makes a store where there is none.
+#[test]
+fn an_export_makes_a_store() {
+    for version in VERSIONS {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let file = kept(version, "jsonl");
+        printed(&run(directory.path(), &["restore", &file.to_string_lossy()]));
+        printed(&run(directory.path(), &["check"]));
+        same(&fs::read_to_string(&file).expect("the export"), &printed(&run(directory.path(), &["export", "--all"])));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_is_taken_over() {
     for version in VERSIONS {

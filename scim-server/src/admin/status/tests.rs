@@ -56,6 +56,13 @@ async fn without_a_server_nothing_is_in_order() {
     assert_eq!(Place::new(Some(&[])).await.codes().await, [""; 0]);
 }
 
+#[tokio::test]
+async fn a_store_that_refuses_writes_is_told() {
+    let place = Place::new(Some(&[])).await;
+    place.context.store.metrics().refusing.set(1);
+    assert_eq!(place.codes().await, ["WritesRefused"]);
+}
+
 /// What is stored is up to a minute old, and who has just given the provider its next token looks at once.
 #[tokio::test]
 async fn a_successor_in_use_is_known_before_that_is_stored() {

@@ -98,31 +98,38 @@ fn set(object: &mut Map<String, Value>, names: &[String], value: Value) {
     }
 }
 
-/// The operation of a PATCH that gives a user the value of a column; `None` if the user has it.
-pub(super) fn change(known: &Value, path: &str, value: &Value) -> Option<Value> {
+/// The operation of a PATCH that gives a user the value of a column; `None` if the user has it. `one_only`: lists have one
+/// element at most, by the tenant's profile.
+pub(super) fn change(known: &Value, path: &str, value: &Value, one_only: bool) -> Option<Value> {
     let now = steps(path).iter().try_fold(known, |value, name| value.get(name.as_str()));
     if LISTS.contains(&path) {
-        return work_change(now, path, value);
+        return work_change(now, path, value, one_only);
     }
     // A name in other capitals is the same name.
     (path != USER_NAME && now != Some(value)).then(|| json!({"op": "replace", "path": path, "value": value}))
 }
 
-/// The same of an element of a list: that for work, or one of which nothing says what it is for. The others stay, and none of
-/// them is primary any longer.
-fn work_change(now: Option<&Value>, path: &str, value: &Value) -> Option<Value> {
+/// The same of an element of a list: that with the value, that for work, or one of which nothing says what it is for. The others
+/// stay, and none of them is primary any longer. What the element is for stays, unless nothing says it.
+fn work_change(now: Option<&Value>, path: &str, value: &Value, one_only: bool) -> Option<Value> {
     let all: Vec<&Value> = now.and_then(Value::as_array).into_iter().flatten().collect();
     let kind = |element: &Value| element.get("type").and_then(Value::as_str).map(str::to_ascii_lowercase);
-    let mut new = of_work(value);
-    let known = chosen(&all, |element| kind(element).as_deref() == Some(WORK));
-    let Some(known) = known.or_else(|| chosen(&all, |element| kind(element).is_none())) else {
-        return Some(json!({"op": "add", "path": path, "value": [new]}));
+    let is_work = |element: &Value| kind(element).as_deref() == Some(WORK);
+    let has_value = |element: &Value| element.get("value") == Some(value);
+    let known = chosen(&all, |element| has_value(element) && is_work(element))
+        .or_else(|| chosen(&all, has_value))
+        .or_else(|| chosen(&all, is_work))
+        .or_else(|| chosen(&all, |element| one_only || kind(element).is_none()));
+    let Some(known) = known else {
+        return Some(json!({"op": "add", "path": path, "value": [of_work(value)]}));
     };
+    let mut new = of_work(value);
+    new["type"] = known.get("type").cloned().unwrap_or(new["type"].take());
     let others_are_primary = all.iter().any(|element| is_primary(element)) && !is_primary(known);
-    if known.get("value") == Some(value) && !others_are_primary {
+    if has_value(known) && !others_are_primary {
         return None;
     }
-    if known.get("display").is_some() {
+    if known.get("display").is_some() && !has_value(known) {
         // It was that of the value before.
         new["display"] = Value::Null;
     }
@@ -161,8 +168,13 @@ mod tests {
 
     #[track_caller]
     fn check(now: &Value, expect: Option<&str>) {
+        check_of(now, false, expect);
+    }
+
+    #[track_caller]
+    fn check_of(now: &Value, one_only: bool, expect: Option<&str>) {
         let known = json!({ "emails": now });
-        let made = change(&known, "emails", &json!("a@w"));
+        let made = change(&known, "emails", &json!("a@w"), one_only);
         let path = made.as_ref().map(|made| made["path"].as_str().unwrap());
         assert_eq!(path, expect, "{now}");
     }
@@ -176,9 +188,18 @@ mod tests {
         check(&json!([{"value": "a@w"}]), None);
         check(&json!([work("a@w", false), home(true)]), Some("emails[type eq \"work\" and value eq \"a@w\"]"));
         check(&json!([home(true), work("b@w", false)]), Some("emails[type eq \"work\" and value eq \"b@w\"]"));
-        check(&json!([work("a@w", false), work("b@w", true)]), Some("emails[type eq \"work\" and value eq \"b@w\"]"));
+        check(&json!([work("a@w", false), work("b@w", true)]), Some("emails[type eq \"work\" and value eq \"a@w\"]"));
         check(&json!([home(true), {"value": "b@w"}]), Some("emails[value eq \"b@w\"]"));
         check(&json!([home(true)]), Some("emails"));
         check(&Value::Null, Some("emails"));
+        // Who has the value already has it once, whatever it is for, and loses no other.
+        check(&json!([{"value": "b@w"}, {"value": "a@w"}]), None);
+        let home_too = json!([{"value": "a@w", "type": "home"}, work("b@w", true)]);
+        check(&home_too, Some("emails[type eq \"home\" and value eq \"a@w\"]"));
+        assert_eq!(
+            change(&json!({"emails": home_too}), "emails", &json!("a@w"), false).unwrap()["value"]["type"],
+            "home"
+        );
+        check_of(&json!([home(true)]), true, Some("emails[type eq \"home\" and value eq \"a@h\"]"));
     }
 }

@@ -36,10 +36,16 @@ pub(super) fn details(row: &Value) -> String {
     }
     if let (Some(plan), Some(name)) = (row.pointer("/report/held/plan"), row.get("agent")) {
         let (plan, name) = (cell(Some(plan)), cell(Some(name)));
-        let _ = writeln!(
-            text,
-            "\nDecide with `agent approve {name} --plan {plan}`, or `agent reject {name} --plan {plan}`."
-        );
+        let _ = match row.pointer("/report/held/decision").and_then(Value::as_str) {
+            Some(decided @ ("approved" | "rejected")) => writeln!(
+                text,
+                "\nIt has {decided} that. To decide otherwise, run `sync-agent approve` or `sync-agent reject` where it runs."
+            ),
+            _ => writeln!(
+                text,
+                "\nDecide with `agent approve {name} --plan {plan}`, or `agent reject {name} --plan {plan}`."
+            ),
+        };
     }
     for (number, trouble) in list("/report/troubles").enumerate() {
         let heading = if number == 0 { "\nQuarantine, and problems that last:\n" } else { "" };
@@ -69,6 +75,9 @@ mod tests {
             "held": {"plan": "7f", "limits": [{"because": "too many", "actions": ["- deactivate user \"anna\""], "more": 2}]},
             "troubles": [{"code": "ConflictError", "message": "taken", "since": "S", "next": "N"}],
         }});
+        let mut decided = row.clone();
+        decided["report"]["held"]["decision"] = json!("rejected");
+        assert!(details(&decided).contains("It has rejected that.") && !details(&decided).contains("agent approve ad"));
         assert_eq!(
             details(&row),
             "\nLast cycles:\n  T  full     3 writes, 0 problems; ended early: no bind\n\

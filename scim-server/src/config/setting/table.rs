@@ -78,7 +78,7 @@ pub const SETTINGS: &[Setting] = &[
         "event_nats",
         "URL,…",
         "",
-        "Send the events of all tenants to a stream of NATS JetStream on these servers of one cluster, such as nats://10.0.0.7:4222; with tls:// in place of nats:// encrypted. Needs a program that was built with --features nats. The messages have personal data.",
+        "Send the events of all tenants to a stream of NATS JetStream on these servers of one cluster, such as nats://10.0.0.7:4222; with tls:// in place of nats:// encrypted. A program that you build yourself needs --features nats. The messages have personal data.",
     ),
     fixed(
         STORE,
@@ -106,7 +106,7 @@ pub const SETTINGS: &[Setting] = &[
         "event_kafka",
         "URL,…",
         "",
-        "Send the events of all tenants to a topic of Kafka, by these brokers of one cluster, such as kafka://10.0.0.7:9092; with tls:// in place of kafka:// encrypted. Needs a program that was built with --features kafka. The messages have personal data.",
+        "Send the events of all tenants to a topic of Kafka, by these brokers of one cluster, such as kafka://10.0.0.7:9092; with tls:// in place of kafka:// encrypted. A program that you build yourself needs --features kafka. The messages have personal data.",
     ),
     fixed(
         STORE,

@@ -85,15 +85,17 @@ fn inside<'a>(said: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> 
     said.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(&rest)
 }
 
-/// What events call them: the e-mail address unless it is known to be unverified, or what the provider calls them. One
-/// without an @ gets the provider's host behind it, so that it is never the name of a token.
+/// What events call them: the e-mail address unless it is known to be unverified, or what the provider calls them, always
+/// with its host behind it. So it is never the name of a token, nor an address that somebody gave themselves for a name.
 fn name(said: &Map<String, Value>, settings: &OidcSettings) -> String {
     let is_unverified = said.get("email_verified").is_some_and(|is| *is == false || *is == "false");
-    let claims = ["email", "preferred_username", "sub"].into_iter().skip(usize::from(is_unverified));
-    let text = claims.filter_map(|claim| said.get(claim)?.as_str()).find(|text| !text.trim().is_empty());
-    let name: String = text.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(LONGEST).collect();
-    let host = settings.host.trim_end_matches(":443");
-    if name.contains('@') { name } else { format!("{name}@{host}") }
+    let plain = |text: &str| -> String { text.trim().chars().filter(|c| !c.is_control()).take(LONGEST).collect() };
+    let claim = |name: &str| said.get(name).and_then(Value::as_str).map(plain).filter(|text| !text.is_empty());
+    let email = claim("email").filter(|email| !is_unverified && email.contains('@'));
+    email.unwrap_or_else(|| {
+        let name = claim("preferred_username").or_else(|| claim("sub")).unwrap_or_default();
+        format!("{name}@{}", settings.host.trim_end_matches(":443"))
+    })
 }
 
 #[cfg(test)]
@@ -143,7 +145,11 @@ mod tests {
         named(json!({"sub": "1", "email": "anna@example.com"}), "anna@example.com");
         named(json!({"sub": "1", "email": "root@x.example", "email_verified": false}), "1@login.example");
         named(json!({"sub": "1", "preferred_username": "anna"}), "anna@login.example");
-        named(json!({"sub": "1", "email": " ", "preferred_username": "a\u{1b}[2J\n@b"}), "a[2J@b");
+        named(json!({"sub": "1", "email": " ", "preferred_username": "a\u{1b}[2J\n@b"}), "a[2J@b@login.example");
+        let anna = "anna@example.com";
+        named(json!({"sub": "1", "preferred_username": anna}), "anna@example.com@login.example");
+        named(json!({"sub": anna, "email": anna, "email_verified": false}), "anna@example.com@login.example");
+        named(json!({"sub": "1", "email": "anna"}), "1@login.example");
         named(json!({"sub": "x".repeat(500)}), &format!("{}@login.example", "x".repeat(LONGEST)));
     }
 }

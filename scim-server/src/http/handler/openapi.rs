@@ -17,10 +17,13 @@ use hyper::{Response, http::request::Parts};
 use scim_protocol::Error;
 
 use super::Service;
-use crate::http::{body::ResponseBody, request, response, route::Target};
+use crate::{
+    http::{body::ResponseBody, request, response, route::Target},
+    packed::{Packed, packed},
+};
 
 /// The description.
-const DESCRIPTION: &[u8] = include_bytes!("../../../../docs/reference/openapi.json");
+static DESCRIPTION: Packed = packed!("openapi.json");
 
 impl Service {
     /// The description, for whoever asks, and not more often than discovery.
@@ -28,6 +31,6 @@ impl Service {
         Target::Description.require(parts.method.as_str())?;
         self.anonymous.check(address).map_err(|retry| self.slow_down(retry))?;
         self.anonymous.count(address);
-        Ok(response::fixed(DESCRIPTION, request::JSON))
+        Ok(response::fixed(DESCRIPTION.bytes(), request::JSON))
     }
 }

@@ -60,7 +60,7 @@ const CLAIMS: &str = r#"{"iss":"i","sub":"s","aud":"a","exp":1}"#;
 
 /// The check that fails; empty when none does.
 fn refusal(keys: &KeySet, token: &str) -> String {
-    let found = Unverified::parse(token).and_then(|token| token.verify(keys));
+    let found = Unverified::parse(token, &ASSERTION).and_then(|token| token.verify(keys));
     found.err().map(|check| check.name).unwrap_or_default()
 }
 
@@ -80,7 +80,7 @@ fn a_well_signed_token_is_believed_and_its_claims_are_read() {
     assert_eq!(refusal(&keys, &issuer.sign_ed(r#"{"alg":"EdDSA","kid":"ed"}"#, CLAIMS)), "");
     let claims = r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":1.5,"nbf":1,"jti":"j","oid":{"deep":[1]}}"#;
     let token = issuer.sign_ec(r#"{"alg":"ES256"}"#, claims);
-    let token = Unverified::parse(&token).unwrap();
+    let token = Unverified::parse(&token, &ASSERTION).unwrap();
     assert_eq!(token.claims.aud.all(), ["a", "b"]);
     assert_eq!((token.claims.exp, token.claims.jti.as_deref()), (1.5, Some("j")));
 }

@@ -189,6 +189,37 @@ async fn a_loss_is_accepted_by_its_number_only() {
     open(&at).unwrap();
 }
 
+/// The refusal names a loss, and by that name the store opens, also where the file of the log was cut. Opening it has taken what
+/// came of the cut into account, so another number may be named once more.
+#[tokio::test]
+async fn a_log_that_was_cut_short_is_opened_by_what_the_refusal_says() {
+    for cut in [5_000, 60_000, 200_000] {
+        let scratch = tempfile::tempdir().unwrap();
+        let at = scratch.path();
+        let store = open(at).unwrap();
+        fill(&store, 0).await;
+        store.close().await.unwrap();
+        drop(store);
+        let log = at.join("db");
+        let length = log.metadata().unwrap().len();
+        fs::OpenOptions::new().write(true).open(&log).unwrap().set_len(length - cut).unwrap();
+        let Err(OpenError::Damaged { mut stands, .. }) = open(at) else { panic!("{cut} bytes are not missed") };
+        let mut named = 1;
+        let store = loop {
+            let options = Options { accept_loss: Some(stands), ..Options::default() };
+            match SledStore::open_with(at, Arc::new(ManualClock::default()), options) {
+                Ok(store) => break store,
+                Err(OpenError::Damaged { stands: another, .. }) if named < 3 => stands = another,
+                Err(error) => panic!("{cut} bytes are cut off, {named}: {error}"),
+            }
+            named += 1;
+        };
+        assert!(export(&store).await.is_ok());
+        store.close().await.unwrap();
+        open(at).unwrap();
+    }
+}
+
 #[tokio::test]
 async fn without_its_journal_a_store_is_not_trusted() {
     let scratch = tempfile::tempdir().unwrap();

@@ -157,7 +157,17 @@ impl Tree {
         // The names of the files must be as durable as what is in them.
         files::sync_directory(path).map_err(unavailable)?;
         let later = closed_at.map_or(Ok(false), |closed_at| trust::is_as_closed(&db, path, closed_at))?;
-        let stands = closed_at.filter(|_| later).map_or_else(|| trust::examine(&db, path, loss), Ok)?;
+        let stands = match closed_at.filter(|_| later) {
+            Some(closed_at) => closed_at,
+            None => match trust::examine(&db, path, loss) {
+                Err(error @ OpenError::Damaged { damage: Damage::Ends { .. }, .. }) => {
+                    drop(db);
+                    recovery::forget_places(path).map_err(unavailable)?;
+                    return Err(error);
+                }
+                examined => examined?,
+            },
+        };
         let synced = AtomicI64::new(i64::MIN);
         // The process that wrote it may not have waited for the disk, and from now on other writes depend on it.
         sync_blobs(&path.join("blobs"), &synced).and_then(|()| file.sync_data()).map_err(unavailable)?;

@@ -368,9 +368,66 @@ fn doctor_looks_at_the_disk_and_at_the_certificate() {
         let (found, detail) = looked("certificate");
         assert!(found == state && detail.contains(words), "{found} {detail}");
     }
+    // As the guide has it: the server reads the key through its group.
+    for (mode, state, words) in
+        [(0o640, "ok", ""), (0o660, "warning", "chmod g-w,o= "), (0o644, "warning", "chmod g-w,o= ")]
+    {
+        std::fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        let (found, detail) = looked("permissions");
+        assert!(found == state && detail.contains(words), "{mode:o}: {found} {detail}");
+    }
     std::fs::write(&cert, "no certificate").unwrap();
     assert_eq!(looked("certificate").0, "failing");
     assert!(looked("disk").1.contains(" MiB are free for "));
+}
+
+/// The first of these is how a container shares a volume: the server is in its group.
+#[test]
+fn doctor_leaves_the_group_its_data() {
+    let (world, _) = World::with_tenant("acme");
+    for (mode, state, words) in [(0o770, "ok", ""), (0o705, "warning", "run `chmod o= ")] {
+        std::fs::set_permissions(world.path("data"), Permissions::from_mode(mode)).unwrap();
+        let checks: Value = serde_json::from_slice(&world.run(&["doctor", "--json"]).stdout).unwrap();
+        let check = &checks.as_array().unwrap()[0];
+        assert!(check["state"] == state && check["detail"].to_string().contains(words), "{mode:o}: {check}");
+    }
+}
+
+/// The signal that a limit of the size of files sends ended the program without a word.
+#[test]
+fn a_limit_of_the_size_of_files_is_told_and_leaves_nothing_half() {
+    let limited = |world: &World, arguments: &[&str]| {
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -f 0 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_scim-server")]).args(arguments);
+        let output = command.env("SCIM_SERVER_DATA", world.path("data")).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        stderr(&output)
+    };
+    let empty = World::new();
+    let said = limited(&empty, &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(said.contains("the size of files is limited"), "{said}");
+    // An empty token would let everybody in.
+    assert!(!empty.path("data/admin.token").exists());
+    let (world, _) = World::with_tenant("acme");
+    let _server = Server::start(&world, &[]);
+    let file = world.path("backup.jsonl").display().to_string();
+    let said = limited(&world, &["backup", &file]);
+    assert!(said.contains(&format!("cannot write {file}")), "{said}");
+    assert!(!world.path("backup.jsonl.partial").exists());
+}
+
+#[test]
+fn no_empty_store_takes_the_place_of_one_that_is_half_restored() {
+    let (world, _) = World::with_tenant("acme");
+    let backup = world.path("backup.jsonl").display().to_string();
+    world.json(&["backup", &backup]);
+    let other = World::new();
+    std::fs::create_dir_all(other.path("data/store.partial")).unwrap();
+    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["init", "--tenant", "other"]] {
+        other.check(arguments, 1, "run the same `scim-server restore` again");
+    }
+    other.json(&["restore", &backup]);
+    other.check(&["tenant", "show", "acme"], 0, "");
 }
 
 #[test]

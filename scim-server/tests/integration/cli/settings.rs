@@ -62,6 +62,26 @@ fn a_check_reads_what_the_settings_name() {
     {
         world.check(&[&["config", "check"], &files[..]].concat(), 1, words);
     }
+
+    let (there, nowhere) = (world.path("audit.jsonl"), world.path("nowhere/audit.jsonl"));
+    world.json(&["config", "check", "--audit-log", there.to_str().unwrap()]);
+    assert!(!there.exists());
+    for key in ["audit-log", "event-file"] {
+        let said = format!("{}: cannot write {}", key.replace('-', "_"), nowhere.display());
+        world.check(&["config", "check", &format!("--{key}"), nowhere.to_str().unwrap()], 1, &said);
+        let directory = world.directory.path().to_str().unwrap();
+        world.check(&["config", "check", &format!("--{key}"), directory], 1, "is a directory: name a file");
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_warned_of() {
+    let world = World::new();
+    for command in ["check", "show"] {
+        let output = world.command(&["config", command]).env("SCIM_SERVER_LISEN", "x").output().unwrap();
+        let said = stderr(&output);
+        assert!(output.status.success() && said.contains("did you mean SCIM_SERVER_LISTEN?"), "{said}");
+    }
 }
 
 #[test]

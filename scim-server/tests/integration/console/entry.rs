@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Visitor, complains, cookie, encode, form, link, root_token, with_console};
+use super::{Visitor, complains, cookie, encode, form, hidden, link, root_token, with_console};
 use crate::{
     admin_api::Api,
     server::{Options, PATIENCE, TestServer},
@@ -219,6 +219,24 @@ async fn forged_forms_change_nothing() {
     assert_eq!(tenants.as_array().map(Vec::len), Some(1), "{tenants}");
     visitor.post_raw("/console/tenants", &make(&visitor.csrf), &[("sec-fetch-site", "same-origin")]).await.expect(303);
     assert_eq!(server.run_json(&["tenant", "list", "--json"]).as_array().map(Vec::len), Some(2));
+}
+
+/// Whoever sends a form after their session has ended is told that it was not taken, and comes to its page again.
+#[tokio::test]
+async fn a_form_of_a_session_that_has_ended_is_told_of() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    visitor.post("/console/sign-out", &[]).await.expect(303);
+    let sent = "/console/t/test/tokens/create";
+    let response = visitor.post(sent, &[("name", "x")]).await.expect(303);
+    let page = visitor.get(response.header("location")).await.expect(200).text;
+    assert!(page.contains("session has ended") && page.contains("what you typed was not taken"), "{page}");
+    assert_eq!(hidden(&page, "/console/sign-in", "to"), sent);
+    let body = form(&[("token", &root_token(&server)), ("to", sent)]);
+    let entered = visitor.post_raw("/console/sign-in", &body, &[]).await.expect(200);
+    assert!(entered.text.contains(&format!("url={sent}\"")), "{}", entered.text);
+    // Nothing was typed by whoever signs out.
+    assert_eq!(visitor.post("/console/sign-out", &[]).await.expect(303).header("location"), "/console/sign-in");
 }
 
 #[tokio::test]

@@ -133,9 +133,9 @@ async fn a_way_back_of_somebody_else_is_refused() {
     other.get(&back).await.expect(403);
     leave(&mut other, &provider, "").await;
     let refused = other.get(&back).await.expect(403);
-    assert!(refused.text.contains("not begun in this browser"), "{}", refused.text);
+    assert!(refused.text.contains("begun in another browser"), "{}", refused.text);
     let empty = other.get("/console/oidc/back?code=c0de&state=").await.expect(403);
-    assert!(empty.text.contains("not begun in this browser"), "{}", empty.text);
+    assert!(empty.text.contains("begun in another browser"), "{}", empty.text);
     assert!(provider.exchanges().is_empty(), "the provider was not asked");
 
     let denied =
@@ -161,12 +161,74 @@ async fn of_two_attempts_the_newer_one_gets_in() {
     let second = leave(&mut visitor, &provider, "/console/t/test").await;
     let refused = visitor.get(&first).await.expect(403);
     assert!(
-        refused.text.contains("Begin it again") && refused.header("set-cookie").is_empty(),
-        "{:?}",
-        refused.headers
+        refused.text.contains("another one was begun in this browser since") && refused.text.contains("Begin it again"),
+        "{}",
+        refused.text
     );
+    assert_eq!(refused.header("set-cookie"), "");
     let response = visitor.get(&second).await.expect(200);
     assert!(response.text.contains("url=/console/t/test\""), "{}", response.text);
+}
+
+/// What somebody calls themselves at the provider is no e-mail address of theirs, however it looks.
+#[tokio::test]
+async fn nobody_takes_the_name_of_another_by_what_they_call_themselves() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    let cases: [Change; 3] = [
+        |claims| claims["email"] = Value::Null,
+        |claims| claims["email_verified"] = json!(false),
+        |claims| (claims["email"], claims["sub"]) = (Value::Null, json!("anna@example.com")),
+    ];
+    let host = provider.issuer.trim_start_matches("https://");
+    for (at, change) in cases.into_iter().enumerate() {
+        let (mut visitor, response) = sign_in(&server, &provider, |claims| {
+            if at < 2 {
+                claims["preferred_username"] = json!("anna@example.com");
+            }
+            change(claims);
+        })
+        .await;
+        visitor.enter(&response.expect(200)).await;
+        let page = visitor.get("/console").await.expect(200).text;
+        assert!(page.contains(&format!("anna@example.com@{host} <small>operator</small>")), "{at}: {page}");
+    }
+}
+
+/// An ID token is no assertion of a client, and its refusals do not speak of one.
+#[tokio::test]
+async fn a_token_that_says_that_it_is_for_something_else_lets_nobody_in() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    provider.call_tokens("client-authentication+jwt");
+    let refused = sign_in(&server, &provider, |_| {}).await.1.expect(403);
+    let why = "typ: expected JWT or none, came client-authentication+jwt.";
+    assert!(refused.text.contains(why), "{}", refused.text);
+    let refused = sign_in(&server, &provider, |claims| claims["long"] = "x".repeat(20_000).into()).await.1;
+    let refused = refused.expect(403).text;
+    assert!(refused.contains("ID token: expected at most") && !refused.contains("assertion"), "{refused}");
+}
+
+/// Behind a proxy each client has its own limit of failed attempts, and its own address on the page of sessions.
+#[tokio::test]
+async fn behind_a_trusted_proxy_who_guesses_keeps_nobody_else_out() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&["--trusted-proxies", "127.0.0.1"]);
+    let stranger = Visitor::stranger(&server);
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        let from = [("x-forwarded-for", "6.6.6.6, 203.0.113.9")];
+        statuses.push(stranger.post_raw("/console/sign-in", "token=guess", &from).await.status);
+    }
+    assert!(statuses.starts_with(&[403; 10]) && statuses.contains(&429), "{statuses:?}");
+    provider.say(|claims| claims["roles"] = json!("administrator"));
+    let mut visitor = Visitor::stranger(&server);
+    let back = leave(&mut visitor, &provider, "").await;
+    let headers = [("cookie", visitor.cookie.as_str()), ("x-forwarded-for", "192.0.2.1")];
+    let response = visitor.http.send("GET", &back, &headers, None).await.expect(200);
+    visitor.enter(&response).await;
+    let page = visitor.get("/console/server").await.expect(200).text;
+    assert!(page.contains("192.0.2.1"), "{page}");
 }
 
 /// A cookie that somebody has put into a browser is no session afterwards, whoever signs in there.

@@ -50,6 +50,31 @@ async fn a_preview_says_what_it_does_not_show() {
     assert!(page.text.contains("one-more") && !page.text.contains("This command lists all"), "{}", page.text);
 }
 
+/// A preview of a rewrite looks at the first alone, and says so; where no rewrite is left, there is nothing to count.
+#[tokio::test]
+async fn a_preview_of_a_rewrite_says_of_whom_it_is() {
+    let server = with_console();
+    server.client().user("low").await;
+    let visitor = Visitor::root(&server).await;
+    let preview = format!("{TENANT}/rules/mapping-preview");
+    let rewrite = [("name", "low"), ("rewrite", "lower-case"), ("resource_type", "User"), ("attribute", "userName")];
+    let page = visitor.post(&preview, &rewrite).await.expect(200).text;
+    for said in [
+        "0 of 1 resource(s) would be changed",
+        "That is of the first 1,000 users and groups: the command looks at all.",
+        "Of the first 1,000 users and groups, nothing that is stored would change.",
+    ] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let file = server.scratch("mapping.json");
+    std::fs::write(&file, json!([{"name": "low", "rewrite": "lower-case", "attribute": "userName"}]).to_string())
+        .expect("a file");
+    let file = file.to_string_lossy();
+    assert!(server.run(&["mapping", "set", "--tenant", "test", &file]).status.success());
+    let page = visitor.post(&preview, &[("remove", "low")]).await.expect(200).text;
+    assert!(page.contains("No rewrite is left") && !page.contains("0 of 0"), "{page}");
+}
+
 /// An undo of very many takes longer than a proxy or somebody waits: it is not left half done.
 #[tokio::test]
 async fn what_was_begun_is_done_when_the_browser_has_gone() {

@@ -26,6 +26,8 @@ struct Talk {
     claims: Value,
     /// The `nonce` of the last who came.
     nonce: String,
+    /// The type that the header of ID tokens says.
+    typ: String,
 }
 
 /// A provider.
@@ -45,7 +47,7 @@ impl Provider {
         std::fs::write(folder.path().join("secret"), "s3cret/+\n").expect("a file");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let issuer = format!("https://localhost:{}", listener.local_addr().expect("an address").port());
-        let talk: Arc<Mutex<Talk>> = Arc::default();
+        let talk = Arc::new(Mutex::new(Talk { typ: "JWT".to_owned(), ..Talk::default() }));
         let description = json!({
             "issuer": issuer, "authorization_endpoint": format!("{issuer}/authorize?tenant=1"),
             "token_endpoint": format!("{issuer}/token"), "jwks_uri": format!("{issuer}/keys"),
@@ -79,6 +81,11 @@ impl Provider {
         });
         change(&mut claims);
         self.talk().claims = claims;
+    }
+
+    /// The type that the headers of the next ID tokens say.
+    pub fn call_tokens(&self, typ: &str) {
+        typ.clone_into(&mut self.talk().typ);
     }
 
     /// What the `nonce` of the last who came was.
@@ -130,7 +137,9 @@ fn answer(request: &str, description: &Value, signer: &Issuer, talk: &Mutex<Talk
             if claims.get("nonce").is_none() {
                 claims["nonce"] = talk.nonce.as_str().into();
             }
-            ("application/json", json!({"id_token": signer.sign(&claims), "token_type": "Bearer"}).to_string())
+            let header = json!({"alg": "ES256", "typ": talk.typ, "kid": "ec"});
+            let token = signer.sign_with(&header, &claims);
+            ("application/json", json!({"id_token": token, "token_type": "Bearer"}).to_string())
         }
         "/authorize" => {
             talk.nonce = parameter(path, "nonce");

@@ -49,7 +49,7 @@ fn at_once<'c>(tenant: &str, user: &str) -> Vec<Case<'c>> {
             of("settings/form"),
             vec![("profile", "ipsie-al1"), ("rate_limit", "many"), ("max_tokens", "3"), ("strict", "on")],
             400,
-            "is not a number",
+            "write a whole number from 0",
             vec![
                 "value=\"ipsie-al1\" selected",
                 "name=\"rate_limit\" value=\"many\"",
@@ -105,6 +105,35 @@ fn in_two_steps<'c>(tenant: &str) -> Vec<Case<'c>> {
         (of("settings/schema-add-preview"), vec![("definition", "{")], 400, "This is not JSON", vec![">\n{<"]),
         (of("settings/schema-add"), vec![("definition", "{")], 400, "This is not JSON", vec![">\n{<"]),
     ]
+}
+
+/// What a command says of settings and rewrites is said by the names of the fields; which one is empty, too.
+#[tokio::test]
+async fn a_refusal_names_the_fields_of_the_form() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    let settings = "/console/t/test/settings";
+    for (field, value, why) in [
+        ("restore_window", "soon", "The tenant&#39;s setting “Deleted ones can be restored for” cannot be used"),
+        ("silence_after", "soon", "The tenant&#39;s setting “Silent after” cannot be used"),
+        ("max_tokens", "1000", "“Live tokens at most”: a tenant has 1 to 100 live tokens"),
+        ("rate_limit", "1.5", "Requests a second: &#34;1.5&#34; cannot be used; write a whole number from 0"),
+    ] {
+        let page = visitor.set(settings, "form", &[("profile", "rfc"), (field, value)]).await.expect(400).text;
+        assert!(form_of(&page, &format!("{settings}/form")).contains(why), "{why}: {page}");
+    }
+    let look = "/console/t/test/rules/mapping-preview";
+    let rewrite = |name: &'static str, attribute: &'static str| {
+        [("name", name), ("rewrite", "copy"), ("resource_type", "User"), ("attribute", attribute), ("to", "")]
+    };
+    for (name, attribute, why) in [
+        ("", "", "“Name” is empty: fill it in."),
+        ("x", "", "“Attribute” is empty: fill it in."),
+        ("x", "title", "copy and rename need “To”, default needs “Value”, and the others neither."),
+    ] {
+        let page = visitor.post(look, &rewrite(name, attribute)).await.expect(400).text;
+        assert!(form_of(&page, look).contains(why), "{why}: {page}");
+    }
 }
 
 /// The path of the form of a page that is refused: the first of two steps.

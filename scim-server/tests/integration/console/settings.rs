@@ -23,9 +23,9 @@ async fn common_settings_are_a_form() {
     assert_eq!((&settings["rate_limit"], &settings["strict"]), (&json!(7), &json!(true)), "{settings}");
     assert_eq!(settings["restore_window"], "10d", "{settings}");
     for (field, value, why) in [
-        ("rate_limit", "many", "is not a number"),
-        ("restore_window", "soon", "restore_window"),
-        ("profile", "none", "profile"),
+        ("rate_limit", "many", "write a whole number from 0"),
+        ("restore_window", "soon", "“Deleted ones can be restored for”"),
+        ("profile", "none", "“Profile”"),
     ] {
         let refused = visitor.set(HERE, "form", &[(field, value)]).await.expect(400).text;
         assert!(refused.contains("notice bad") && refused.contains(why), "{refused}");

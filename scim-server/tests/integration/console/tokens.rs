@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::json;
 
-use super::{Visitor, signed_in, with_console};
+use super::{Visitor, hidden, signed_in, with_console};
 use crate::{
     oauth::{
         GRANT, OAuth,
@@ -109,6 +109,51 @@ async fn the_days_of_a_token_and_its_status_agree() {
             assert!(row.contains(&format!("<span class=\"badge {tone}\">{said}</span>")), "{name}, {said}: {row}");
         }
         assert_eq!(row.matches("class=\"badge").count(), 2, "{row}");
+    }
+}
+
+/// Whoever has chosen 90 days does not get a year by a button.
+#[tokio::test]
+async fn what_takes_the_place_of_another_lives_as_long() {
+    let server = with_console();
+    let create = ["token", "create", "--tenant", "test", "--name", "quarter", "--lifetime", "90d", "--json"];
+    server.run_json(&create);
+    OAuth::create(&server, "entra", &["--lifetime", "90d"]);
+    let visitor = Visitor::root(&server).await;
+    let page = visitor.get(HERE).await.expect(200).text;
+    for (name, action) in
+        [("quarter", HERE.to_owned() + "/rotate"), ("entra", "/console/t/test/clients/rotate".to_owned())]
+    {
+        let row = page.split("<tr role=\"row\">").find(|row| row.contains(&format!(">{name} <"))).expect("a row");
+        let [id, lifetime, overlap] = ["id", "lifetime", "overlap"].map(|field| hidden(row, &action, field));
+        let fields = [("id", id.as_str()), ("lifetime", lifetime.as_str()), ("overlap", overlap.as_str())];
+        visitor.post(&action, &fields).await.expect(200);
+    }
+    let tokens = server.run_json(&["token", "list", "--tenant", "test", "--json"]);
+    let tokens = tokens.as_array().expect("tokens").iter().filter(|one| one["name"] == "quarter");
+    assert_eq!(tokens.map(|one| one["days_left"].clone()).collect::<Vec<_>>(), [7, 90]);
+    let client = server.run_json(&["client", "show", "--tenant", "test", "entra", "--json"]);
+    let secrets = client["secrets"].as_array().expect("secrets").iter();
+    let mut days: Vec<_> = secrets.map(|one| one["days_left"].as_i64().expect("a number")).collect();
+    days.sort_unstable();
+    assert_eq!(days, [7, 90]);
+}
+
+/// A tenant that fails counts once, and what is only a warning in it stays one.
+#[tokio::test]
+async fn each_problem_of_a_tenant_has_its_own_state() {
+    let server = with_console();
+    let create = ["token", "create", "--tenant", "test", "--name", "short", "--lifetime", "20d", "--json"];
+    server.run_json(&create);
+    assert!(server.run(&["tenant", "disable", "test"]).status.success());
+    let page = Visitor::root(&server).await.get("/console").await.expect(200).text;
+    for (problem, badge) in [("The token short ends in 20 days", "badge warn"), ("The tenant is disabled", "badge bad")]
+    {
+        let row = page.split("<tr role=\"row\">").find(|row| row.contains(problem)).expect("a row");
+        assert!(row.contains(badge), "{badge}: {row}");
+    }
+    for figure in ["<dt>Failing</dt><dd>1</dd>", "<dt>Needs attention</dt><dd>0</dd>"] {
+        assert!(page.contains(figure), "{figure}: {page}");
     }
 }
 

@@ -120,6 +120,30 @@ async fn a_token_is_replaced_with_an_overlap_where_that_is_allowed() {
     assert!(browser.get("/setup/mapping").await.expect(200).text.contains("Nothing is rewritten"));
 }
 
+/// Whoever has chosen 90 days does not get a year with the next one.
+#[tokio::test]
+async fn a_successor_lives_as_long_as_the_one_before() {
+    let server = fresh(Options::default());
+    server.run_json(&["token", "create", "--tenant", "test", "--name", "okta", "--lifetime", "90d", "--json"]);
+    OAuth::create(&server, "entra", &["--lifetime", "90d"]);
+    let browser = Browser::opened(&server, &link(&server, &["--allow", "tokens"])).await;
+    let token = tokens(&server)[0]["token_id"].as_str().expect("an id").to_owned();
+    let client = || server.run_json(&["client", "show", "--tenant", "test", "entra", "--json"]);
+    let id = client()["client_id"].as_str().expect("an id").to_owned();
+    for (field, which) in [("token", token.as_str()), ("client", id.as_str())] {
+        let home = browser.get("/setup").await.expect(200);
+        let (csrf, version) = (hidden(&home, "csrf"), hidden(&home, "version"));
+        let pairs = [("csrf", &*csrf), ("version", &version), (field, which), ("overlap", "3600")];
+        browser.post("/setup/rotate", &pairs).await.expect(200);
+    }
+    let secrets = client()["secrets"].as_array().expect("secrets").clone();
+    for all in [tokens(&server), secrets] {
+        let mut days: Vec<_> = all.iter().map(|one| one["days_left"].as_i64().expect("a number")).collect();
+        days.sort_unstable();
+        assert_eq!(days, [1, 90]);
+    }
+}
+
 /// A form with a time that no page offers says what may be chosen, and makes nothing: with an overlap of nothing the
 /// provider would be refused before anybody has pasted the new token.
 #[tokio::test]

@@ -37,6 +37,7 @@ async fn a_rewrite_is_shown_before_it_is_made() {
 
     let preview = typed(&browser, &LOWER).await.expect(200);
     assert!(preview.text.contains("1 of 1") && preview.text.contains("emails"), "{}", preview.text);
+    assert!(preview.text.contains("That is of the first 1,000 users and groups"), "{}", preview.text);
     assert!(!preview.text.to_lowercase().contains("jane"), "no values: {}", preview.text);
     assert_eq!(stored(&server), json!([]), "nothing is changed yet");
     let done = press(&browser, &preview).await.expect(303);
@@ -52,6 +53,7 @@ async fn a_rewrite_is_shown_before_it_is_made() {
 
     // Taken away the same way.
     let preview = typed(&browser, &[("remove", "mail")]).await.expect(200);
+    assert!(preview.text.contains("No rewrite is left") && !preview.text.contains("0 of 0"), "{}", preview.text);
     assert_eq!(stored(&server)[0]["name"], "mail");
     press(&browser, &preview).await.expect(303);
     assert_eq!(stored(&server), json!([]));
@@ -66,6 +68,14 @@ async fn what_cannot_be_done_is_said_and_what_was_typed_stays() {
     assert!(wrong.text.contains("no attribute") && wrong.text.contains("value=\"shoeSize\""), "{}", wrong.text);
     let wrong = typed(&browser, &[("name", "cost"), ("rewrite", "explode"), ("attribute", "title")]).await.expect(400);
     assert!(wrong.text.contains("explode"), "{}", wrong.text);
+    for (name, attribute, why) in [
+        ("", "", "“Name” is empty"),
+        ("cost", "", "“Attribute” is empty"),
+        ("cost", "title", "copy and rename need “To”, default needs “Value”"),
+    ] {
+        let wrong = typed(&browser, &[("name", name), ("rewrite", "copy"), ("attribute", attribute)]).await.expect(400);
+        assert!(wrong.text.contains(why), "{why}: {}", wrong.text);
+    }
     // A name twice.
     press(&browser, &typed(&browser, &LOWER).await.expect(200)).await.expect(303);
     assert!(typed(&browser, &LOWER).await.expect(400).text.contains("a name of its own"));

@@ -18,6 +18,16 @@ const CONFIGURATION: &str = "conf";
 /// Removes unfinished files from the directory of a tree, unless another process has the tree open: then that
 /// process is writing them.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
+    remove_places(path, ".generating")
+}
+
+/// Removes the places of pages, which the next opening then reads from the log. An opening that found the end of the log
+/// missing has written them, and sled takes what they say for damage when it is to go on with the log as it is.
+pub(super) fn forget_places(path: &Path) -> io::Result<()> {
+    remove_places(path, "")
+}
+
+fn remove_places(path: &Path, suffix: &str) -> io::Result<()> {
     let log = match File::open(path.join(FILE)) {
         Ok(log) => log,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return files::remove(&path.join(CONFIGURATION)),
@@ -32,8 +42,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         let name = entry.file_name();
-        let unfinished = name.to_str().is_some_and(|name| name.starts_with("snap.") && name.ends_with(".generating"));
-        if unfinished {
+        if name.to_str().is_some_and(|name| name.starts_with("snap.") && name.ends_with(suffix)) {
             files::remove(&entry.path())?;
         }
     }

@@ -147,13 +147,13 @@ async fn preview(ask: &Ask<'_>, tenant: &str, rows: &[Value], fields: [(&'static
     }
     let notes: Vec<_> = rows.iter().map(|row| row.text("/note")).filter(|note| !note.is_empty()).collect();
     let note = preview_note(&notes, is_any, "the command looks at all");
-    let mut section = Section::new("What would change").note(note).with(table);
+    let mut section = Section::new("What would change").note(note);
     let line = command::fed(rewrites, &["mapping", "set", "--tenant", tenant, "-", "--dry-run"]);
     if ask.may(Role::Administrator) {
         let fields = fields.map(|(name, value)| Field::hidden(name, value)).to_vec();
         section = section.with(ask.form(action(tenant, "mapping-set"), "Change it", fields));
     }
     let back = (of_tenant(tenant, "rules"), "Change nothing".to_owned());
-    let section = changed.of(section.with(Piece::Links(vec![back])), line);
+    let section = changed.of(section.with(Piece::Links(vec![back])).with(table), line);
     Ok(ask.tenant_page(tenant, "Roles and mapping").with(section))
 }

@@ -68,12 +68,13 @@ pub async fn preview(ask: &Ask<'_>, tenant: &str, told: &Told, next: Form, line:
     for row in &told.rows.rows {
         table.push(if is_refused(row) { impossible(ask, tenant, row).await? } else { possible(tenant, row) });
     }
-    let mut section = Section::new("What would be put back").note(told.outcome("To be put back")).with(table);
+    let mut section = Section::new("What would be put back").note(told.outcome("To be put back"));
+    // Before the list, so that the keyboard is soon there.
     if told.undone > 0 {
         section = section.with(next);
     }
     let back = (of_tenant(tenant, "safety"), "Change nothing".to_owned());
-    let section = told.rows.of(section.with(Piece::Links(vec![back])), line);
+    let section = told.rows.of(section.with(Piece::Links(vec![back])).with(table), line);
     Ok(ask.tenant_page(tenant, "Safety").with(section))
 }
 

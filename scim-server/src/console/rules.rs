@@ -117,7 +117,7 @@ fn preview(ask: &Ask<'_>, tenant: &str, users: &First) -> Page {
         let user = Cell::link(USERS.path(tenant, id), name);
         table.push(vec![user, row.cell("/before"), row.cell("/after")]);
     }
-    let mut section = Section::new("Whose roles would change").with(table);
+    let mut section = Section::new("Whose roles would change");
     if ask.may(Role::Administrator) {
         let fields = ["name", "role", "group"].map(|name| Field::hidden(name, ask.form.text(name)));
         section = section.with(ask.form(of_tenant(tenant, "rules/set"), "Set the rule", fields.to_vec()));
@@ -128,6 +128,6 @@ fn preview(ask: &Ask<'_>, tenant: &str, users: &First) -> Page {
     let said = [("--role", role), ("--group", group)].into_iter().filter(|(_, value)| !value.is_empty());
     words.extend(said.flat_map(|(flag, value)| [flag, value]));
     words.push("--dry-run");
-    let section = users.of(section.with(Piece::Links(vec![back])), command::line(&words));
+    let section = users.of(section.with(Piece::Links(vec![back])).with(table), command::line(&words));
     ask.tenant_page(tenant, "Roles and mapping").with(section)
 }

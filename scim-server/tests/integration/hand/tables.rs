@@ -75,6 +75,20 @@ async fn who_is_made_under_a_locked_name_is_told_to_be_locked_out() {
     assert_eq!(by_hand(&server, &["user", "show", "bert"])["active"], false);
 }
 
+/// Of somebody whom a row before has brought back it is not said that they stay deleted.
+#[tokio::test]
+async fn who_is_brought_back_by_another_row_is_not_said_to_stay_deleted() {
+    let server = TestServer::start();
+    imported(&server, "userName,externalId\nanna,e1\n");
+    let id = by_hand(&server, &["user", "show", "anna"])["id"].as_str().expect("an id").to_owned();
+    let deleted = server.run(&["user", "delete", &id, "--force", "--yes", "--tenant", "test"]);
+    assert!(deleted.status.success(), "{deleted:?}");
+    let rows = imported(&server, "userName,externalId\nbert,e1\nanna,e2\n");
+    assert_eq!(actions(&rows), ["restore", "create"]);
+    assert!(reason(&rows[0]).contains(&id) && reason(&rows[0]).contains("all else that it had is gone"), "{rows:?}");
+    assert_eq!(reason(&rows[1]), "");
+}
+
 #[tokio::test]
 async fn a_column_of_a_list_sets_the_value_for_work_and_leaves_the_others() {
     let server = TestServer::start();

@@ -189,8 +189,8 @@ async fn a_loss_is_accepted_by_its_number_only() {
     open(&at).unwrap();
 }
 
-/// The refusal names a loss, and by that name the store opens, also where the file of the log was cut. Opening it has taken what
-/// came of the cut into account, so another number may be named once more.
+/// The refusal names a number, and with it the store opens, also where the file of the log was cut short. The refused opening
+/// has written to the log, so the next one may find another last commit and name that.
 #[tokio::test]
 async fn a_log_that_was_cut_short_is_opened_by_what_the_refusal_says() {
     for cut in [5_000, 60_000, 200_000] {

@@ -21,8 +21,8 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     remove_places(path, ".generating")
 }
 
-/// Removes the places of pages, which the next opening then reads from the log. An opening that found the end of the log
-/// missing has written them, and sled takes what they say for damage when it is to go on with the log as it is.
+/// Removes sled's snapshots, so that the next opening reads the places of all pages from the log. An opening that found the end
+/// of the log missing has written a snapshot which does not fit the log, and sled would report that as damage.
 pub(super) fn forget_places(path: &Path) -> io::Result<()> {
     remove_places(path, "")
 }

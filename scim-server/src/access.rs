@@ -34,6 +34,7 @@ use crate::{
     author::Author,
     caller::Caller,
     clock::Clock,
+    command_line::line,
     directory::Directory,
     event::{Action, Deed, Event, SERVER},
     metrics::Health,
@@ -322,14 +323,15 @@ impl Access {
             }
             told.extend(self.directory.ledger().remind(token.id, now).await?);
             let tenant = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
-            let name = token.name.as_deref().unwrap_or_default();
+            let (name, id) = (token.name.as_deref().unwrap_or_default(), token.id.to_string());
+            let [rotate, delete] = ["rotate", "delete"].map(|what| line(&["token", what, &id, "--tenant", tenant]));
             if !token.is_live(now) {
                 tracing::warn!(
                     tenant,
                     token = %token.id,
                     name,
                     expired = %token.expires(),
-                    "a token has expired: issue another with `token rotate TOKEN`, give it to the identity provider, then delete this one with `token delete TOKEN`, which ends these reminders"
+                    "a token has expired: issue another with `{rotate}`, give it to the identity provider, then delete this one with `{delete}`, which ends these reminders"
                 );
                 continue;
             }
@@ -339,7 +341,7 @@ impl Access {
                 name,
                 expires = %token.expires(),
                 days_left = token.days_left(now),
-                "a token expires soon: issue another with `token rotate`, give it to the identity provider, then delete this one"
+                "a token expires soon: issue another with `{rotate}`, give it to the identity provider, then delete this one with `{delete}`"
             );
         }
         Ok(told)
@@ -367,7 +369,8 @@ impl LiveToken {
 fn build(record: &TenantRecord, old: &Snapshot) -> Option<Arc<Tenant>> {
     Tenant::build(record).map_or_else(
         |error| {
-            tracing::error!(tenant = record.name, %error, "the tenant's settings cannot be used; correct them with `tenant set TENANT --settings FILE`");
+            let set = line(&["tenant", "set", &record.name, "--settings", "FILE"]);
+            tracing::error!(tenant = record.name, %error, "the tenant's settings cannot be used; correct them with `{set}`");
             old.tenants.get(&record.id).cloned()
         },
         Some,

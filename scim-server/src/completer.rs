@@ -191,7 +191,8 @@ impl Completer {
         match self.operations.tell_completion(&context, &deferred, &results).await {
             Ok(told) => {
                 self.deferrals().release(&deferred, version).await?;
-                let completed = Deferred { completions: Some(told), operations: None, ..deferred.clone() };
+                let (completions, completed) = (Some(told), Some(self.operations.clock.now().as_millis()));
+                let completed = Deferred { completions, completed, operations: None, ..deferred.clone() };
                 match self.deferrals().keep(&deferred, &completed).await {
                     Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Ok(()),
                     done => Ok(done?),

@@ -66,6 +66,9 @@ pub struct Deferred {
     /// The events that tell of its completion; absent while it waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completions: Option<Vec<u64>>,
+    /// When it was completed, in milliseconds since the epoch; absent while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed: Option<i64>,
     /// The operations, as the body of a bulk request. Not part of the document that is shown; gone with the completion.
     #[serde(skip)]
     pub operations: Option<Json>,
@@ -89,9 +92,10 @@ impl Deferred {
         Ok(Self { id, operations, version: record.header.version, ..deferred })
     }
 
-    /// The index entries that belong to its record: whose it is while it waits, and when it was accepted.
+    /// The index entries that belong to its record: whose it is while it waits, and when it was accepted, then when
+    /// it was completed.
     pub fn entries(&self) -> Vec<IndexEntry> {
-        let at = IndexValue::instant(Timestamp::from_millis(self.at));
+        let at = IndexValue::instant(Timestamp::from_millis(self.completed.unwrap_or(self.at)));
         let waits = self.completions.is_none().then(|| key_of("waiting", self.tenant.0.as_bytes().to_vec()));
         let keys = waits.into_iter().chain([key_of("at", at.0)]);
         keys.map(|key| IndexEntry { key, id: self.id, unique: false }).collect()
@@ -173,7 +177,7 @@ impl Deferrals {
         }
     }
 
-    /// Removes those that were accepted before that time and are completed.
+    /// Removes those that were completed before that time.
     pub async fn sweep(&self, before: Timestamp) -> Result<(), StoreError> {
         let end = std::ops::Bound::Excluded(IndexValue::instant(before));
         for old in self.found(range("at", Values::Between(std::ops::Bound::Unbounded, end))).await? {

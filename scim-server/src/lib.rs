@@ -26,6 +26,7 @@ mod deleted;
 #[cfg(test)]
 mod described;
 mod directory;
+mod durable;
 mod event;
 mod http;
 mod idempotency;

@@ -17,7 +17,7 @@ pub fn check_word(what: &str, name: &str) -> Result<(), String> {
     let is_long = name.chars().count() > LONGEST_WORD;
     if name.is_empty() || is_long || name.starts_with(['-', '.']) || !name.chars().all(allowed) {
         return Err(format!(
-            "{name:?} cannot be {what}; use 1 to {LONGEST_WORD} letters, digits, '-', '_' and '.', the first a letter or digit"
+            "{name:?} cannot be {what}; use 1 to {LONGEST_WORD} letters, digits, '-', '_' and '.', and do not begin with '-' or '.'"
         ));
     }
     if Uuid::try_parse(name).is_ok() {

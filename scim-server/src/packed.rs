@@ -40,8 +40,12 @@ mod tests {
         for (file, packed) in [
             ("../docs/reference/admin-api.json", packed!("admin-api.json")),
             ("../docs/reference/openapi.json", packed!("openapi.json")),
+            ("assets/htmx.min.js", packed!("htmx.min.js")),
+            ("assets/icon.svg", packed!("icon.svg")),
             ("assets/site.css", packed!("site.css")),
             ("assets/site.js", packed!("site.js")),
+            ("assets/uPlot.iife.min.js", packed!("uPlot.iife.min.js")),
+            ("assets/uPlot.min.css", packed!("uPlot.min.css")),
         ] {
             let there = std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
             assert!(!there.is_empty() && packed.bytes() == there, "{file}");

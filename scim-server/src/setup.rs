@@ -15,6 +15,7 @@ mod lasting;
 mod mapping;
 mod probe;
 mod reach;
+pub mod rewrite;
 mod rotate;
 mod session;
 mod visitor;
@@ -25,11 +26,8 @@ use async_trait::async_trait;
 use hyper::{Method, StatusCode};
 use scim_protocol::{Error, ErrorKind};
 
+pub use self::connect::guide;
 use self::{brand::View, reach::Reach, visitor::Visitor};
-pub use self::{
-    connect::guide,
-    mapping::{KINDS as REWRITES, LOOKED_AT, preview_empty, preview_note},
-};
 use crate::{
     admin::{AdminContext, Administrator, SETUP_PATH},
     event::Deed,

@@ -33,7 +33,7 @@ use crate::{
     access::Access,
     operation::{Operations, feed::FeedQuery},
     store::TenantId,
-    tenant::Tenant,
+    tenant::{Tenant, judged::is_of_a_run},
 };
 
 /// How often it is looked for what other processes have written, and for a sink that works again.
@@ -157,7 +157,7 @@ impl Forwarder {
             return Ok(false);
         }
         let mut tenants = self.access.tenants();
-        tenants.retain(|tenant| !tenant.importing && !store.is_away(tenant.home));
+        tenants.retain(|tenant| !tenant.importing && !store.is_away(tenant.home) && !is_of_a_run(&tenant.name));
         tenants.sort_by_key(|tenant| tenant.id);
         let first = self.first % tenants.len().max(1);
         tenants.rotate_left(first);

@@ -9,6 +9,7 @@ pub mod build;
 mod given;
 pub mod judged;
 pub mod mapping;
+mod names;
 mod operator;
 pub mod record;
 pub mod role_resources;
@@ -22,7 +23,7 @@ use std::{
 };
 
 use scim_protocol::{
-    Error, Timestamp,
+    Timestamp,
     projection::Projection,
     schema::{ResourceType, SchemaRegistry},
 };
@@ -41,7 +42,6 @@ pub use self::{
 
 use crate::{
     audit::Vocabulary,
-    naming,
     profile::{self, Profile},
     render::View,
     store::{TenantId, TypeName},
@@ -191,22 +191,6 @@ impl Settings {
             );
         }
         Ok(())
-    }
-
-    /// Says which of the names in them is none, or too long, unless it is in `before`: one that was given before there was a
-    /// limit stays.
-    pub fn check_names(&self, before: &Self) -> Result<(), Error> {
-        let known = before.names();
-        let mut new = self.names().into_iter().filter(|name| !known.contains(name));
-        new.try_for_each(|(what, name)| naming::check_text(what, name)).map_err(Error::value)
-    }
-
-    /// The names in them that are checked when they are given, and what each is.
-    fn names(&self) -> Vec<(&'static str, &str)> {
-        let writers = self.mapping.iter().map(|rewrite| &rewrite.writer);
-        let writers = writers.chain(self.source.iter().map(|source| &source.writer)).flatten();
-        let rewrites = self.mapping.iter().map(|rewrite| ("a rewrite's name", rewrite.name.as_str()));
-        rewrites.chain(writers.map(|writer| ("a writer's name", writer.as_str()))).collect()
     }
 
     fn check_silence(&self) -> Result<(), String> {

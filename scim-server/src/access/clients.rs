@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     caller::Caller,
+    command_line::line,
     oauth::{
         Check, Client, ClientSecret, Refused,
         client::{Keys, MOST_SECRETS, Trust},
@@ -252,13 +253,15 @@ impl Access {
             let tenant = self.tenant_of(client.tenant);
             let tenant = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
             let (name, expires) = (&client.name, Timestamp::from_millis(secret.expires));
+            let rotate = line(&["client", "rotate", name, "--tenant", tenant]);
+            let delete = line(&["client", "secret", "delete", name, &secret.id.to_string(), "--tenant", tenant]);
             if secret.is_live(now) {
                 let days_left = secret.days_left(now);
                 tracing::warn!(tenant, client = name, secret = %secret.id, %expires, days_left,
-                    "a secret of an OAuth client nears its end: issue another with `client rotate CLIENT`, give it to the identity provider, then delete this one with `client secret delete CLIENT SECRET`");
+                    "a secret of an OAuth client nears its end: issue another with `{rotate}`, give it to the identity provider, then delete this one with `{delete}`");
             } else {
                 tracing::warn!(tenant, client = name, secret = %secret.id, %expires,
-                    "a secret of an OAuth client has ended: issue another with `client rotate CLIENT`, or delete it with `client secret delete CLIENT SECRET`, which ends these reminders");
+                    "a secret of an OAuth client has ended: issue another with `{rotate}`, or delete it with `{delete}`, which ends these reminders");
             }
         }
         Ok(())

@@ -152,7 +152,7 @@ impl Access {
     pub async fn revoke(&self, client: &Authenticated, text: &str, now: Timestamp) -> Result<(), Error> {
         let Some(grants) = &self.grants else { return Ok(()) };
         if text.starts_with(secret::PREFIX) {
-            let description = "This is a static token, which an administrator revokes: `token delete TOKEN`.";
+            let description = "This is a static token, which an administrator revokes: `scim-server token delete TOKEN --tenant TENANT`.";
             return Err(Refused::new(Code::UnsupportedTokenType, description).into());
         }
         let Some((id, grant)) = grants.sealer.open(text) else { return Ok(()) };

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use self::columns::{change, columns, put, values};
 use super::{
-    AdminContext, AdminError, Line, Output, provision,
+    AdminContext, AdminError, Output, provision,
     resources::{LOCKED, ManualChange, administrator, named, notes, refuse_while_provisioned},
 };
 use crate::{
@@ -118,6 +118,7 @@ pub(super) async fn execute(context: &AdminContext, request: TableRequest, outpu
         };
         if apply {
             planned.push(row);
+            tell_progress(planned.len() as u64, output);
         } else {
             tell(row, &mut done, output).await?;
         }
@@ -150,10 +151,15 @@ async fn tell(row: Planned, done: &mut u64, output: &Output) -> Result<(), Admin
     };
     output.row(&row).await?;
     *done += 1;
-    if done.is_multiple_of(TOLD) {
-        output.line(Line::Progress(*done)).await?;
-    }
+    tell_progress(*done, output);
     Ok(())
+}
+
+/// Says from time to time how many rows are planned, and then again how many are done.
+fn tell_progress(rows: u64, output: &Output) {
+    if rows.is_multiple_of(TOLD) {
+        output.progress(rows);
+    }
 }
 
 /// What the rows before one take, by the numbers of their lines.

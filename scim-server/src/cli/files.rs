@@ -1,7 +1,7 @@
 //! Export, import, backup and restore: moves lines between a command and a file, and shows the progress.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufRead, BufReader, BufWriter, Write},
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,6 +22,7 @@ use crate::{
     admin::{self, AdminRequest, Input, Line, archive, data_dir::DataDir, line},
     clock::{Clock, SystemClock},
     config::{Config, Given},
+    durable,
     store::{Store, sled::Options},
 };
 
@@ -124,7 +125,7 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
     }
     let session = Session::Open(context(store, clock, Config::outward(given)?).await?, Some(lock));
     import(session, AdminRequest::Import { replace: false, discard: false }, path, json).await?;
-    fs::rename(&partial, data_dir.store()).map_err(failed)
+    durable::rename(&partial, &data_dir.store()).map_err(failed)
 }
 
 /// Reads a file from its beginning to its end, and fails unless it is whole.
@@ -242,8 +243,31 @@ enum OpenOutput {
     Stdout(BufWriter<io::Stdout>),
 }
 
-/// The other name. The file goes with it, unless it was renamed before.
+/// The other name. The file goes with it, unless it was renamed before: then the name is empty.
 struct Partial(PathBuf);
+
+impl Partial {
+    /// A new file for its owner alone. One that a killed process has left is replaced; one that another process writes is not.
+    fn create(path: PathBuf) -> io::Result<(Self, File)> {
+        let is_locked = |file: File| matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        if File::open(&path).is_ok_and(is_locked) {
+            let said = format!("another process is writing to {}; wait for it, or name another file", path.display());
+            return Err(io::Error::other(said));
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path)?;
+        // Where the file system has no locks, it goes on without one.
+        let _ = file.try_lock();
+        Ok((Self(path), file))
+    }
+}
 
 impl Drop for Partial {
     fn drop(&mut self) {
@@ -258,13 +282,8 @@ impl OpenOutput {
         }
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&partial).map_err(|error| unwritable(path, error))?;
-        Ok(Self::File(BufWriter::new(file), Partial(partial), path.to_owned()))
+        let (partial, file) = Partial::create(partial.into()).map_err(|error| unwritable(path, error))?;
+        Ok(Self::File(BufWriter::new(file), partial, path.to_owned()))
     }
 
     fn write(&mut self, line: &str) -> Result<(), Failure> {
@@ -277,9 +296,12 @@ impl OpenOutput {
     /// The file's name, if it is one.
     fn finish(self) -> Result<Option<PathBuf>, Failure> {
         match self {
-            Self::File(mut file, partial, path) => {
+            Self::File(mut file, mut partial, path) => {
                 let done = file.flush().and_then(|()| file.get_ref().sync_all());
-                done.and_then(|()| fs::rename(&partial.0, &path)).map_err(|error| unwritable(&path, error))?;
+                let done = done.and_then(|()| durable::rename(&partial.0, &path));
+                done.map_err(|error| unwritable(&path, error))?;
+                // Another process may use the name from now on.
+                partial.0.clear();
                 Ok(Some(path))
             }
             Self::Stdout(mut out) => out.flush().map(|()| None).map_err(broken),

@@ -247,7 +247,7 @@ fn stored() -> Vec<Row> {
             "refused",
         ),
         number(
-            "characters of the name of a rule, role, rewrite, writer or operator",
+            "characters of the name of a rule, role, rewrite, writer, operator or attribute of an own schema",
             naming::LONGEST_TEXT,
             "refused; what was called otherwise before keeps its name",
         ),

@@ -75,6 +75,7 @@ impl Place {
             is_replaced: false,
             process: Uuid::new_v4(),
             completions: None,
+            completed: None,
             operations: Json::of(&as_bulk("POST", "/Users", None, Some(user))),
             version: 1,
         };
@@ -223,6 +224,21 @@ async fn what_was_done_before_its_token_was_deleted_is_told_as_done() {
     place.access.directory().ledger().revoke(place.record.id, token).await.unwrap();
     let completed = place.completed(&deferred).await;
     assert_eq!(result(&completed[0])["status"], "201");
+}
+
+/// A completion can be fetched for a day from when it is there, however long the request has waited for a process.
+#[tokio::test]
+async fn what_was_completed_late_is_kept_as_long() {
+    let place = Place::with(Settings::default()).await;
+    let deferred = place.request("anna").await;
+    place.time.advance(2 * i64::try_from(DAY.as_millis()).unwrap());
+    place.completed(&deferred).await;
+    place.time.advance(i64::try_from(DAY.as_millis()).unwrap() - 1);
+    place.completer.look().await.unwrap();
+    assert!(place.completer.deferrals().get(deferred.id).await.unwrap().is_some());
+    place.time.advance(2);
+    place.completer.look().await.unwrap();
+    assert!(place.completer.deferrals().get(deferred.id).await.unwrap().is_none());
 }
 
 #[tokio::test]

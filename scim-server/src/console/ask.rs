@@ -15,8 +15,9 @@ use crate::{
     },
 };
 
-/// Rows that a page takes at most. What may be more is asked for page by page.
-const MOST: usize = 10_000;
+/// Rows that a page takes at most. What may be more is asked for page by page, or says where it ends
+/// ([`listed`](super::first::listed)).
+pub const MOST: usize = 10_000;
 
 /// A request of somebody who is signed in.
 pub struct Ask<'a> {
@@ -87,10 +88,19 @@ impl Ask<'_> {
 
     /// Runs a command, and gives its rows, but no more than [`MOST`].
     pub async fn rows(&self, request: AdminRequest) -> Result<Vec<Value>, Fault> {
+        self.some_rows(request, Some).await
+    }
+
+    /// The same, and of all rows those that `keep` gives back.
+    pub async fn some_rows(
+        &self,
+        request: AdminRequest,
+        keep: impl Fn(Value) -> Option<Value>,
+    ) -> Result<Vec<Value>, Fault> {
         let mut rows = Vec::new();
         let lines = admin::start(self.context(), request, line::nothing());
         read(lines, |row| {
-            rows.push(row);
+            rows.extend(keep(row));
             rows.len() < MOST
         })
         .await?;

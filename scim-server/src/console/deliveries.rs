@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{
     ask::{Ask, Done, Shown, refused, sentence},
     command,
+    first::listed,
     path::of_tenant,
     row::{Row, thousands},
 };
@@ -96,7 +97,7 @@ async fn webhooks(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     if !names.is_empty() && ask.may(Role::Operator) {
         section = section.with(Piece::Folded("Send events again".to_owned(), vec![replay(ask, tenant, names)]));
     }
-    Ok(section.command(command::line(&["webhook", "list", "--tenant", tenant])))
+    Ok(listed(section, &rows, command::line(&["webhook", "list", "--tenant", tenant])))
 }
 
 fn webhook_state(row: &Value, delivery: &Value) -> Cell {
@@ -151,13 +152,16 @@ fn replay(ask: &Ask<'_>, tenant: &str, webhooks: Vec<(String, String)>) -> Piece
 /// Messages of a webhook that were given up.
 async fn dead_letters(ask: &Ask<'_>, tenant: &str, id: &str, url: &str) -> Result<Piece, Fault> {
     let request = WebhookRequest::DeadLetters { webhook: id.to_owned(), send_again: false };
-    let rows = ask.rows(AdminRequest::Webhook { request }).await?;
+    // A webhook of all tenants has those of others, too.
+    let own = |row: Value| (row.text("/tenant") == tenant).then_some(row);
+    let rows = ask.some_rows(AdminRequest::Webhook { request }, own).await?;
     let mut table = Table::new(&["Event", "Given up", "Tries", "Why"], "Nothing was given up.");
-    for row in rows.iter().filter(|row| row.text("/tenant") == tenant) {
+    for row in &rows {
         table.push(vec![row.cell("/sequence"), row.time("/time", "–"), row.cell("/tries"), row.said("/error")]);
     }
-    let mut section =
+    let section =
         Section::new("Given up").note(format!("These messages were not taken for too long by {url}.")).with(table);
+    let mut section = listed(section, &rows, command::line(&["webhook", "dead-letters", id]));
     if ask.may(Role::Operator) {
         let form = ask.form(action(tenant, "send-again"), "Send all of them again", vec![Field::hidden("id", id)]);
         section = section.with(form);

@@ -2,7 +2,7 @@
 //!
 //! A change is a list of all rewrites, as the command `mapping set` takes it.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     ask::{Ask, Done, Shown, refused},
@@ -16,13 +16,10 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, Fault, MappingRequest, Role, RulesRequest},
-    setup::{LOOKED_AT, REWRITES, preview_empty, preview_note},
+    setup::rewrite::{self, LOOKED_AT, preview_empty, preview_note},
     tenant::mapping::Rewrite,
-    web::{Cell, Field, Kind, Piece, Section, Table, Tone, flags},
+    web::{Cell, Field, Piece, Section, Table, Tone, flags},
 };
-
-/// What a rewrite is made of, as forms and tables name it.
-const PARTS: [&str; 7] = ["name", "rewrite", "resource_type", "attribute", "to", "value", "writer"];
 
 fn action(tenant: &str, what: &str) -> String {
     of_tenant(tenant, &format!("rules/{what}"))
@@ -43,7 +40,7 @@ pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let how = if is_administrator { "“Another rewrite” changes that" } else { "an administrator can change that" };
     let mut table = Table::new(&headings, format!("What the provider sends is kept as it is: {how}."));
     for row in &known(ask, tenant).await? {
-        let mut cells: Vec<_> = PARTS.iter().map(|part| row.cell(&format!("/{part}"))).collect();
+        let mut cells: Vec<_> = fields().iter().map(|field| row.cell(&format!("/{}", field.name))).collect();
         let fields = [("remove", row.text("/name"))];
         let remove = ask.button(action(tenant, "mapping-preview"), "Remove", Tone::Plain, &fields);
         cells.push(if is_administrator { Cell::Button(remove) } else { Cell::Empty });
@@ -58,20 +55,11 @@ pub async fn section(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     Ok(section.command(command::line(&["mapping", "list", "--tenant", tenant])))
 }
 
-/// What a form says of a rewrite.
+/// What a form says of a rewrite: beside what customers may say, of whose requests it is.
 fn fields() -> Vec<Field> {
-    let choice = |words: &[(&str, &str)]| {
-        Kind::Choice(words.iter().map(|(word, label)| ((*word).to_owned(), (*label).to_owned())).collect())
-    };
-    vec![
-        Field::text("name", "Name").hint("What you call it, such as department.").required(),
-        Field::of(choice(&REWRITES), "rewrite", "What is done").required(),
-        Field::of(choice(&[("User", "User"), ("Group", "Group")]), "resource_type", "Of each"),
-        Field::text("attribute", "Attribute").hint("Such as userName, name.givenName, emails.value.").required(),
-        Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
-        Field::text("value", "Value").hint("Only to give a value."),
-        Field::text("writer", "Only of").hint("The name of the only token or client of whose requests it is."),
-    ]
+    let writer = Field::text("writer", "Only of");
+    let writer = writer.hint("The name of the only token or client of whose requests it is.");
+    [rewrite::fields(&["User", "Group"]), vec![writer]].concat()
 }
 
 fn form(ask: &Ask<'_>, tenant: &str) -> Piece {
@@ -85,16 +73,11 @@ fn wanted(ask: &Ask<'_>, known: &[Value]) -> Result<Vec<Value>, Fault> {
     if let Some(name) = ask.form.get("remove") {
         return Ok(known.iter().filter(|rewrite| rewrite.text("/name") != name).cloned().collect());
     }
-    if let Some(why) = flags::empty(&fields(), &ask.form) {
+    let fields = fields();
+    if let Some(why) = flags::empty(&fields, &ask.form) {
         return Err(refused(why));
     }
-    let mut rewrite = json!({});
-    for part in PARTS {
-        if let Some(text) = ask.form.get(part) {
-            rewrite[part] = text.into();
-        }
-    }
-    Ok([known, &[rewrite]].concat())
+    Ok([known, &[rewrite::typed(&fields, &ask.form)]].concat())
 }
 
 async fn map(ask: &Ask<'_>, tenant: &str, rewrites: &[Value], dry_run: bool) -> Result<Vec<Value>, Fault> {

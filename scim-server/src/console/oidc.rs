@@ -82,24 +82,15 @@ pub enum Refusal {
 }
 
 /// Somebody who is at the provider.
-struct Pending {
+pub struct Pending {
     nonce: Secret,
     /// `code_verifier` (RFC 7636 §4.1)
     verifier: Secret,
     /// Where they want to go afterwards.
-    to: String,
-    /// The sessions that their browser has shown.
-    before: Vec<u64>,
-    until: Timestamp,
-}
-
-/// Somebody whom the provider has named.
-pub struct Arrived {
-    pub whom: Administrator,
-    /// Where they want to go.
     pub to: String,
-    /// The sessions that their browser had shown before it went to the provider.
+    /// The sessions that their browser has shown before it went there.
     pub before: Vec<u64>,
+    until: Timestamp,
 }
 
 /// Where a browser is sent, and what it must come back with.
@@ -111,7 +102,6 @@ pub struct Away {
 /// What a browser has come back with (OpenID Connect Core 1.0 §3.1.2.5).
 #[derive(Debug, Clone, Copy)]
 pub struct Back<'a> {
-    pub state: &'a str,
     pub code: &'a str,
     /// Empty unless the provider refuses.
     pub error: &'a str,
@@ -188,10 +178,14 @@ impl Oidc {
         pending.insert(state, one);
     }
 
-    /// Who has come back, and where they want to go.
-    pub async fn finish(&self, back: Back<'_>, now: Timestamp) -> Result<Arrived, Refusal> {
-        let known = self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret::digest(back.state));
-        let known = known.filter(|one| one.until > now).ok_or(Refusal::Unknown)?;
+    /// Whoever was sent away with that `state`, once; nobody where that was too long ago.
+    pub fn came_back(&self, state: &str, now: Timestamp) -> Option<Pending> {
+        let known = self.pending.lock().unwrap_or_else(PoisonError::into_inner).remove(&secret::digest(state));
+        known.filter(|one| one.until > now)
+    }
+
+    /// Who somebody is who has [come back](Self::came_back).
+    pub async fn finish(&self, known: &Pending, back: Back<'_>, now: Timestamp) -> Result<Administrator, Refusal> {
         if !back.error.is_empty() {
             let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
             return Err(Refusal::Denied(back.error.chars().filter(|c| is_word(*c)).take(64).collect()));
@@ -208,8 +202,7 @@ impl Oidc {
         let expected =
             token::Expected { issuer: &found.issuer, client: &self.settings.client_id, nonce: known.nonce.reveal() };
         token::check(&read, &expected, now).map_err(Refusal::Token)?;
-        let whom = token::person(&read.said(), &self.settings)?;
-        Ok(Arrived { whom, to: known.to, before: known.before })
+        token::person(&read.said(), &self.settings)
     }
 }
 

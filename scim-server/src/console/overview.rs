@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     ask::{Ask, Done, Shown},
     certificate, command, connect,
+    first::listed,
     path::of_tenant,
     row::{Row, thousands},
     sync,
@@ -37,11 +38,12 @@ struct Standing {
 
 /// Shows all tenants.
 pub async fn show(ask: &Ask<'_>) -> Shown {
-    let mut tenants = match ask.session.administrator.tenant {
-        Some(only) => ask.rows(AdminRequest::TenantShow { tenant: only.to_string() }).await?,
-        None => ask.rows(AdminRequest::TenantList).await?,
+    let request = match ask.session.administrator.tenant {
+        Some(only) => AdminRequest::TenantShow { tenant: only.to_string() },
+        None => AdminRequest::TenantList,
     };
-    tenants.retain(|tenant| !is_of_a_run(tenant.text("/tenant")));
+    let of_people = |row: Value| (!is_of_a_run(row.text("/tenant"))).then_some(row);
+    let tenants = ask.some_rows(request, of_people).await?;
     let from = ask.query.text("from").parse::<usize>().unwrap_or_default();
     let range = Range::of(ask);
     let mut standings = Vec::new();
@@ -69,7 +71,7 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
         (Some(_), Some(tenant)) => vec!["status", "--tenant", tenant.text("/tenant")],
         _ => vec!["status"],
     };
-    page = page.with(Section::new("Tenants").with(list).command(command::line(&words)));
+    page = page.with(listed(Section::new("Tenants").with(list), &tenants, command::line(&words)));
     // Whoever may look at one tenant has its chart on its own pages.
     if only.is_none()
         && let Some(all) = traffic::of(ask, None, range).await

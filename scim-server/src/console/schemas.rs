@@ -84,10 +84,12 @@ fn wanted(record: &TenantRecord, text: &str) -> Result<Wanted, Fault> {
 
 /// Says what is wrong with a definition in this tenant. Nothing is changed.
 fn check(mut record: TenantRecord, wanted: &Wanted) -> Result<(), Fault> {
+    let before = record.settings.clone();
     let schemas = &mut record.settings.schemas;
     schemas.retain(|known| !known.text("/schema/id").eq_ignore_ascii_case(&wanted.urn));
     schemas.push(wanted.definition.clone());
-    Tenant::build(&record).map(drop).map_err(|error| refused(error.detail()))
+    let checked = Tenant::build(&record).and_then(|tenant| tenant.settings.check_names(&before));
+    checked.map_err(|error| refused(error.detail()))
 }
 
 /// Looks at a schema, adds it, or removes one.

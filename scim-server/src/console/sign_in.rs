@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     BASE, Console,
-    oidc::{Arrived, Back, Oidc, Refusal},
+    oidc::{Back, Oidc, Pending, Refusal},
     session::{Session, no_cookie},
 };
 use crate::{
@@ -197,7 +197,7 @@ pub async fn away(console: &Console, admin: &Admin, query: &str, cookies: &[Stri
             let cookie = format!("{STATE}={}; Path={AWAY}; HttpOnly; SameSite=Lax; Max-Age=600", away.state);
             console.with_cookie(response::away(&away.to), &cookie)
         }
-        Err(refusal) => refused(console, &refusal, address),
+        Err(refusal) => refused(console, &refusal, address, query.text("to")),
     }
 }
 
@@ -214,40 +214,33 @@ pub async fn by_provider(
     if let Some(refused) = slowed_down(console, address, "") {
         return refused;
     }
-    let response = match named(oidc, query, cookies, admin.context.clock.now()).await {
-        // The cookie is of another attempt, begun in another tab: that one is still to come back.
-        Err(refusal @ Refusal::Unknown) => {
-            console.attempts.count(address);
-            return refused(console, &refusal, address);
-        }
-        Ok(Arrived { whom, to, before }) => begin(console, admin, whom, address, &to, &before).await,
+    let (query, now) = (Parameters::parse(query), admin.context.clock.now());
+    let Some(known) = sent_away(oidc, query.text("state"), cookies, now) else {
+        console.attempts.count(address);
+        // The cookie stays: it is of another attempt, begun in another tab, that is still to come back.
+        return refused(console, &Refusal::Unknown, address, "");
+    };
+    let back = Back { code: query.text("code"), error: query.text("error"), iss: query.text("iss") };
+    let response = match oidc.finish(&known, back, now).await {
+        Ok(whom) => begin(console, admin, whom, address, &known.to, &known.before).await,
         Err(refusal) => {
             console.attempts.count(address);
-            refused(console, &refusal, address)
+            refused(console, &refusal, address, &known.to)
         }
     };
     console.with_cookie(response, &format!("{STATE}=; Path={AWAY}; HttpOnly; SameSite=Lax; Max-Age=0"))
 }
 
-/// Whom the provider names. What another browser was sent away for counts for nothing.
-async fn named(oidc: &Oidc, query: &str, cookies: &[String], now: Timestamp) -> Result<Arrived, Refusal> {
-    let query = Parameters::parse(query);
-    let back = Back {
-        state: query.text("state"),
-        code: query.text("code"),
-        error: query.text("error"),
-        iss: query.text("iss"),
-    };
-    let shown = cookies.iter().flat_map(|cookies| cookies.split(';')).filter_map(|one| one.trim().split_once('='));
-    let is_of_this_browser = !back.state.is_empty() && shown.into_iter().any(|one| one == (STATE, back.state));
-    if !is_of_this_browser {
-        return Err(Refusal::Unknown);
-    }
-    oidc.finish(back, now).await
+/// Whoever was sent away from this browser with that `state`. What another browser was sent away for counts for nothing.
+fn sent_away(oidc: &Oidc, state: &str, cookies: &[String], now: Timestamp) -> Option<Pending> {
+    let mut shown = cookies.iter().flat_map(|cookies| cookies.split(';')).filter_map(|one| one.trim().split_once('='));
+    let is_of_this_browser = !state.is_empty() && shown.any(|one| one == (STATE, state));
+    if is_of_this_browser { oidc.came_back(state, now) } else { None }
 }
 
-/// The page that says why the provider did not help. The log says it to administrators.
-fn refused(console: &Console, refusal: &Refusal, address: IpAddr) -> WebResponse {
+/// The page that says why the provider did not help, and leads to where they wanted to go all the same. The log says it to
+/// administrators.
+fn refused(console: &Console, refusal: &Refusal, address: IpAddr, to: &str) -> WebResponse {
     let status = match refusal {
         Refusal::Provider(why) => {
             tracing::warn!(why, "the provider at which administrators sign in does not answer as it should");
@@ -258,7 +251,7 @@ fn refused(console: &Console, refusal: &Refusal, address: IpAddr) -> WebResponse
             StatusCode::FORBIDDEN
         }
     };
-    shown(console, status, "", Some(&refusal.to_string()))
+    shown(console, status, to, Some(&refusal.to_string()))
 }
 
 /// Begins a session, and ends those before it in the same browser: that forgets their cookie, so nobody there could end

@@ -6,13 +6,14 @@ use serde_json::Value;
 use super::{
     ask::{Ask, Done, Shown, refused},
     command, connect,
+    first::listed,
     path::of_tenant,
     row::{Row, expiry},
 };
 use crate::{
     admin::{AdminRequest, Fault, Role, clients::ClientRequest},
     oauth::Scope,
-    token::Scopes,
+    token::{Scopes, ledger},
     units,
     web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone, clipped, ending},
 };
@@ -45,7 +46,7 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         let name = if row.text("/name").is_empty() { "(no name)" } else { row.text("/name") };
         let mut buttons = Vec::new();
         if ask.may(Role::Operator) {
-            let lifetime = lifetime(Some(row));
+            let lifetime = format!("{}s", ending::successor(row, ledger::LIFETIME));
             let rotate = [("id", id), ("lifetime", lifetime.as_str()), ("overlap", OVERLAP)];
             if row.text("/status") != "expired" {
                 buttons.push(Cell::Button(ask.button(path(tenant, "tokens/rotate"), "Rotate", Tone::Plain, &rotate)));
@@ -64,13 +65,8 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
     let note = format!(
         "Rotate makes the next token, which is shown once and lives as long as this one was to; the old one is good for {OVERLAP} more."
     );
-    Ok(Section::new("Tokens").note(note).with(table).command(command::line(&["token", "list", "--tenant", tenant])))
-}
-
-/// How long what takes the place of a token or secret lives: as long as that was to.
-fn lifetime(before: Option<&Value>) -> String {
-    let seconds = before.and_then(|row| ending::lifetime(row.text("/created"), row.text("/expires")));
-    seconds.map_or_else(|| LIFETIME.to_owned(), |seconds| format!("{seconds}s"))
+    let section = Section::new("Tokens").note(note).with(table);
+    Ok(listed(section, &rows, command::line(&["token", "list", "--tenant", tenant])))
 }
 
 /// Where one is made, or by whom.
@@ -87,9 +83,7 @@ async fn clients(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         let id = row.text("/client_id");
         let mut buttons = Vec::new();
         if ask.may(Role::Operator) {
-            let secrets = row.list("/secrets").iter();
-            // One that was replaced ends sooner than it was to.
-            let lifetime = lifetime(secrets.max_by(|one, other| one.text("/created").cmp(other.text("/created"))));
+            let lifetime = format!("{}s", ending::successor(row, ledger::LIFETIME));
             let rotate = [("id", id), ("lifetime", lifetime.as_str()), ("overlap", OVERLAP)];
             let (label, what) = if row.is("/disabled") { ("Enable", "enable") } else { ("Disable", "disable") };
             let action = |what: &str| path(tenant, &format!("clients/{what}"));

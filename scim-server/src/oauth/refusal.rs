@@ -86,7 +86,7 @@ impl Refused {
 
     /// A client that has not shown who it is. What failed is told to the administrator alone.
     pub fn client(checks: Vec<Check>) -> Self {
-        let description = "The client could not be authenticated: it is not known here, or its secret or assertion is not good. The administrator of this server sees why with `client trace CLIENT`.";
+        let description = "The client could not be authenticated: it is not known here, or its secret or assertion is not good. The administrator of this server sees why with `scim-server client trace CLIENT --tenant TENANT`.";
         Self { code: Code::InvalidClient, description: description.into(), checks }
     }
 

@@ -7,6 +7,7 @@ use super::{ATTEMPTS, Context, Operations};
 use crate::{
     brake::{self, Gone, Left, Read, State, Tally, Trip},
     caller::Caller,
+    command_line::line,
     event::{Action, Deed, Event},
     store::{Commit, Expect, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
     tenant::{Brake, Mode, record},
@@ -206,11 +207,8 @@ impl Operations {
         let reason = trip.reason.clone();
         let change = |state: &State| (state == before).then(|| State { trip: Some(trip.clone()), ..state.clone() });
         if self.change_brake(Deed::BrakeTripped, &context.caller, change).await? {
-            tracing::warn!(
-                tenant = tenant.name,
-                reason,
-                "the brake has tripped: `scim-server brake show --tenant TENANT` says more"
-            );
+            let show = line(&["brake", "show", "--tenant", &tenant.name]);
+            tracing::warn!(tenant = tenant.name, reason, "the brake has tripped: `{show}` says more");
         }
         Ok(())
     }
@@ -314,7 +312,7 @@ fn refused(reason: &str) -> Error {
     Error::new(
         ErrorKind::Forbidden,
         format!(
-            "The brake on mass deprovisioning has tripped ({reason}). Nothing more is deactivated, deleted or taken out of a group until the administrator of this server has looked: `scim-server brake show --tenant TENANT`, then `brake approve` or `brake undo`."
+            "The brake on mass deprovisioning has tripped ({reason}). Nothing more is deactivated, deleted or taken out of a group until the administrator of this server has looked: `scim-server brake show --tenant TENANT`, then `scim-server brake approve --tenant TENANT` or `scim-server brake undo --tenant TENANT`."
         ),
     )
 }

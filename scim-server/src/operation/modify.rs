@@ -87,7 +87,8 @@ impl Operations {
         self.rehearse(asked, &change).await
     }
 
-    /// What a PATCH of a provider would do of which nothing but these rewrites changes the resource.
+    /// What a PATCH of a provider would do if only these rewrites changed the resource. The source of truth, the protection of
+    /// users and the brake are left out: they depend on who writes, and on what else is written at that time.
     pub async fn rehearse_rewrites(&self, asked: Asked<'_>, rewrites: &[Rewrite]) -> Result<Rehearsed, Error> {
         let Asked { context, rt, .. } = asked;
         let decide = |resource: &Resource| {

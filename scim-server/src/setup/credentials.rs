@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, clients::ClientRequest},
-    token::ledger::LIFETIME,
     web::{Cell, Field, Form, Kind, Section, Table, ending},
 };
 
@@ -26,20 +25,6 @@ impl Credential {
             Self::Token => "token",
             Self::Client => "client",
         }
-    }
-
-    /// The seconds that what takes its place lives: as many as it was to. Of a client's secrets the last one says it: one that
-    /// was replaced ends sooner.
-    pub(super) fn lifetime(self, row: &Value) -> u64 {
-        let before = match self {
-            Self::Token => Some(row),
-            Self::Client => {
-                let secrets = list(row, "secrets").iter();
-                secrets.max_by(|one, other| text(one, "created").cmp(text(other, "created")))
-            }
-        };
-        let seconds = before.and_then(|before| ending::lifetime(text(before, "created"), text(before, "expires")));
-        seconds.unwrap_or(LIFETIME.as_secs())
     }
 }
 

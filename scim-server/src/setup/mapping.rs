@@ -7,45 +7,19 @@ use std::collections::BTreeMap;
 
 use hyper::StatusCode;
 use scim_protocol::Error;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     command::{NotDone, reasoned, rows, text},
+    rewrite::{self, LOOKED_AT, preview_empty, preview_note},
     visitor::Visitor,
 };
 use crate::{
     admin::{AdminRequest, Fault, MappingRequest, RulesRequest},
     tenant::mapping::Rewrite,
     token::secret,
-    web::{Button, Cell, Field, Form, Kind, Piece, Section, Table, Tone, WebResponse, flags, response},
+    web::{Button, Cell, Field, Form, Piece, Section, Table, Tone, WebResponse, flags, response},
 };
-
-/// Users, and groups, that a preview looks at: a page does not wait for more.
-pub const LOOKED_AT: usize = 1000;
-
-/// What a preview says where it has found nothing; `is_any` is whether there is a rewrite then.
-pub fn preview_empty(is_any: bool) -> String {
-    let of = if is_any { "Of the first 1,000 users and groups, nothing" } else { "Nothing" };
-    format!("{of} that is stored would change.")
-}
-
-/// What a preview says, by the notes of the command, of how many it is, and what becomes of the `others`.
-pub fn preview_note(notes: &[&str], is_any: bool, others: &str) -> String {
-    if is_any {
-        format!("{}. That is of the first 1,000 users and groups: {others}.", notes.join(". "))
-    } else {
-        "No rewrite is left: what comes is kept as it is, and what is stored stays as it is.".to_owned()
-    }
-}
-
-/// The kinds of rewrites, as commands and people name them.
-pub const KINDS: [(&str, &str); 5] = [
-    ("copy", "copy the attribute to another"),
-    ("rename", "rename the attribute"),
-    ("default", "give it a value where it has none"),
-    ("lower-case", "write it in lower case"),
-    ("keep-primary", "keep one of several values"),
-];
 
 impl Visitor {
     /// The rewrites, with what changes them.
@@ -56,11 +30,12 @@ impl Visitor {
     /// Shows what a change would do. What cannot be done is said in the form, which keeps what was typed.
     pub(super) async fn mapping_preview(&self) -> Result<WebResponse, Error> {
         let Ok(known) = self.rewrites().await else { return Ok(self.failed()) };
+        let fields = self.fields();
         let wanted: Vec<_> = match self.form.get("remove") {
             Some(name) => known.iter().filter(|rewrite| text(rewrite, "name") != name).cloned().collect(),
-            None => match flags::empty(&self.fields(), &self.form) {
+            None => match flags::empty(&fields, &self.form) {
                 Some(why) => return Ok(self.refused_rewrite(&Fault::new(400, why)).await),
-                None => [known.as_slice(), &[self.typed()]].concat(),
+                None => [known.as_slice(), &[rewrite::typed(&fields, &self.form)]].concat(),
             },
         };
         let would = match self.map(&wanted, true).await {
@@ -117,17 +92,6 @@ impl Visitor {
         reasoned(&self.as_administrator(), request).await
     }
 
-    /// The rewrite that the form says. Fields that its kind does not use are empty.
-    fn typed(&self) -> Value {
-        let mut rewrite = json!({"name": self.form.text("name")});
-        for field in ["rewrite", "resource_type", "attribute", "to", "value"] {
-            if let Some(text) = self.form.get(field) {
-                rewrite[field] = text.into();
-            }
-        }
-        rewrite
-    }
-
     async fn refused_rewrite(&self, fault: &Fault) -> WebResponse {
         // Only what is said of the rewrites themselves is for customers.
         if fault.status != StatusCode::BAD_REQUEST.as_u16() {
@@ -139,12 +103,11 @@ impl Visitor {
     }
 
     async fn mapping_page(&self, wrong: Option<String>) -> Result<WebResponse, NotDone> {
-        let known = self.rewrites().await?;
+        let (known, fields) = (self.rewrites().await?, self.fields());
         let none = "Nothing is rewritten: users and groups are taken as your provider sends them.";
         let mut table = Table::new(&["Name", "Rewrite", "Of", "Attribute", "To", "Value", ""], none);
         for rewrite in &known {
-            let cell = |name: &str| Cell::from(text(rewrite, name));
-            let mut cells = ["name", "rewrite", "resource_type", "attribute", "to", "value"].map(cell).to_vec();
+            let mut cells: Vec<_> = fields.iter().map(|field| Cell::from(text(rewrite, field.name))).collect();
             cells.push(Cell::Button(self.remove_button(text(rewrite, "name"))));
             table.push(cells);
         }
@@ -173,21 +136,8 @@ impl Visitor {
 
     /// What the form says of a rewrite.
     fn fields(&self) -> Vec<Field> {
-        let choices = |words: &[(&str, &str)]| {
-            Kind::Choice(words.iter().map(|(word, label)| ((*word).to_owned(), (*label).to_owned())).collect())
-        };
         let types: Vec<_> = self.tenant.registry.resource_types().iter().map(|rt| rt.name.as_str()).collect();
-        let types: Vec<_> = types.iter().map(|name| (*name, *name)).collect();
-        vec![
-            Field::text("name", "Name").hint("What you call it, such as department.").required(),
-            Field::of(choices(&KINDS), "rewrite", "What is done").required(),
-            Field::of(choices(&types), "resource_type", "Of each"),
-            Field::text("attribute", "Attribute")
-                .hint("Such as userName, name.givenName, emails.value, or its name in your provider.")
-                .required(),
-            Field::text("to", "To").hint("The other attribute, or the new name. Only to copy and to rename."),
-            Field::text("value", "Value").hint("Only to give a value."),
-        ]
+        rewrite::fields(&types)
     }
 
     /// The form of another rewrite; with why and with what was typed, if that was refused.

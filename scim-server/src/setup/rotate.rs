@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, clients::ClientRequest, connection::Method},
-    web::{Cell, Facts, Page, Piece, Section, WebResponse, response},
+    token::ledger::LIFETIME,
+    web::{Cell, Facts, Page, Piece, Section, WebResponse, ending, response},
 };
 
 /// Words in which the two differ.
@@ -69,7 +70,7 @@ impl Visitor {
         let Ok(known) = known else { return Ok(self.failed()) };
         let words = of.words();
         let before = known.iter().find(|one| text(one, words.id) == which);
-        let Some(seconds) = before.map(|one| of.lifetime(one)) else { return Ok(self.old_form()) };
+        let Some(seconds) = before.map(|one| ending::successor(one, LIFETIME)) else { return Ok(self.old_form()) };
         if !self.takes_turn().await? {
             return Ok(self.old_form());
         }

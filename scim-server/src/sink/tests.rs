@@ -93,6 +93,19 @@ async fn a_sink_gets_each_event_and_another_process_goes_on() {
     assert_eq!((&last["type"], &last["sequence"]), (&json!("scim.user.created"), &json!(begin + 4)));
 }
 
+/// The users of the judge are nobody's: an application that lives from a sink must not make accounts for them.
+#[tokio::test]
+async fn a_sink_gets_nothing_of_the_judge() {
+    let stage = Stage::start().await;
+    let name = crate::tenant::judged::name([7; 16]);
+    stage.access.directory().create(&name, Settings::default(), None).await.unwrap();
+    stage.access.reload().await.unwrap();
+    stage.user().await;
+    stage.forwarder().turn().await.unwrap();
+    let newest = stage.store.log(stage.tenant.home()).await.unwrap().newest;
+    assert_eq!(stage.numbers(), (1..=newest).collect::<Vec<_>>());
+}
+
 #[tokio::test]
 async fn what_a_sink_has_not_taken_comes_again() {
     let stage = Stage::start().await;

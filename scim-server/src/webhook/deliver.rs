@@ -29,7 +29,7 @@ use crate::{
         feed::{TypePattern, type_of},
     },
     store::{ResourceId, StoreError},
-    tenant::Tenant,
+    tenant::{Tenant, judged::is_of_a_run},
 };
 
 /// How many events are read at a time.
@@ -85,7 +85,8 @@ impl Leased for Deliverer {
         let mut whole = Pass::idle(None);
         let mut failed = None;
         for tenant in self.tenants() {
-            if webhook.tenant.is_some_and(|only| only != tenant.id) || tenant.importing {
+            let is_wanted = webhook.tenant.map_or_else(|| !is_of_a_run(&tenant.name), |only| only == tenant.id);
+            if !is_wanted || tenant.importing {
                 continue;
             }
             match self.pass_of(&webhook, &tenant).await {

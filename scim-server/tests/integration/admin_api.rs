@@ -179,6 +179,21 @@ async fn lists_say_how_many_more_there_are_and_come_as_lines() {
     assert_eq!(lines.last(), Some(&json!({"done": true})));
 }
 
+/// A long table is planned before it is done, and says how far it is with both.
+#[tokio::test]
+async fn a_long_table_says_how_far_it_is() {
+    let server = TestServer::start();
+    let rows: Vec<_> = (2..502).map(|line| json!([line, {"userName": format!("user{line}")}])).collect();
+    let lines = [("accept", "application/x-ndjson")];
+    for (apply, expect) in [(false, vec![500]), (true, vec![500, 500])] {
+        let body = json!({"rows": rows, "apply": apply, "force": true});
+        let all = Api::root(&server).asking("POST", "/tenants/test/user-table", Some(body), &lines).await.expect(200);
+        let each = all.text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let told: Vec<_> = each.filter_map(|line| line["progress"].as_u64()).collect();
+        assert_eq!(told, expect, "apply: {apply}");
+    }
+}
+
 /// A list that is longer than what is held back is whole, too.
 #[tokio::test]
 async fn a_long_list_is_sent_as_it_comes() {

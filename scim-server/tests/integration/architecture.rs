@@ -46,7 +46,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "store",
             "audit event probe turns",
             "clock ids log membership metrics naming public_address roots rotated units web",
-            "command_line packed",
+            "command_line durable packed",
         ],
     ),
     (

@@ -243,6 +243,12 @@ async fn a_command_shows_no_token_where_none_is_needed() {
         assert_eq!(curl.contains("Authorization"), shows_one, "{method} {path}: {curl}");
         assert!(curl.contains(&format!("{path}'")), "its path is shown: {curl}");
     }
+    // This was refused for its headers, before its token was looked at.
+    let token = client.authorization();
+    let twice = [("authorization", token.as_str()), ("authorization", token.as_str())];
+    let answer = client.send("GET", &of(&users), &twice, None).await.expect(400);
+    let curl = show(&server, answer.header("x-request-id"))["curl"].to_string();
+    assert!(curl.contains("Authorization"), "{curl}");
 }
 
 #[tokio::test]

@@ -16,7 +16,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 const SCIM_JSON: &str = "application/scim+json";
 
 /// A command that repeats a call, with the token in a variable, or the id and secret of an OAuth client, unless it needs
-/// neither. What was hidden in it must be filled in. What decides what is done is as it was: the conditions on the version, and the type and coding of the body.
+/// neither. What was hidden in it must be filled in. What decides what is done is as it was: the conditions on the version, and
+/// the type and coding of the body.
 pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     let mut command = "curl -sS".to_owned();
     match row.method {
@@ -53,11 +54,11 @@ pub(super) fn command(row: &Row, line: &Value, base: &str) -> String {
     command
 }
 
-/// Whether the call needs no token: what stands below `/.well-known` is for everybody, and what was answered to somebody
-/// without a token, and not because none was shown or too many came, is as open (discovery, keys, the description).
+/// Whether the call needs no token: what stands below `/.well-known` is for everybody, and so is what was served to somebody
+/// without a token (discovery, keys, the description). Of what was refused before anybody looked at its token nothing is known.
 fn is_open(row: &Row) -> bool {
-    let was_let_in = row.token.is_none() && row.refusal.is_empty() && row.status != 429;
-    was_let_in || row.path.starts_with("/.well-known/")
+    let was_served = row.token.is_none() && row.status < 400;
+    was_served || row.path.starts_with("/.well-known/")
 }
 
 /// The form of a call to the authorization server (RFC 6749 §4.4.2, RFC 7009 §2.1, RFC 7662 §2.1), where it is one. None is kept,

@@ -130,6 +130,7 @@ async fn requests_that_wait_for_long_are_told() {
         is_replaced: false,
         process: uuid::Uuid::new_v4(),
         completions: None,
+        completed: None,
         operations: None,
         version: 0,
     };

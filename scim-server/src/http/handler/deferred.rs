@@ -113,6 +113,7 @@ impl Service {
             is_replaced: false,
             process: self.completer.process,
             completions: None,
+            completed: None,
             operations: Some(json),
             version: 0,
         };

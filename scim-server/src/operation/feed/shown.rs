@@ -143,7 +143,7 @@ impl Access {
     fn of_group(event: &Event, tenant: &Tenant) -> Option<Self> {
         let rules = tenant.settings.roles.as_ref()?;
         let text = |json: Option<&Json>| json.and_then(|json| serde_json::from_str::<String>(json.text()).ok());
-        // Events of before know it by their values alone.
+        // In events of earlier versions only the values tell it.
         let told = || changes(event).and_then(|changes| changes.get("externalId")?.before.as_ref());
         let external = [text(event.external_id.as_ref()), text(event.former_external_id.as_ref().or_else(told))];
         let roles = external.iter().flat_map(|external| rules.of_group(event.target, external.as_deref()));

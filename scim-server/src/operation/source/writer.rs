@@ -42,9 +42,10 @@ impl Operations {
         Ok(!is_administrator(&sent.by) && self.writers(context).await?.is(caller, sent.writer()))
     }
 
-    /// Whether a deleted resource was the caller's: it had written it last, or made it ([`Sent::maker`]). If no token or client is left of the one
-    /// from whom it was, it is that of the one that has deleted it. Administrators are one, and what they have made is theirs until
-    /// a token or client changes it; of everything else they say by its id that it is to return.
+    /// Whether a deleted resource was the caller's: the caller had written it last, or made it ([`Sent::maker`]). If neither of
+    /// these tokens or clients is left, it is the caller's who has deleted it. Administrators count as one caller: theirs is what
+    /// an administrator has made and no token or client has changed since ([`stamp`](super::stamp)). Anything else they restore by
+    /// its id.
     pub(in super::super) async fn was_callers(&self, context: &Context, deleted: &Deleted) -> Result<bool, StoreError> {
         let caller = &context.caller;
         let sent = of(&deleted.record())?;

@@ -44,7 +44,10 @@ use super::{
     rank::{Keys, Ranks},
     value::number,
 };
-use crate::store::{Freshness, StoreError};
+use crate::{
+    durable,
+    store::{Freshness, StoreError},
+};
 
 /// How large a piece of the log is, in bytes. A page larger than a quarter of it becomes a file of its
 /// own, which is slow; a page holds up to sixteen resources.
@@ -155,14 +158,14 @@ impl Tree {
         let file = File::open(path.join(FILE)).map_err(unavailable)?;
         files::make_all_private(path).map_err(unavailable)?;
         // The names of the files must be as durable as what is in them.
-        files::sync_directory(path).map_err(unavailable)?;
+        durable::sync_directory(path).map_err(unavailable)?;
         let later = closed_at.map_or(Ok(false), |closed_at| trust::is_as_closed(&db, path, closed_at))?;
         let stands = match closed_at.filter(|_| later) {
             Some(closed_at) => closed_at,
             None => match trust::examine(&db, path, loss) {
                 Err(error @ OpenError::Damaged { damage: Damage::Ends { .. }, .. }) => {
                     drop(db);
-                    recovery::forget_places(path).map_err(unavailable)?;
+                    recovery::discard_snapshots(path).map_err(unavailable)?;
                     return Err(error);
                 }
                 examined => examined?,
@@ -411,7 +414,7 @@ fn sync_blobs(blobs: &Path, synced: &AtomicI64) -> io::Result<()> {
         }
     }
     if newest > before {
-        files::sync_directory(blobs)?;
+        durable::sync_directory(blobs)?;
         synced.store(newest, Ordering::Relaxed);
     }
     Ok(())

@@ -1,13 +1,8 @@
 //! Rewrites on bodies, and which are refused.
 
-use scim_protocol::Timestamp;
 use serde_json::json;
 
 use super::*;
-use crate::{
-    store::TenantId,
-    tenant::{Settings, Tenant, TenantRecord},
-};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
@@ -127,27 +122,5 @@ fn what_cannot_be_done_is_refused() {
     ] {
         let error = check(&[rewrite(&rule)], &SchemaRegistry::core()).unwrap_err();
         assert!(error.detail().contains(why), "{rule}: {}", error.detail());
-    }
-}
-
-/// A name that is new has an end; one that was given before there was one is read, and stays.
-#[test]
-fn a_new_name_is_short_and_an_older_one_stays() {
-    let long = "x".repeat(3000);
-    let settings = |name: &str, writer: &str| {
-        let rewrite = json!({"name": name, "rewrite": "lower-case", "attribute": "emails.value", "writer": writer});
-        let given = json!({"mapping": [rewrite], "source": {"kind": "scim", "writer": writer}});
-        Settings::read(given.as_object().unwrap().clone()).unwrap()
-    };
-    let (short, nothing) = (settings("mail", "okta"), Settings::default());
-    assert!(short.check_names(&nothing).is_ok());
-    for (wrong, what) in [(settings(&long, "okta"), "a rewrite's name"), (settings("mail", &long), "a writer's name")] {
-        for before in [&nothing, &short] {
-            let refused = wrong.check_names(before).unwrap_err();
-            assert!(refused.detail().contains(what) && refused.detail().contains("1 to 128"), "{}", refused.detail());
-        }
-        assert!(wrong.check_names(&wrong).is_ok() && short.check_names(&wrong).is_ok());
-        let record = TenantRecord::new(TenantId::random([1; 16]), "t", wrong, Timestamp::default());
-        assert!(Tenant::build(&record).is_ok(), "a tenant that has it is served");
     }
 }

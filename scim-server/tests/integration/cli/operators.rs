@@ -209,6 +209,24 @@ fn what_is_deleted_or_overwritten_is_meant() {
     world.json(&["tenant", "delete", "acme", "--force", "--yes"]);
 }
 
+/// What a killed backup has left is no obstacle, and nobody else may read what takes its place.
+#[test]
+fn a_backup_replaces_what_another_has_left_and_not_what_another_writes() {
+    let (world, _) = World::with_tenant("acme");
+    let backup = world.path("backup.jsonl").display().to_string();
+    let left = world.file("backup.jsonl.partial", "cut o");
+    std::fs::set_permissions(&left, Permissions::from_mode(0o644)).unwrap();
+    let writing = std::fs::File::open(&left).unwrap();
+    writing.lock().unwrap();
+    world.check(&["backup", &backup], 1, "another process is writing to");
+    assert_eq!(read(&left), "cut o");
+    drop(writing);
+    world.json(&["backup", &backup]);
+    assert!(!Path::new(&left).exists());
+    assert_eq!(std::fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    World::new().json(&["restore", &backup]);
+}
+
 #[test]
 fn with_json_an_error_is_json_too() {
     let world = World::new();

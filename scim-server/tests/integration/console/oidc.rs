@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Visitor, cookie,
+    Visitor, cookie, hidden,
     provider::{Provider, parameter},
 };
 use crate::{
@@ -118,6 +118,20 @@ async fn another_audience_or_issuer_lets_nobody_in() {
     for (what, change) in cases {
         let response = sign_in(&server, &provider, change).await.1.expect(403);
         assert!(response.text.contains(what), "{what}: {}", response.text);
+    }
+}
+
+/// Whoever is refused comes to the page that they wanted to see by another attempt, or by a token.
+#[tokio::test]
+async fn a_refusal_keeps_where_somebody_wanted_to_go() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    let (mut visitor, no_role) = sign_in(&server, &provider, |claims| claims["roles"] = json!("nobody")).await;
+    let back = leave(&mut visitor, &provider, "/console/t/test").await;
+    let denied = visitor.get(&back.replace("code=c0de", "error=access_denied")).await;
+    for refused in [no_role.expect(403), denied.expect(403)] {
+        assert_eq!(hidden(&refused.text, "/console/sign-in", "to"), "/console/t/test");
+        assert!(refused.text.contains("/console/oidc?to=%2Fconsole%2Ft%2Ftest\""), "{}", refused.text);
     }
 }
 
@@ -278,7 +292,8 @@ async fn a_provider_that_does_not_answer_is_told_of() {
     let arguments = ["--console", "--console-issuer", "https://localhost:1", "--console-client-id", "console"];
     let arguments = [arguments.as_slice(), &["--jwks-private", "true"]].concat();
     let server = TestServer::with(crate::server::Options::args(&arguments));
-    let page = Visitor::stranger(&server).get("/console/oidc").await.expect(502);
+    let page = Visitor::stranger(&server).get("/console/oidc?to=%2Fconsole%2Fserver").await.expect(502);
+    assert_eq!(hidden(&page.text, "/console/sign-in", "to"), "/console/server");
     assert!(page.text.contains("The log of the server says why"), "{}", page.text);
     server.wait_for_log("https://localhost:1/.well-known/openid-configuration: cannot connect");
     Visitor::root(&server).await.get("/console").await.expect(200);

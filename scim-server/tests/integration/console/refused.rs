@@ -166,8 +166,10 @@ async fn what_was_typed_is_kept_and_why_it_was_refused_stands_beside_it() {
     assert_eq!(server.run_json(&["tenant", "show", "test", "--json"])["settings"]["strict"], false);
 }
 
-/// What is said in the notices of a page, without what is code.
+/// What is said in the notices of a page, without what is code. There has to be one.
+#[track_caller]
 fn said(page: &str) -> String {
+    assert!(page.contains("class=\"notice "), "no notice: {page}");
     let notices = page.split("class=\"notice ").skip(1).filter_map(|rest| rest.split("</p>").next());
     let spoken = |notice: &str| {
         let parts = notice.split("<code>").map(|part| part.split_once("</code>").map_or(part, |(_, behind)| behind));

@@ -286,7 +286,8 @@ async fn a_token_that_asks_too_often_is_told_of_once() {
 #[tokio::test]
 async fn a_reminder_of_a_token_is_an_event() {
     let mut server = TestServer::start();
-    server.run_json(&["token", "create", "--tenant", "test", "--name", "short", "--lifetime", "20d", "--json"]);
+    let short = ["token", "create", "--tenant", "test", "--name", "short", "--lifetime", "20d", "--json"];
+    let made = server.run_json(&short);
     // A server looks when it starts.
     server.stop();
     server.launch();
@@ -297,6 +298,8 @@ async fn a_reminder_of_a_token_is_an_event() {
         }
     };
     assert_eq!((told.len(), &told[0]["actor_type"]), (1, &json!("server")));
+    let id = made["token_id"].as_str().expect("an id");
+    server.wait_for_log(&format!("another with `scim-server token rotate {id} --tenant test`"));
 }
 
 #[tokio::test]

@@ -161,6 +161,24 @@ async fn of_two_processes_one_sends_each_message() {
     }
 }
 
+/// The users of the judge are nobody's: an application must not make accounts for them.
+#[tokio::test]
+async fn a_webhook_of_all_tenants_gets_nothing_of_the_judge() {
+    let server = server();
+    let receiver = Receiver::start().await;
+    run(&server, &["create", "--all-tenants", "--types", "user.created", "--url", &receiver.url]);
+    let judged = format!("scim-conformance-{}", "0123456789abcdef".repeat(2));
+    let made = server.run_json(&["tenant", "create", &judged, "--json"]);
+    let token = server.run_json(&["token", "create", "--tenant", &judged, "--name", "run", "--json"]);
+    let base = format!("{}/{}/scim/v2", server.origin(), text(&made, "tenant_id"));
+    Client::new(&base, &text(&token, "token")).user("of-the-judge").await;
+    for number in 1..=3 {
+        server.client().user(&format!("u{number}")).await;
+        let messages = taken(&receiver, number).await;
+        assert_eq!(messages.len(), number, "{messages:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_is_measured_how_far_readers_are_behind() {
     let server = server();

@@ -36,7 +36,7 @@ use std::{
 use sled::IVec;
 
 use super::{files, unavailable};
-use crate::store::StoreError;
+use crate::{durable, store::StoreError};
 
 const FILE: &str = "journal";
 const BEFORE: &str = "journal.before";
@@ -128,8 +128,7 @@ impl Journal {
         let mut file = files::create(&fresh)?;
         file.write_all(&record(BEGINS, stands, &[]))?;
         file.sync_all()?;
-        fs::rename(&fresh, place(directory))?;
-        files::sync_directory(directory)?;
+        durable::rename(&fresh, &place(directory))?;
         Ok(Self { file: Mutex::new((file, Instant::now())) })
     }
 
@@ -178,7 +177,7 @@ pub(super) fn may_follow(directory: &Path) -> bool {
 pub(super) fn forget(directory: &Path) -> io::Result<()> {
     if directory.join(BEFORE).exists() {
         files::remove(&directory.join(BEFORE))?;
-        files::sync_directory(directory)?;
+        durable::sync_directory(directory)?;
     }
     Ok(())
 }

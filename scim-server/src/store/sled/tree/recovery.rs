@@ -1,8 +1,8 @@
 //! Removes files that a killed opening leaves behind and that sled 0.34 cannot read.
 //!
-//! Each opening writes the place of every page to `snap.N.generating`, and renames the file to `snap.N` when it is
-//! complete. The next opening uses the file with the highest number, complete or not, and reports an incomplete one
-//! as damage. The file before it and the log since then still exist, so nothing is missing without the incomplete
+//! Each opening writes a snapshot (where each page is in the log) to `snap.N.generating`, and renames the file to `snap.N`
+//! when it is complete. The next opening uses the file with the highest number, complete or not, and reports an incomplete
+//! one as damage. The file before it and the log since then still exist, so nothing is missing without the incomplete
 //! file. In the same way, the first opening of all writes `conf` before anything else.
 
 use std::{
@@ -15,19 +15,19 @@ use super::{FILE, files};
 
 const CONFIGURATION: &str = "conf";
 
-/// Removes unfinished files from the directory of a tree, unless another process has the tree open: then that
+/// Removes unfinished snapshots from the directory of a tree, unless another process has the tree open: then that
 /// process is writing them.
 pub(super) fn remove(path: &Path) -> io::Result<()> {
-    remove_places(path, ".generating")
+    remove_snapshots(path, ".generating")
 }
 
-/// Removes sled's snapshots, so that the next opening reads the places of all pages from the log. An opening that found the end
-/// of the log missing has written a snapshot which does not fit the log, and sled would report that as damage.
-pub(super) fn forget_places(path: &Path) -> io::Result<()> {
-    remove_places(path, "")
+/// Removes all snapshots, so that the next opening makes one from the log. An opening that found the end of the log missing has
+/// written a snapshot that does not fit the log, and sled would report that as damage.
+pub(super) fn discard_snapshots(path: &Path) -> io::Result<()> {
+    remove_snapshots(path, "")
 }
 
-fn remove_places(path: &Path, suffix: &str) -> io::Result<()> {
+fn remove_snapshots(path: &Path, suffix: &str) -> io::Result<()> {
     let log = match File::open(path.join(FILE)) {
         Ok(log) => log,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return files::remove(&path.join(CONFIGURATION)),

@@ -17,6 +17,7 @@ use super::{
     files,
     journal::{Damage, Fault},
 };
+use crate::durable;
 
 const FILE: &str = "redo";
 
@@ -41,8 +42,7 @@ pub(super) fn write(directory: &Path, number: u64, changes: &KeyValues) -> io::R
     let mut file = files::create(&fresh)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
-    fs::rename(&fresh, place(directory))?;
-    files::sync_directory(directory)
+    durable::rename(&fresh, &place(directory))
 }
 
 /// The batch in the file, with its number.

@@ -52,13 +52,19 @@ configuration() {
         install -m 640 -g "$group" "$here/../scim-server/dist/scim-server.toml" "$place/scim-server.toml"
 }
 
+# Where the programs are: in an archive of a release, or built from source.
+if [ -d "$here/../bin" ]; then
+    advice="name programs of this archive, such as $here/install.sh $(realpath "$here/../bin")/scim-server"
+else
+    advice="build it first with \`make build\`"
+fi
 if [ $# = 0 ]; then
-    echo "install.sh: nothing was built; build it first with \`make build\`" >&2
+    echo "install.sh: there is nothing to install; $advice" >&2
     exit 1
 fi
 for path in "$@"; do
     if [ ! -x "$path" ]; then
-        echo "install.sh: there is no $path; build it first with \`make build\`" >&2
+        echo "install.sh: there is no program $path; $advice" >&2
         exit 1
     fi
     name=$(basename "$path")

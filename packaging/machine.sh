@@ -46,7 +46,7 @@ bootstrap() {
 
 # The files and rights of both services after an installation.
 installed() {
-    there /usr/bin/scim-server /usr/bin/sync-agent /usr/bin/scim-conformance
+    for program in scim-server sync-agent scim-conformance; do cmp "dist/root/usr/bin/$program" "$root/usr/bin/$program"; done
     there /usr/share/bash-completion/completions/sync-agent
     is /etc/scim-server 750 root scim-server
     is "$config" 640 root scim-server

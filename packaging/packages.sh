@@ -19,7 +19,10 @@ mkdir -p "$out"
 for pair in $crates; do
     program=${pair#*:}
     DESTDIR=$PWD/dist/root PREFIX=/usr packaging/install.sh "$directory/$program"
-    strip "dist/root/usr/bin/$program"
+    # Released programs have no symbols, and stay as they are to the byte: whoever compares checksums finds one program.
+    if readelf --wide --section-headers "dist/root/usr/bin/$program" | grep ' \.symtab ' >/dev/null; then
+        strip "dist/root/usr/bin/$program"
+    fi
     packaging/licences.py "${pair%:*}" >licences.new
     install -D -m 644 licences.new "dist/root/usr/share/doc/$program/licences.txt"
     rm licences.new

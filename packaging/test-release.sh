@@ -15,6 +15,14 @@ DIST=$work packaging/packages.sh "$directory" deb rpm
 packaging/image.py "$directory/scim-server" "$version" "$BUILD_COMMIT" "$work/scim-server-image"
 for file in "$work"/*.deb "$work"/*.rpm "$work"/*.tar; do cmp "$file" "dist/$(basename "$file")"; done
 
+echo "-- packages and archive have the programs as they were built, to the byte"
+tar -xzf dist/scim-"$version"-*.tar.gz -C "$work"
+archive=$(echo "$work"/scim-"$version"-*/)
+for program in scim-server sync-agent scim-conformance; do
+    cmp "$directory/$program" "dist/root/usr/bin/$program"
+    cmp "$directory/$program" "$archive/bin/$program"
+done
+
 echo "-- the bill of the archive has all that is in its programs, and every dependency in it is listed"
 bill=$(echo dist/scim-"$version"-*.tar.gz.cdx.json)
 for one in dist/{scim-server,sync-agent,scim-conformance}-"$version".cdx.json; do
@@ -24,14 +32,14 @@ jq -e '([.components[]."bom-ref"] + [.metadata.component."bom-ref"]) as $listed
     | [.dependencies[] | .ref, .dependsOn[]] - $listed == []' "$bill" >/dev/null
 
 echo "-- the archive: its programs start, and install themselves, without root and below a folder"
-tar -xzf dist/scim-"$version"-*.tar.gz -C "$work"
-archive=$(echo "$work"/scim-"$version"-*/)
 SCIM_SERVER_LISTEN=127.0.0.1:0 SCIM_SERVER_ADMIN_LISTEN=127.0.0.1:0 timeout 60 \
     "$archive/bin/scim-server" serve --data "$work/data" --first-tenant demo --console --json >"$work/ready" &
 until [ -s "$work/ready" ]; do kill -0 $! && sleep 0.1; done
 answer=$(curl -sS -H "Authorization: Bearer $(jq -r .token "$work/ready")" "$(jq -r .endpoint "$work/ready")/Users")
 jq -e '.totalResults == 0' <<<"$answer" >/dev/null
 kill $! && wait $! || true
+if "$archive/packaging/install.sh" 2>"$work/advice"; then echo "install.sh installs nothing, and does not say so" >&2; exit 1; fi
+grep -F "bin/scim-server" "$work/advice" >/dev/null
 for prefix in /usr/local /opt/scim; do
     DESTDIR=$work/tree PREFIX=$prefix "$archive/packaging/install.sh" "$archive"/bin/{scim-server,sync-agent,scim-conformance}
     "$work/tree$prefix/bin/scim-conformance" --version

@@ -309,7 +309,7 @@ impl Access {
     /// those tokens. Call it at least once an hour.
     pub async fn reminders(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
         let mut told = Vec::new();
-        for token in self.directory.ledger().due(now).await? {
+        for (token, step) in self.directory.ledger().due(now).await? {
             let tenant = self.tenant_of(token.tenant);
             if let Some(tenant) = &tenant {
                 // It is told when the database is back.
@@ -324,14 +324,15 @@ impl Access {
             told.extend(self.directory.ledger().remind(token.id, now).await?);
             let tenant = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
             let (name, id) = (token.name.as_deref().unwrap_or_default(), token.id.to_string());
-            let [rotate, delete] = ["rotate", "delete"].map(|what| line(&["token", what, &id, "--tenant", tenant]));
+            let command = |what: &str, id: &str| line(&["token", what, id, "--tenant", tenant]);
+            let advice = step.advice(token.id, &command("rotate", &id), |id| command("delete", &id.to_string()));
             if !token.is_live(now) {
                 tracing::warn!(
                     tenant,
                     token = %token.id,
                     name,
                     expired = %token.expires(),
-                    "a token has expired: issue another with `{rotate}`, give it to the identity provider, then delete this one with `{delete}`, which ends these reminders"
+                    "a token has expired: {advice}"
                 );
                 continue;
             }
@@ -341,7 +342,7 @@ impl Access {
                 name,
                 expires = %token.expires(),
                 days_left = token.days_left(now),
-                "a token expires soon: issue another with `{rotate}`, give it to the identity provider, then delete this one with `{delete}`"
+                "a token expires soon: {advice}"
             );
         }
         Ok(told)

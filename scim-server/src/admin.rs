@@ -67,7 +67,7 @@ pub use self::{
     browse::{BrowseRequest, NAMED},
     consumers::ConsumerRequest,
     deleted::DeletedRequest,
-    error::{AdminError, Fault},
+    error::{AdminError, Fault, chain},
     events::EventsRequest,
     hand::{HandRequest, UpdateRequest},
     line::{Input, Line, Output},

@@ -169,6 +169,15 @@ impl Console {
         Ok(Parameters::parse(&String::from_utf8_lossy(&body.to_bytes())))
     }
 
+    /// Where a browser goes on whose session, that of its new cookie, has just begun: to the address that it wanted to see,
+    /// if that leads to a page of the console.
+    fn onward<'t>(&self, admin: &Admin, cookie: &str, address: IpAddr, to: &'t str) -> &'t str {
+        let Some(session) = self.sessions.find(cookie, admin.context.clock.now()) else { return BASE };
+        let (query, form) = (Parameters::default(), Parameters::default());
+        let ask = Ask { console: self, admin, session, query, form, address, refused: None };
+        if route::leads(&ask, to) { to } else { BASE }
+    }
+
     /// The pages of those who are signed in.
     async fn signed_in(
         &self,
@@ -234,7 +243,7 @@ impl Pages for Console {
             Ok(Some(session)) => self.signed_in(admin, session, request, address).await,
             // A redirect would give the part of the page that asks by itself another page, without what it waits for.
             Ok(None) if request.headers().contains_key("hx-request") => response::reload(),
-            Ok(None) => sign_in::first(&request),
+            Ok(None) => sign_in::first(self, &request, &cookies),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,

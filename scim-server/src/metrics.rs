@@ -86,6 +86,8 @@ pub struct AuditMetrics {
     pub waits: Counter,
     /// Writes that failed; they are tried again.
     pub write_errors: Counter,
+    /// 1 while writes fail, else 0.
+    pub failing: Gauge<i64, AtomicI64>,
 }
 
 /// How the store commits.
@@ -248,11 +250,12 @@ fn register_process(registry: &mut Registry, start: Timestamp) {
 
 impl AuditMetrics {
     fn register(&self, audit: &mut Registry) {
-        let Self { records, queued, waits, write_errors } = self;
+        let Self { records, queued, waits, write_errors, failing } = self;
         audit.register("records", "Audit records taken", records.clone());
         audit.register_with_unit("queue", "Audit log not written yet", Unit::Bytes, queued.clone());
         audit.register("waits", "Requests that waited for the audit log", waits.clone());
         audit.register("write_errors", "Writes of the audit log that failed", write_errors.clone());
+        audit.register("failing", "1 while the audit log cannot be written, else 0", failing.clone());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Assembles a server: the store, authentication, the operations, and the socket.
 
 mod background;
+mod stopping;
 #[cfg(test)]
 mod tests;
 
@@ -8,10 +9,12 @@ use std::{io::ErrorKind, net::SocketAddr, num::NonZeroU32, path::PathBuf, sync::
 
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, RootCertStore};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle, time::timeout};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use traces::{HeadersError, Traces, TracesError};
 use uuid::Uuid;
 
+pub use self::stopping::StopError;
+use self::stopping::{Patience, told};
 use crate::{
     access::{Access, Grants},
     admin::{AdminContext, Administrator, RequestsView, data_dir::DataDir},
@@ -223,9 +226,9 @@ impl Server {
         self.tls.as_ref()
     }
 
-    /// Serves until `shutdown` resolves, finishes requests in flight, and stores what is only in memory. The store
-    /// stays open.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), StoreError> {
+    /// Serves until `shutdown` resolves, finishes requests in flight, and stores what is only in memory. Waits for nothing
+    /// more once `hurry` is true. The store stays open.
+    pub async fn run(self, shutdown: impl Future<Output = ()>, hurry: watch::Receiver<bool>) -> Result<(), StopError> {
         let (stop, stopped) = watch::channel(());
         let following = tokio::spawn(background::follow(self.service.clone(), stopped.clone()));
         if let Some(tls) = &self.tls {
@@ -240,10 +243,21 @@ impl Server {
         let writing: Vec<_> = self.sinks.into_iter().map(|sink| self.service.forward(sink, stopped.clone())).collect();
         let noting = tokio::spawn(background::note_calls(self.service.clone(), stopped.clone()));
         let minutes = tokio::spawn(background::each_minute(self.service.clone(), stopped));
-        let service = self.service.clone();
-        let (metrics, patience) = (self.service.metrics.clone(), self.limits.drain_timeout);
-        listen::serve(self.listener, self.tls, self.limits, metrics, Handler(service), shutdown).await;
-        if timeout(patience, self.service.writing.closed()).await.is_err() {
+        let (service, metrics) = (self.service.clone(), self.service.metrics.clone());
+        let drain = self.limits.drain_timeout;
+        let shutdown = async {
+            shutdown.await;
+            if let Some(audit) = &service.audit {
+                audit.ending();
+            }
+        };
+        let handler = Handler(self.service.clone());
+        tokio::select! {
+            () = listen::serve(self.listener, self.tls, self.limits, metrics, handler, shutdown) => {}
+            () = told(hurry.clone()) => {}
+        }
+        let patience = Patience::new(drain, hurry);
+        if patience.wait("writes whose clients have gone", self.service.writing.closed()).await.is_none() {
             tracing::warn!(
                 "shutting down while writes go on whose clients have gone: they may be missing in the audit log"
             );
@@ -259,22 +273,9 @@ impl Server {
             (upkeep, "the upkeep of the store"),
             (following, "looking for changes"),
         ];
-        for (task, what) in tasks.into_iter().chain(writing.into_iter().map(|task| (task, "writing events"))) {
-            if let Err(failed) = task.await {
-                tracing::error!(%failed, "{what} failed");
-            }
-        }
-        if let Some(audit) = &self.service.audit {
-            audit.flush().await;
-        }
-        if let Some(requests) = &self.service.requests {
-            requests.flush().await;
-        }
-        let flushed = self.service.access.flush_last_used().await;
-        if let Some(traces) = &self.service.traces {
-            traces.stop().await;
-        }
-        flushed
+        let writing = writing.into_iter().map(|task| (task, "writing events"));
+        patience.tasks(tasks.into_iter().chain(writing)).await;
+        self.service.finish(&patience).await
     }
 }
 

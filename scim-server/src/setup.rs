@@ -142,7 +142,7 @@ impl Setup {
             (true, ["mapping", "set"]) if visitor.link.allows.mapping => visitor.mapping_set().await,
             (true, ["make"]) => visitor.make().await,
             (true, ["test"]) => visitor.tested().await,
-            (true, ["rotate"]) if visitor.link.allows.tokens => visitor.rotate().await,
+            (true, ["rotate"]) if visitor.link.allows.tokens => visitor.in_turn(visitor.rotate()).await,
             // Where forms are sent nothing is to be seen: whoever opens that is led to the page that has them.
             (false, ["make" | "test" | "rotate"]) => Ok(response::redirect(&visitor.view.base())),
             (false, ["mapping", "preview" | "set"]) if visitor.link.allows.mapping => {

@@ -138,6 +138,7 @@ impl SetupLinks {
             session: None,
             made: 0,
             made_at: 0,
+            good_from: 0,
             created: now,
             version: 1,
         };
@@ -181,7 +182,14 @@ impl SetupLinks {
     /// a form that is sent twice makes one.
     pub async fn note_made(&self, link: &SetupLink) -> Result<Option<SetupLink>, StoreError> {
         let made_at = self.clock.now().as_millis();
-        self.keep(link, SetupLink { made: link.made + 1, made_at, ..link.clone() }).await
+        let good_from = link.version + 1;
+        self.keep(link, SetupLink { made: link.made + 1, made_at, good_from, ..link.clone() }).await
+    }
+
+    /// Takes back what [`Self::note_made`] has noted of the link as it was `before`, because nothing was made: forms that
+    /// were good then are good again.
+    pub async fn note_not_made(&self, noted: &SetupLink, before: &SetupLink) -> Result<(), StoreError> {
+        self.keep(noted, before.clone()).await.map(drop)
     }
 
     /// Removes one; its session ends with it.
@@ -273,7 +281,21 @@ mod tests {
         let noted = links.note_made(&link).await.unwrap().unwrap();
         assert_eq!((noted.made, noted.version), (1, link.version + 1));
         assert!(links.note_made(&link).await.unwrap().is_none());
-        assert_eq!(links.note_made(&noted).await.unwrap().unwrap().made, 2);
+        let again = links.note_made(&noted).await.unwrap().unwrap();
+        assert_eq!((again.made, again.takes(noted.version), again.takes(again.version)), (2, false, true));
+    }
+
+    #[tokio::test]
+    async fn where_nothing_was_made_the_same_forms_are_good() {
+        let directory = tempfile::tempdir().unwrap();
+        let links = links(&directory);
+        let (link, _) = links.create(TENANT, new("acme")).await.unwrap();
+        let before = links.note_made(&link).await.unwrap().unwrap();
+        let noted = links.note_made(&before).await.unwrap().unwrap();
+        links.note_not_made(&noted, &before).await.unwrap();
+        let after = links.find(TENANT, "acme").await.unwrap();
+        assert_eq!((after.made, after.takes(before.version), after.takes(after.version)), (1, true, true));
+        assert!(!after.takes(link.version) && !after.takes(after.version + 1));
     }
 
     #[tokio::test]

@@ -2,12 +2,14 @@
 //!
 //! A token is shown once, when it is issued, and stored only as a digest. A tenant can have several live tokens, up
 //! to its limit, so that one can replace another without a gap. [`ledger`] issues, rotates and revokes them,
-//! [`secret`] is their text, [`record`] their stored form, and [`reminder`] decides when to warn that one expires.
+//! [`secret`] is their text, [`record`] their stored form, [`reminder`] decides when to warn that one expires, and
+//! [`succession`] what that asks of somebody.
 
 pub mod ledger;
 pub mod record;
 pub mod reminder;
 pub mod secret;
+pub mod succession;
 
 use std::fmt;
 
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use ledger::{Issued, Ledger, LedgerError};
 pub use record::{Status, Token};
 pub use secret::Secret;
+pub use succession::Step;
 
 /// What a token may do. Written as a list of the words `read`, `write` and `events`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -219,7 +219,8 @@ impl From<ScopeList> for List {
 /// The program. Exit code 0: done; 1: done, but some objects have problems; 2: it could not begin, or ended early.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info");
+    // sled logs each of its failures several times, and returns it; our own error says it once, with what to do.
+    let filter = tracing_subscriber::EnvFilter::new("warn,sync_agent=info,sled=off");
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| terminal::Lines(std::io::stderr()))

@@ -139,7 +139,7 @@ codes! {
         "The next cycle goes on. Report the message with what stands before it in the log.";
     StateError reports
         "The state of the agent cannot be read or written."
-        "Look at the disk. A damaged state may be deleted: the next run then compares everything.";
+        "The message says what is wrong. Where the disk is full, make room and keep the state. A damaged state may be deleted: the next run then compares everything.";
 }
 
 impl Code {

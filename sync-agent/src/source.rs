@@ -43,7 +43,7 @@ pub mod trace;
 pub mod transport;
 pub mod watch;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -259,6 +259,15 @@ pub enum Key {
     Id(SourceId),
     /// By name.
     Dn(Dn),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "{id}"),
+            Self::Dn(dn) => write!(f, "{dn}"),
+        }
+    }
 }
 
 /// What a member is that is not among what was read.

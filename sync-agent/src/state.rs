@@ -20,7 +20,7 @@ pub mod record;
 mod recovery;
 pub mod source;
 
-use std::path::Path;
+use std::{io, path::Path};
 
 use crate::{
     identity::SourceId,
@@ -42,23 +42,43 @@ pub enum StateError {
         path: String,
     },
     /// The folder cannot be opened.
-    #[error(
-        "the state in {path} cannot be opened: {source}. If it is damaged it may be deleted: the next run then compares everything"
-    )]
+    #[error("the state in {path} cannot be opened: {}", in_words(.cause))]
     Open {
         /// The folder.
         path: String,
         /// Why.
-        source: sled::Error,
+        cause: sled::Error,
     },
     /// It cannot be read or written.
-    #[error("the state cannot be read or written: {0}")]
-    Store(#[from] sled::Error),
+    #[error("the state cannot be read or written: {}", in_words(.0))]
+    Store(sled::Error),
     /// A record that this version does not understand.
     #[error(
         "the state has a record that cannot be read ({0}); delete the state: the next run then compares everything"
     )]
     Record(String),
+}
+
+impl From<sled::Error> for StateError {
+    fn from(cause: sled::Error) -> Self {
+        Self::Store(cause)
+    }
+}
+
+/// What is wrong with the files, and what to do. Only what may be damaged is ever to be deleted.
+fn in_words(cause: &sled::Error) -> String {
+    let sled::Error::Io(error) = cause else {
+        return format!("{cause}. If it is damaged it may be deleted: the next run then compares everything");
+    };
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "its disk is full. Make room there, and start again; keep the state, which needs no repair".to_owned()
+        }
+        io::ErrorKind::FileTooLarge => {
+            "the size of files is limited. Raise the limit (`ulimit -f`, LimitFSIZE= of systemd), and start again; keep the state, which needs no repair".to_owned()
+        }
+        _ => format!("{error}. Look at the disk, and at who may read and write there"),
+    }
 }
 
 /// The state, open.
@@ -87,12 +107,12 @@ impl State {
         let at = || path.display().to_string();
         private::folder(path)
             .and_then(|()| recovery::remove(path))
-            .map_err(|error| StateError::Open { path: at(), source: error.into() })?;
-        let db = sled::Config::new().path(path).cache_capacity(CACHE).open().map_err(|source| match &source {
+            .map_err(|error| StateError::Open { path: at(), cause: error.into() })?;
+        let db = sled::Config::new().path(path).cache_capacity(CACHE).open().map_err(|cause| match &cause {
             sled::Error::Io(error) if error.to_string().contains("acquire lock") => StateError::InUse { path: at() },
-            _ => StateError::Open { path: at(), source },
+            _ => StateError::Open { path: at(), cause },
         })?;
-        private::files(path).map_err(|error| StateError::Open { path: at(), source: error.into() })?;
+        private::files(path).map_err(|error| StateError::Open { path: at(), cause: error.into() })?;
         let state = Self {
             written: db.open_tree("written")?,
             members: db.open_tree("members")?,
@@ -168,6 +188,27 @@ mod tests {
 
     fn id(last: u8) -> SourceId {
         SourceId::from_bytes(&[last; 16]).unwrap()
+    }
+
+    #[test]
+    fn a_state_is_to_be_deleted_only_where_it_may_be_damaged() {
+        let says = |cause: sled::Error| {
+            let open = StateError::Open { path: "st".to_owned(), cause: cause.clone() };
+            [open, cause.into()].map(|error| error.to_string())
+        };
+        for (kind, step) in [
+            (io::ErrorKind::StorageFull, "its disk is full. Make room there"),
+            (io::ErrorKind::QuotaExceeded, "its disk is full. Make room there"),
+            (io::ErrorKind::FileTooLarge, "ulimit -f"),
+            (io::ErrorKind::PermissionDenied, "who may read and write there"),
+        ] {
+            for said in says(io::Error::from(kind).into()) {
+                assert!(said.contains(step) && !said.contains("delete") && !said.contains("kind:"), "{said}");
+            }
+        }
+        for said in says(sled::Error::Corruption { at: None, bt: () }) {
+            assert!(said.contains("If it is damaged it may be deleted"), "{said}");
+        }
     }
 
     #[test]

@@ -127,8 +127,11 @@ impl fmt::Display for CycleRecord {
         if let Some(drift) = self.drift {
             write!(f, ", drift {drift}")?;
         }
-        match &self.failure {
-            Some(failure) => write!(f, "; ended early: {failure}"),
+        if let Some(failure) = &self.failure {
+            write!(f, "; ended early: {failure}")?;
+        }
+        match &self.error_log_failure {
+            Some(failure) => write!(f, "; {failure}"),
             None => Ok(()),
         }
     }

@@ -254,14 +254,16 @@ impl Access {
             let tenant = tenant.as_ref().map_or("", |tenant| tenant.name.as_str());
             let (name, expires) = (&client.name, Timestamp::from_millis(secret.expires));
             let rotate = line(&["client", "rotate", name, "--tenant", tenant]);
-            let delete = line(&["client", "secret", "delete", name, &secret.id.to_string(), "--tenant", tenant]);
+            let delete =
+                |id: ResourceId| line(&["client", "secret", "delete", name, &id.to_string(), "--tenant", tenant]);
+            let advice = client.step(&secret, now).advice(secret.id, &rotate, delete);
             if secret.is_live(now) {
                 let days_left = secret.days_left(now);
                 tracing::warn!(tenant, client = name, secret = %secret.id, %expires, days_left,
-                    "a secret of an OAuth client nears its end: issue another with `{rotate}`, give it to the identity provider, then delete this one with `{delete}`");
+                    "a secret of an OAuth client nears its end: {advice}");
             } else {
                 tracing::warn!(tenant, client = name, secret = %secret.id, %expires,
-                    "a secret of an OAuth client has ended: issue another with `{rotate}`, or delete it with `{delete}`, which ends these reminders");
+                    "a secret of an OAuth client has ended: {advice}");
             }
         }
         Ok(())

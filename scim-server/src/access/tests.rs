@@ -123,11 +123,11 @@ async fn a_token_without_a_name_is_replaced_once() {
     let world = World::new().await;
     let ledger = world.access.directory().ledger();
     world.clock.advance(DAY);
-    let (old, new) = ledger.rotate(&world.tenant, None, LIFETIME, None).await.unwrap();
-    let again = ledger.rotate(&world.tenant, Some(&old.id.to_string()), LIFETIME, None).await;
+    let (old, new) = ledger.rotate(&world.tenant, None, Some(LIFETIME), None).await.unwrap();
+    let again = ledger.rotate(&world.tenant, Some(&old.id.to_string()), Some(LIFETIME), None).await;
     assert!(matches!(again, Err(LedgerError::Replaced(which, by)) if (which, by) == (old.id, new.token.id)));
     ledger.revoke(world.tenant.id, new.token.id).await.unwrap();
-    ledger.rotate(&world.tenant, Some(&old.id.to_string()), LIFETIME, None).await.unwrap();
+    ledger.rotate(&world.tenant, Some(&old.id.to_string()), Some(LIFETIME), None).await.unwrap();
 }
 
 #[tokio::test]
@@ -140,21 +140,24 @@ async fn tokens_have_names_and_a_number_that_is_set() {
     }
     assert!(matches!(issue("app-11").await, Err(LedgerError::Full(10))));
     assert!(matches!(issue("APP-2").await, Err(LedgerError::NameTaken(_))));
-    assert!(matches!(ledger.rotate(&world.tenant, Some("app-2"), LIFETIME, None).await, Err(LedgerError::Full(10))));
+    assert!(matches!(
+        ledger.rotate(&world.tenant, Some("app-2"), Some(LIFETIME), None).await,
+        Err(LedgerError::Full(10))
+    ));
     let third = ledger.find(world.tenant.id, "app-3").await.unwrap();
     ledger.revoke(world.tenant.id, third.id).await.unwrap();
-    assert!(matches!(ledger.rotate(&world.tenant, None, LIFETIME, None).await, Err(LedgerError::Ambiguous)));
+    assert!(matches!(ledger.rotate(&world.tenant, None, Some(LIFETIME), None).await, Err(LedgerError::Ambiguous)));
     assert!(matches!(
-        ledger.rotate(&world.tenant, Some("app-3"), LIFETIME, None).await,
+        ledger.rotate(&world.tenant, Some("app-3"), Some(LIFETIME), None).await,
         Err(LedgerError::NoSuchName(_))
     ));
-    let (old, new) = ledger.rotate(&world.tenant, Some("App-2"), LIFETIME, None).await.unwrap();
+    let (old, new) = ledger.rotate(&world.tenant, Some("App-2"), Some(LIFETIME), None).await.unwrap();
     assert_eq!((old.name.as_deref(), new.token.name.as_deref()), (Some("app-2"), Some("app-2")));
     // One successor at a time, and a name that two have is no name.
     for which in ["app-2", &old.id.to_string(), &new.token.id.to_string()] {
         assert!(matches!(
-            ledger.rotate(&world.tenant, Some(which), LIFETIME, None).await,
-            Err(LedgerError::Several(..))
+            ledger.rotate(&world.tenant, Some(which), Some(LIFETIME), None).await,
+            Err(LedgerError::Replacing { .. })
         ));
     }
     assert!(matches!(ledger.find(world.tenant.id, "app-2").await, Err(LedgerError::Several(..))));
@@ -175,7 +178,7 @@ async fn under_identity_center_at_most_two_tokens_live_and_an_expired_one_makes_
     let second = world.issue().await.unwrap();
     assert!(matches!(world.issue().await, Err(LedgerError::Full(2))));
     let ledger = world.access.directory().ledger();
-    assert!(matches!(ledger.rotate(&world.tenant, None, LIFETIME, None).await, Err(LedgerError::Full(2))));
+    assert!(matches!(ledger.rotate(&world.tenant, None, Some(LIFETIME), None).await, Err(LedgerError::Full(2))));
 
     world.clock.advance(365 * DAY);
     assert_eq!(ledger.live(world.tenant.id).await.unwrap().len(), 0);
@@ -204,16 +207,19 @@ async fn a_token_that_has_ended_is_replaced_too() {
     let world = World::new().await;
     let ledger = world.access.directory().ledger();
     world.clock.advance(365 * DAY);
-    let (old, new) = ledger.rotate(&world.tenant, None, LIFETIME, Some(Duration::from_secs(3600))).await.unwrap();
+    let (old, new) = ledger.rotate(&world.tenant, None, Some(LIFETIME), Some(Duration::from_secs(3600))).await.unwrap();
     assert_eq!((old.id, new.token.writer()), (world.first.token.id, world.first.token.id.to_string()));
     ledger.issue(&world.tenant, Some("app".to_owned()), Scopes::ALL, LIFETIME).await.unwrap();
     world.clock.advance(365 * DAY);
-    assert!(matches!(ledger.rotate(&world.tenant, None, LIFETIME, None).await, Err(LedgerError::NothingToRotate)));
-    let (old, new) = ledger.rotate(&world.tenant, Some("app"), LIFETIME, None).await.unwrap();
+    assert!(matches!(
+        ledger.rotate(&world.tenant, None, Some(LIFETIME), None).await,
+        Err(LedgerError::NothingToRotate)
+    ));
+    let (old, new) = ledger.rotate(&world.tenant, Some("app"), Some(LIFETIME), None).await.unwrap();
     // Its successor is there.
     assert!(matches!(
-        ledger.rotate(&world.tenant, Some(&old.id.to_string()), LIFETIME, None).await,
-        Err(LedgerError::NameTaken(_) | LedgerError::Unknown(_))
+        ledger.rotate(&world.tenant, Some(&old.id.to_string()), Some(LIFETIME), None).await,
+        Err(LedgerError::Replaced(..) | LedgerError::Unknown(_))
     ));
     assert_eq!(new.token.name.as_deref(), Some("app"));
 }
@@ -223,7 +229,7 @@ async fn rotation_overlaps_and_may_end_by_itself() {
     let world = World::new().await;
     let ledger = world.access.directory().ledger();
     let week = Duration::from_secs(7 * 86_400);
-    let (old, new) = ledger.rotate(&world.tenant, None, LIFETIME, Some(week)).await.unwrap();
+    let (old, new) = ledger.rotate(&world.tenant, None, Some(LIFETIME), Some(week)).await.unwrap();
     world.access.reload().await.unwrap();
     assert_eq!(old.id, world.first.token.id);
     world.check_token(&world.first, 200);
@@ -232,7 +238,7 @@ async fn rotation_overlaps_and_may_end_by_itself() {
     world.check_token(&world.first, 401);
     world.check_token(&new, 200);
 
-    let (_, third) = ledger.rotate(&world.tenant, None, LIFETIME, None).await.unwrap();
+    let (_, third) = ledger.rotate(&world.tenant, None, Some(LIFETIME), None).await.unwrap();
     world.access.reload().await.unwrap();
     world.check_token(&third, 200);
     world.check_token(&new, 200);
@@ -284,4 +290,21 @@ async fn each_reminder_is_made_once() {
     assert_eq!(remind().await.unwrap().len(), 0);
     world.clock.advance(7 * DAY);
     assert_eq!(remind().await.unwrap().len(), 1);
+}
+
+/// Of what was just made nobody is reminded while what it replaces is live: the reminder of that one says what to do.
+#[tokio::test]
+async fn nobody_is_reminded_of_what_was_just_made() {
+    let world = World::new().await;
+    let ledger = world.access.directory().ledger();
+    world.clock.advance(350 * DAY);
+    let month = Some(Duration::from_secs(30 * 86_400));
+    let (old, new) = ledger.rotate(&world.tenant, None, month, None).await.unwrap();
+    let told = async || {
+        let told = world.access.reminders(world.clock.now()).await.unwrap();
+        told.into_iter().map(|token| token.id).collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, [old.id]);
+    ledger.revoke(world.tenant.id, old.id).await.unwrap();
+    assert_eq!(told().await, [new.token.id]);
 }

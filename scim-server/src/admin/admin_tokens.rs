@@ -39,9 +39,8 @@ pub enum AdminTokenRequest {
     Rotate {
         /// The name or id of that other.
         token: String,
-        /// How long the new one lives.
-        #[serde(default = "lifetime::usual")]
-        seconds: u64,
+        /// How long the new one lives; as long as that other was to when absent.
+        seconds: Option<u64>,
         /// After how long the old one ends; it lives on until it is deleted when absent.
         overlap_seconds: Option<u64>,
     },
@@ -130,7 +129,8 @@ pub(super) async fn execute(
             Ok(())
         }
         AdminTokenRequest::Rotate { token, seconds, overlap_seconds } => {
-            let (lifetime, overlap) = (lifetime::of_token(seconds)?, overlap_seconds.map(Duration::from_secs));
+            let lifetime = seconds.map(lifetime::of_token).transpose()?;
+            let overlap = overlap_seconds.map(Duration::from_secs);
             let (old, issued) = tokens.rotate(checked(&token)?, lifetime, overlap, &actor).await?;
             let previous = Previous { token_id: old.id.to_string(), expires: old.expires().to_string() };
             output.row(&View { previous: Some(previous), ..View::issued(&issued, now) }).await

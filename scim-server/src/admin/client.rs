@@ -61,11 +61,22 @@ impl Client {
 
     /// Why the server cannot take requests now; `None` when it can.
     pub async fn not_ready(self) -> Result<Option<String>, AdminError> {
+        let (status, reason) = self.get("/readyz").await?;
+        Ok((status != StatusCode::OK).then(|| reason.trim().to_owned()))
+    }
+
+    /// The server's metrics.
+    pub async fn metrics(self) -> Result<String, AdminError> {
+        Ok(self.get("/metrics").await?.1)
+    }
+
+    /// What anybody may ask for.
+    async fn get(self, path: &str) -> Result<(StatusCode, String), AdminError> {
         let address = self.address;
         let unreachable = |error: &dyn std::fmt::Display| {
             AdminError::Refused(format!("the server at {address} does not answer: {error}"))
         };
-        let request = Request::get("/readyz").header(HOST, address.to_string()).body(Empty::<Bytes>::new());
+        let request = Request::get(path).header(HOST, address.to_string()).body(Empty::<Bytes>::new());
         let request = request.map_err(|error| AdminError::Refused(error.to_string()))?;
         let asking = async {
             let (mut sender, connection) = http1::handshake(TokioIo::new(self.stream)).await?;
@@ -75,8 +86,8 @@ impl Client {
             Ok::<_, hyper::Error>((status, response.into_body().collect().await?.to_bytes()))
         };
         let answer = tokio::time::timeout(PATIENCE, asking).await.map_err(|error| unreachable(&error))?;
-        let (status, reason) = answer.map_err(|error| unreachable(&error))?;
-        Ok((status != StatusCode::OK).then(|| String::from_utf8_lossy(&reason).trim().to_owned()))
+        let (status, body) = answer.map_err(|error| unreachable(&error))?;
+        Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 
     /// Sends a command with its input; its lines come out of the channel.

@@ -54,9 +54,8 @@ pub enum ClientRequest {
     Rotate {
         /// The client's name or id.
         client: String,
-        /// How long the secret lives.
-        #[serde(default = "lifetime::usual")]
-        seconds: u64,
+        /// How long the secret lives; as long as the one before was to when absent.
+        seconds: Option<u64>,
         /// After how long the one before ends; it lives on until it is deleted when absent.
         overlap_seconds: Option<u64>,
     },
@@ -364,7 +363,7 @@ pub(super) async fn execute(
         ClientRequest::Rotate { client, seconds, overlap_seconds } => {
             require_by_profile(tenant, Scope::SCIM, true).map_err(AdminError::Refused)?;
             let overlap = overlap_seconds.map(Duration::from_secs);
-            let lifetime = lifetime::of_secret(seconds)?;
+            let lifetime = seconds.map(lifetime::of_secret).transpose()?;
             let rotated = telling(Deed::ClientRotated).rotate(find(&client).await?, lifetime, overlap).await?;
             let (client, issued, previous) = rotated;
             context.access.reload().await?;

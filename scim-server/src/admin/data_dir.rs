@@ -100,18 +100,19 @@ impl DataDir {
         }
     }
 
-    /// The administrators' token.
+    /// The administrators' token. An error, which names the file, when it does not have the form in which the server writes
+    /// one: whoever sends nothing, or what is easily guessed, would be let in.
     pub fn token(&self) -> io::Result<String> {
         let file = self.token_file();
-        let token = fs::read_to_string(&file)?.trim().to_owned();
-        if token.is_empty() {
-            // Whoever sends none would be let in.
-            return Err(io::Error::other(format!(
-                "{} is empty, as after a full disk: remove it, and start the server again",
-                file.display()
-            )));
+        let name = file.display();
+        let bytes = fs::read(&file).map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
+        let token = String::from_utf8_lossy(&bytes).trim().to_owned();
+        match secret::parse(&token) {
+            Ok(_) => Ok(token),
+            Err(_) => Err(io::Error::other(format!(
+                "{name} does not hold a token that this program has written, as after a full disk: stop the server if one runs, remove the file, and start the server, which makes another"
+            ))),
         }
-        Ok(token)
     }
 
     /// The digest of the administrators' token, to compare with.
@@ -142,7 +143,8 @@ impl DataDir {
         Ok(Announcement(file))
     }
 
-    fn token_file(&self) -> PathBuf {
+    /// Where the administrators' token is.
+    pub fn token_file(&self) -> PathBuf {
         self.0.join("admin.token")
     }
 
@@ -194,9 +196,11 @@ mod tests {
         let token = place.token().unwrap();
         place.prepare().unwrap();
         assert_eq!(place.token().unwrap(), token);
-        fs::write(place.token_file(), "\n").unwrap();
-        let said = place.token_digest().unwrap_err().to_string();
-        assert!(said.contains("is empty"), "{said}");
+        for damaged in [&b"\n"[..], b"s", b"garbage\n", &[0; 55], &[0xfe; 20]] {
+            fs::write(place.token_file(), damaged).unwrap();
+            let said = place.token_digest().unwrap_err().to_string();
+            assert!(said.contains("admin.token does not hold a token") && said.contains("remove the file"), "{said}");
+        }
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;

@@ -22,15 +22,25 @@ use crate::{
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum DeletedRequest {
-    /// Those that can be restored.
+    /// Those that are kept.
     List {
         /// Only what this request deleted.
         request: Option<String>,
     },
     /// Removes for good what is kept of one.
-    Purge { id: String },
+    Purge {
+        id: String,
+        /// Only tell whether it would be refused.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dry_run: bool,
+    },
     /// Removes for good what is kept of all that one request deleted.
-    PurgeAll { request: String },
+    PurgeAll {
+        request: String,
+        /// Only tell what would be removed.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        dry_run: bool,
+    },
     /// Restores one.
     Restore { id: String },
     /// Restores all that one request deleted.
@@ -61,16 +71,26 @@ pub(super) async fn execute(
     if !matches!(request, DeletedRequest::List { .. }) {
         refuse_local_edits(&caller)?;
     }
-    if let DeletedRequest::Purge { id } | DeletedRequest::Restore { id } = &request {
+    if let DeletedRequest::Purge { id, .. } | DeletedRequest::Restore { id } = &request {
         require_id(caller.tenant(), resource_type, id)?;
     }
     match request {
         DeletedRequest::List { request } => list(context, &caller, resource_type, request.as_deref(), output).await,
-        DeletedRequest::Purge { id } => {
-            provision::purge(&context.operations, &caller, resource_type, &id).await?;
-            output.row(&json!({"id": id, "purged": true})).await
+        DeletedRequest::Purge { id, dry_run } => {
+            if dry_run {
+                provision::may_purge(&context.operations, &caller, resource_type, &id).await?;
+            } else {
+                provision::purge(&context.operations, &caller, resource_type, &id).await?;
+            }
+            output.row(&json!({"id": id, "purged": !dry_run})).await
         }
-        DeletedRequest::PurgeAll { request } => {
+        DeletedRequest::PurgeAll { request, dry_run: true } => {
+            for id in deleted_by(context, &caller, resource_type, &request).await? {
+                output.row(&json!({"id": id, "purged": false})).await?;
+            }
+            Ok(())
+        }
+        DeletedRequest::PurgeAll { request, .. } => {
             decide_all(context, &caller, resource_type, (&request, Fate::Purged), output).await
         }
         DeletedRequest::Restore { id } => {
@@ -94,7 +114,8 @@ fn require_id(tenant: &Tenant, resource_type: &str, id: &str) -> Result<(), Admi
     )))
 }
 
-/// Lists the deleted resources of a type that can be restored; only those of one request when it is named.
+/// Lists the deleted resources of a type that are kept; only those of one request when it is named. Those that can be restored no
+/// longer are listed, too: whoever has to erase somebody finds whatever there is.
 async fn list(
     context: &AdminContext,
     caller: &Caller,
@@ -103,21 +124,27 @@ async fn list(
     output: &Output,
 ) -> Result<(), AdminError> {
     let (mut after, actors) = (None, Actors::of(context, caller.tenant().id).await?);
-    let restorable = context.operations.restorable(caller.tenant()).await?;
+    let (restorable, mut over) = (context.operations.restorable(caller.tenant()).await?, 0);
     loop {
         let page = provision::deleted(&context.operations, caller, resource_type, after).await?;
-        for kept in page.iter().filter(|kept| restorable.has(kept) && is_part_of(&kept.deleted.request, request)) {
+        for kept in page.iter().filter(|kept| is_part_of(&kept.deleted.request, request)) {
+            over += usize::from(!restorable.has(kept));
             output.row(&row(caller, kept, restorable, &actors)?).await?;
         }
-        match page.last() {
-            Some(last) => after = Some(last.key.id),
-            None if caller.tenant().settings.restore_window.length().is_zero() => {
-                let note = "restore_window of the tenant is 0: nothing that is deleted is kept";
-                return output.row(&json!({"note": note})).await;
-            }
-            None => return Ok(()),
-        }
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.id);
     }
+    if over > 0 {
+        let kind = resource_type.to_lowercase();
+        let note = format!(
+            "{over} of these can be restored no longer, because restore_window is over: they are purged within an hour, or at once with `{kind} purge`"
+        );
+        output.row(&json!({"note": note})).await?;
+    }
+    if caller.tenant().settings.restore_window.length().is_zero() {
+        output.row(&json!({"note": "restore_window of the tenant is 0: what is deleted is not kept"})).await?;
+    }
+    Ok(())
 }
 
 /// Shows some of the deleted resources of a type that can be restored, and behind which one it goes on.
@@ -204,7 +231,7 @@ async fn decide_all(
     Ok(())
 }
 
-/// The ids of all that one request deleted, and that can be restored. An error if there are none.
+/// The ids of all that one request deleted, and that are kept. An error if there are none.
 async fn deleted_by(
     context: &AdminContext,
     caller: &Caller,
@@ -212,12 +239,11 @@ async fn deleted_by(
     request: &str,
 ) -> Result<Vec<String>, AdminError> {
     let (mut after, mut ids) = (None, Vec::new());
-    let restorable = context.operations.restorable(caller.tenant()).await?;
     loop {
         let page = provision::deleted(&context.operations, caller, resource_type, after).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.id);
-        let of_request = |kept: &&Kept| restorable.has(kept) && is_part_of(&kept.deleted.request, Some(request));
+        let of_request = |kept: &&Kept| is_part_of(&kept.deleted.request, Some(request));
         ids.extend(page.iter().filter(of_request).map(|kept| kept.key.id.to_string()));
     }
     if ids.is_empty() {

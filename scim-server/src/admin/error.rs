@@ -1,6 +1,6 @@
 //! Why a command failed, and what status that is.
 
-use std::fmt;
+use std::{fmt, io, iter::successors};
 
 use scim_protocol::{Error, ErrorKind, error::bounded};
 
@@ -54,7 +54,7 @@ pub enum AdminError {
     )]
     Stalled(u64),
     /// The store failed.
-    #[error("{0}{cause}", cause = cause(.0))]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// Nobody takes the output any more.
     #[error("the output was closed before everything was written")]
@@ -88,7 +88,20 @@ impl AdminError {
 
     /// The same of a command about that tenant: the commands that it says to give next are [whole].
     pub fn fault_about(&self, tenant: Option<&str>) -> Fault {
-        Fault::new(self.status(), whole(&self.to_string(), tenant))
+        Fault::new(self.status(), whole(&self.said(), tenant))
+    }
+
+    /// The sentence; of a store that is not available also why. Clients are not told that, administrators can do something
+    /// about it.
+    pub(super) fn said(&self) -> String {
+        if self.status() != 503 {
+            return self.to_string();
+        }
+        let mut said = if matches!(self, Self::Scim(_)) { self.to_string() } else { chain(self) };
+        if is_for_want_of_room(self) {
+            said += "; make room on the disk of the store, which then accepts writes again by itself";
+        }
+        said
     }
 }
 
@@ -119,11 +132,33 @@ impl From<String> for Fault {
     }
 }
 
+/// An error with the causes that its own words leave out.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in successors(error.source(), |cause| (*cause).source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn is_for_want_of_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes =
+        successors(Some(error), |cause| (*cause).source()).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+}
+
 fn of_admin_token(error: &TokenError) -> u16 {
     match error {
         TokenError::Name(_) => 400,
         TokenError::Unknown(_) => 404,
-        TokenError::Full | TokenError::NameTaken(_) | TokenError::Raced | TokenError::Several(..) => 409,
+        TokenError::Full
+        | TokenError::NameTaken(_)
+        | TokenError::Raced
+        | TokenError::Replacing { .. }
+        | TokenError::Several(..) => 409,
         TokenError::Store(error) => of_store(error),
     }
 }
@@ -189,6 +224,27 @@ fn behind(error: &Error) -> String {
     cause.map(|cause| format!(" ({cause})")).unwrap_or_default()
 }
 
-fn cause(error: &StoreError) -> String {
-    std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However deep the store's error is in that of a command.
+    #[test]
+    fn why_the_store_is_not_available_is_told() {
+        let full = || StoreError::Unavailable(io::Error::from(io::ErrorKind::StorageFull).into());
+        for error in [
+            AdminError::Store(full()),
+            DirectoryError::Store(full()).into(),
+            DirectoryError::Token(LedgerError::Store(full())).into(),
+            ClientsError::Store(full()).into(),
+            TokenError::Store(full()).into(),
+        ] {
+            let told = error.fault();
+            assert_eq!(told.status, 503);
+            let begin = "the store is not available: no storage space; make room on the disk";
+            assert!(told.message.starts_with(begin), "{told}");
+        }
+        let other = AdminError::Store(StoreError::Unavailable("it is closed".into())).fault();
+        assert_eq!(other.message, "the store is not available: it is closed");
+    }
 }

@@ -27,6 +27,9 @@ use crate::{
     token,
 };
 
+/// The command that continues an import, as errors name it.
+pub const AGAIN: &str = "`scim-server import FILE`";
+
 /// How many items are loaded at once.
 const BATCH: usize = 1000;
 
@@ -66,14 +69,17 @@ pub(super) async fn import(
             }
             output.row(&said).await
         }
-        Err(error) if import.mark.is_kept() && import.is_wrong => Err(AdminError::Refused(format!(
-            "{error}. The store holds the first {} items of an import, whose tenants stay closed: correct the file behind these, and import it again (`scim-server import FILE`) to continue; or discard them with --discard",
-            import.mark.done.items
-        ))),
-        Err(error) if import.mark.is_kept() => Err(AdminError::Refused(format!(
-            "{error}. The store holds the first {} items of an import, whose tenants stay closed: import the same file again (`scim-server import FILE`) to continue, or discard them with --discard",
-            import.mark.done.items
-        ))),
+        Err(error) if import.mark.is_kept() => {
+            let (why, items) = (error.said(), import.mark.done.items);
+            let next = if import.is_wrong {
+                format!("correct the file behind these, and import it again ({AGAIN}) to continue;")
+            } else {
+                format!("import the same file again ({AGAIN}) to continue,")
+            };
+            Err(AdminError::Refused(format!(
+                "{why}. The store holds the first {items} items of an import, whose tenants stay closed: {next} or discard them with --discard"
+            )))
+        }
         Err(error) => Err(error),
     }
 }

@@ -3,7 +3,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::AdminError;
-use crate::token::ledger::LIFETIME;
+use crate::{token::ledger::LIFETIME, units};
 
 /// How long a token may live: from a second to ten years.
 pub const OF_TOKENS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10 * 366 * 86_400);
@@ -41,5 +41,5 @@ fn within(range: &RangeInclusive<Duration>, seconds: u64, otherwise: &str) -> Re
     if range.contains(&lifetime) {
         return Ok(lifetime);
     }
-    Err(AdminError::Invalid(format!("{otherwise}, not {seconds} seconds")))
+    Err(AdminError::Invalid(format!("lifetime: {otherwise}, not {}", units::display(lifetime))))
 }

@@ -131,7 +131,7 @@ async fn list(record: &TenantRecord, output: &Output) -> Result<(), AdminError> 
 }
 
 /// Tells of each stored resource what the rewrites, which were checked, would make of it, attribute by attribute, and why its
-/// next write would be refused.
+/// next write would be refused. A PATCH of members alone is no such write: it leaves the document as it is.
 async fn preview(
     context: &AdminContext,
     caller: &Caller,
@@ -160,11 +160,15 @@ async fn preview(
                     continue;
                 }
                 changed += 1;
-                let changes = changes(&before, &after);
-                let mut row = json!({"type": rt.name, "id": id.to_string(), "mapping": applied, "changes": changes});
+                let mut changes = changes(&before, &after);
                 let (id, query, preconditions) = (&id.to_string(), &Query::default(), &Preconditions::default());
                 let asked = Asked { context: &of_walk, rt, id, query, preconditions };
-                if let Some(why) = refusal(&context.operations, asked, rewrites, &mut taken).await? {
+                let outcome = outcome(&context.operations, asked, rewrites, &mut taken).await?;
+                if outcome == Ok(true) {
+                    changes.insert("active".to_owned(), json!({"before": before.get("active"), "after": false}));
+                }
+                let mut row = json!({"type": rt.name, "id": id, "mapping": applied, "changes": changes});
+                if let Err(why) = outcome {
                     refused += 1;
                     row["refused"] = why.into();
                 }
@@ -174,33 +178,38 @@ async fn preview(
     }
     let refusals =
         if refused > 0 { format!(", and {refused} of these writes would be refused") } else { String::new() };
+    let of_groups = if rewrites.iter().any(|rewrite| rewrite.resource_type == "Group") {
+        "; a PATCH that is only about the members of a group rewrites nothing"
+    } else {
+        ""
+    };
     let note = format!(
-        "{changed} of {looked_at} resource(s) would be changed by their next write{refusals}; nothing was changed"
+        "{changed} of {looked_at} resource(s) would be changed by their next write{refusals}{of_groups}; nothing was changed"
     );
     output.row(&json!({"note": note})).await
 }
 
-/// Why the next write of a resource would be refused; `None` if it would not be. `taken` has the unique values that others get by
-/// theirs, and then those of this one.
-async fn refusal(
+/// Whether the next write of a resource would make it inactive, also by a name that is locked; or why it would be refused. `taken`
+/// has the unique values that others get by theirs, and then those of this one.
+async fn outcome(
     operations: &Operations,
     asked: Asked<'_>,
     rewrites: &[Rewrite],
     taken: &mut BTreeSet<IndexKey>,
-) -> Result<Option<String>, Error> {
-    let takes = match operations.rehearse_rewrites(asked, rewrites).await {
-        Ok(rehearsed) => rehearsed.takes,
-        Err(error) if error.kind().status() < 500 => return Ok(Some(error.detail().to_owned())),
+) -> Result<Result<bool, String>, Error> {
+    let rehearsed = match operations.rehearse_rewrites(asked, rewrites).await {
+        Ok(rehearsed) => rehearsed,
+        Err(error) if error.kind().status() < 500 => return Ok(Err(error.detail().to_owned())),
         Err(error) => return Err(error),
     };
-    if let Some(other) = takes.iter().find(|key| taken.contains(*key)) {
+    if let Some(other) = rehearsed.takes.iter().find(|key| taken.contains(*key)) {
         let (name, attribute) = (&asked.rt.name, &other.attribute);
-        return Ok(Some(format!(
+        return Ok(Err(format!(
             "Another {name} gets the same {attribute} by its next write. Rewrite from an attribute that differs."
         )));
     }
-    taken.extend(takes);
-    Ok(None)
+    taken.extend(rehearsed.takes);
+    Ok(Ok(rehearsed.deactivates))
 }
 
 fn changes(before: &Map<String, Value>, after: &Map<String, Value>) -> Map<String, Value> {

@@ -269,6 +269,17 @@ pub(super) async fn kept(
     operations.kept(&context(operations, caller), &rt, id).await
 }
 
+/// Refuses what [`purge`] would refuse, and removes nothing.
+pub(super) async fn may_purge(
+    operations: &Operations,
+    caller: &Caller,
+    resource_type: &str,
+    id: &str,
+) -> Result<(), Error> {
+    let rt = resource_type_of(caller, resource_type)?;
+    operations.still_kept(&context(operations, caller), &rt, id).await.map(drop)
+}
+
 /// Brings back a deleted resource, and shows it.
 pub(super) async fn restore(
     operations: &Operations,

@@ -53,6 +53,10 @@ pub(super) async fn tell(context: &AdminContext, request: &AdminRequest, output:
     let stays = match request {
         AdminRequest::Delete { tenant, resource_type, name, .. } => {
             let caller = administrator(context, tenant).await?;
+            if caller.tenant().settings.restore_window.length().is_zero() {
+                let note = "nothing is kept of it, because restore_window of the tenant is 0";
+                output.row(&json!({"note": note})).await?;
+            }
             json!({"id": id_of(context, &caller, resource_type, name).await?, "deleted": false})
         }
         AdminRequest::TenantDelete { tenant, .. } => {

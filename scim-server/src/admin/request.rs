@@ -246,9 +246,8 @@ pub enum AdminRequest {
         /// The name or id of that other; the only one that lives when absent.
         #[serde(default)]
         token: Option<String>,
-        /// How long it lives.
-        #[serde(default = "lifetime::usual")]
-        seconds: u64,
+        /// How long it lives; as long as that other was to when absent.
+        seconds: Option<u64>,
         /// After how long the first ends; it lives on until it is deleted when absent.
         overlap_seconds: Option<u64>,
     },

@@ -1,6 +1,6 @@
 //! Manual provisioning: an administrator creates, shows and deletes users and groups.
 
-use scim_protocol::{Error, ErrorKind, Timestamp};
+use scim_protocol::{Error, ErrorKind, Timestamp, value::fold};
 use serde_json::{Value, json};
 
 use super::{AdminContext, AdminError, Line, Output, provision};
@@ -183,12 +183,35 @@ pub(super) async fn create(
         }
         body.insert("members".to_owned(), values.into());
     }
-    let rehearsed = provision::rehearse_create(&context.operations, &caller, resource_type, body.clone()).await?;
+    let mut rehearsed = provision::rehearse_create(&context.operations, &caller, resource_type, body.clone()).await?;
     let resource = provision::create(&context.operations, &caller, resource_type, body).await?.document;
+    if resource_type == "Group" && rehearsed.returns.is_none() && rehearsed.stays.is_none() {
+        rehearsed.stays = group_called_so(context, &caller, &resource).await?;
+    }
     for note in notes(&caller, resource_type, &rehearsed)? {
         output.row(&json!({"note": note})).await?;
     }
     output.row(&resource).await
+}
+
+/// The deleted group with the `displayName` of one that is made, if it can be restored: the one that was deleted last. No index has
+/// it, because a POST does not ask for it, so all that are deleted are looked at.
+async fn group_called_so(context: &AdminContext, caller: &Caller, made: &Value) -> Result<Option<Kept>, AdminError> {
+    let restorable = context.operations.restorable(caller.tenant()).await?;
+    let name = made.get("displayName").and_then(Value::as_str).map(fold);
+    let (mut after, mut found) = (None, None::<Kept>);
+    loop {
+        let page = provision::deleted(&context.operations, caller, "Group", after).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = Some(last.key.id);
+        for kept in page {
+            let is_called_so = kept.deleted.names()?.display_name.as_deref().map(fold) == name;
+            let is_later = found.as_ref().is_none_or(|other| other.deleted.at <= kept.deleted.at);
+            if is_called_so && is_later && restorable.has(&kept) {
+                found = Some(kept);
+            }
+        }
+    }
 }
 
 /// What is to be known beside what is made: whether somebody deleted comes back, or could, and whether a lock is on it.
@@ -206,7 +229,7 @@ pub(super) fn notes(caller: &Caller, resource_type: &str, rehearsed: &RehearsedP
     }
     if let Some(kept) = &rehearsed.stays {
         let (whom, id) = named(kept)?;
-        let same = if kind == "user" { "externalId or userName" } else { "externalId" };
+        let same = if kind == "user" { "externalId or userName" } else { "externalId or displayName" };
         notes.push(format!(
             "{whom} had the same {same} and stays deleted: `scim-server {kind} restore {id} --tenant {tenant}` brings that one back, when nobody else has its name"
         ));

@@ -91,7 +91,7 @@ pub(super) async fn execute(context: &AdminContext, request: SourceRequest, outp
         "to": to,
         "resources": counts(context, &caller, &known(context, &tenant).await?).await?,
         "kept": kept(to.as_ref()),
-        "lost": lost(to.as_ref(), &shut_out),
+        "lost": lost(&settings, &shut_out),
         "changed": is_done,
     });
     if is_done {
@@ -117,10 +117,11 @@ fn kept(to: Option<&Source>) -> Vec<String> {
     kept
 }
 
-fn lost(to: Option<&Source>, shut_out: &[&String]) -> Vec<String> {
-    let mut lost: Vec<_> =
-        shut_out.iter().map(|name| format!("Writes of {name} get 403; it may still read.")).collect();
-    if to.is_some_and(|to| to.kind != SourceKind::Manual) {
+fn lost(settings: &Settings, shut_out: &[&String]) -> Vec<String> {
+    let also = if settings.role_resources.is_some() { ", and write roles and entitlements" } else { "" };
+    let of = |name: &&String| format!("Writes of {name} to users and groups get 403; it may still read{also}.");
+    let mut lost: Vec<_> = shut_out.iter().map(of).collect();
+    if settings.source.as_ref().is_some_and(|to| to.kind != SourceKind::Manual) {
         lost.push("Changes by hand are refused, also with --force; `user disable` works.".to_owned());
     }
     lost

@@ -1,5 +1,6 @@
 //! How provisioning stands, tenant by tenant: what is wrong, and what to do about it.
 
+mod credentials;
 mod numbers;
 mod readers;
 
@@ -12,16 +13,11 @@ use self::numbers::{Credential, Day, Quota};
 use super::{AdminContext, AdminError, Output};
 use crate::{
     command_line::line,
-    oauth::client::Client,
     silence,
     store::{StoreError, TypeName},
-    tenant::{SourceKind, TenantRecord, judged::is_of_a_run},
-    token::{Token, reminder},
+    tenant::{TenantRecord, judged::is_of_a_run},
     units,
 };
-
-/// Days before its end from which on a token is a problem: time enough for whoever has to ask somebody else.
-const SOON: i64 = 30;
 
 /// One tenant.
 #[derive(Serialize)]
@@ -133,19 +129,30 @@ async fn of(context: &AdminContext, record: &TenantRecord) -> Result<Status, Adm
         token.last_used = context.access.last_used(token).map(Timestamp::as_millis);
     }
     let mut clients = context.directory().clients().list(record.id).await?;
+    for client in &mut clients {
+        for secret in &mut client.secrets {
+            secret.last_used = context.access.last_used_by(client.id, secret.id).max(secret.last_used);
+        }
+    }
     // Of what a server had not stored when it was killed the log tells.
     context.access.catch_up_with(record.id, record.home()).await?;
     let served = context.access.served(record.id).await?;
     let used = silence::last_call(&context.access, &tokens, &clients, served);
     let credentials = numbers::credentials(&tokens, &clients, now);
+    let is_full = tokens.iter().filter(|token| token.is_live(now)).count() >= record.settings.live_tokens();
     // An application that reads events with a token of its own is no provider.
     tokens.retain(|token| token.scopes.write);
     clients.retain(|client| client.scope.scopes.write);
     let day = Day::of(context, record, now).await;
     let mut problems = of_service(context, record).await?;
-    problems.extend(of_tokens(record, &tokens, clients.iter().any(|client| client.is_live(now)), now));
-    problems.extend(of_source(record, &tokens, &clients, now));
-    problems.extend(clients.iter().filter_map(|client| of_secrets(record, client, now)));
+    if tokens.is_empty() && clients.is_empty() && used.is_none() && !credentials::is_manual(record) {
+        problems.push(credentials::unconnected(context, record, now).await?);
+    } else {
+        let has_client = clients.iter().any(|client| client.is_live(now));
+        problems.extend(credentials::of_tokens(record, &tokens, has_client, is_full, now));
+        problems.extend(credentials::of_source(record, &tokens, &clients, now));
+    }
+    problems.extend(clients.iter().flat_map(|client| credentials::of_secrets(record, client, now)));
     problems.extend(of_silence(context, record, used, now).await?);
     problems.extend(of_brake(context, record).await?);
     let count = async |kind: &str| context.store.count(record.home(), &TypeName::from(kind)).await;
@@ -236,108 +243,6 @@ async fn of_brake(context: &AdminContext, record: &TenantRecord) -> Result<Optio
         line(&["brake", "undo", "--tenant", &record.name])
     );
     Ok(Some(Problem::new(State::Failing, "BrakeTripped", detail)))
-}
-
-/// A tenant that nobody can get into, and tokens that end soon or have ended.
-fn of_tokens(record: &TenantRecord, tokens: &[Token], has_client: bool, now: Timestamp) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let name = |token: &Token| token.name.clone().unwrap_or_else(|| token.id.to_string());
-    let (ended, live): (Vec<_>, Vec<_>) = tokens.iter().partition(|token| token.expires() <= now);
-    let is_manual = record.settings.source.as_ref().is_some_and(|source| source.kind == SourceKind::Manual);
-    if live.is_empty() && !has_client && !is_manual {
-        let name = &record.name;
-        let detail = if record.settings.live_tokens() == 0 {
-            format!(
-                "The tenant has no OAuth client that may write: no provider can get in. `{}` makes one.",
-                line(&["client", "create", "--tenant", name, "--name", "NAME"])
-            )
-        } else {
-            format!(
-                "The tenant has no live token that may write, and no OAuth client: no provider can get in. `{}` makes a token.",
-                line(&["token", "create", "--tenant", name])
-            )
-        };
-        problems.push(Problem::new(State::Failing, "NoToken", detail));
-    }
-    for token in ended {
-        let (name, id, at) = (name(token), token.id, token.expires());
-        let delete = line(&["token", "delete", "--tenant", &record.name, &id.to_string()]);
-        let is_followed = |later: &&Token| later.replaces(token) || token.name.is_some() && later.name == token.name;
-        let detail = if live.iter().any(is_followed) {
-            format!(
-                "The token {name} ended at {at}; a later one is live in its place. `{delete}` removes the one that ended."
-            )
-        } else {
-            format!(
-                "The token {name} ended at {at}. Give the provider a new one (`{}`), then remove it: `{delete}`.",
-                line(&["token", "create", "--tenant", &record.name])
-            )
-        };
-        let state = if live.is_empty() && !has_client { State::Failing } else { State::Warning };
-        problems.push(Problem::new(state, "TokenExpired", detail));
-    }
-    for token in &live {
-        let mut next = live.iter().filter(|later| later.replaces(token));
-        // Whose successor is in use may end.
-        if reminder::days_left(token.expires, now) > SOON || next.clone().any(|next| next.last_used.is_some()) {
-            continue;
-        }
-        let next = next.next();
-        let (name, left) = (name(token), time_left(token.expires, now));
-        let detail = if let Some(Token { id, .. }) = next {
-            format!(
-                "The token {name} ends in {left}, and the next one, {id}, was not used yet: give it to the provider."
-            )
-        } else {
-            let rotate = line(&["token", "rotate", "--tenant", &record.name, &token.id.to_string()]);
-            format!("The token {name} ends in {left}. `{rotate}` makes the next one.")
-        };
-        problems.push(Problem::new(State::Warning, "TokenExpires", detail));
-    }
-    problems
-}
-
-/// How long somebody has to act: in days, rounded up, and in hours on the last day.
-fn time_left(end: i64, now: Timestamp) -> String {
-    const HOUR: i64 = 3_600_000;
-    let hours = (end - now.as_millis()).div_euclid(HOUR) + 1;
-    match (hours, reminder::days_left(end, now)) {
-        (..=1, _) => "less than an hour".to_owned(),
-        (2..=23, _) => format!("less than {hours} hours"),
-        (_, 1) => "1 day".to_owned(),
-        (_, days) => format!("{days} days"),
-    }
-}
-
-/// A source of truth whose writer is not there: then everybody is refused.
-fn of_source(record: &TenantRecord, tokens: &[Token], clients: &[Client], now: Timestamp) -> Option<Problem> {
-    let source = record.settings.source.as_ref()?;
-    let writer = source.writer.as_deref()?;
-    let has_token = tokens.iter().any(|token| token.expires() > now && source.lets(token.name.as_deref()));
-    let has_client = clients.iter().any(|client| client.is_live(now) && source.lets(Some(&client.name)));
-    let name = &record.name;
-    let detail = format!(
-        "Only {writer:?} may change users and groups, and no live token or OAuth client of that name may write: everybody else is refused. `{}` makes one; `{}` names another source.",
-        line(&["token", "create", "--tenant", name, "--name", writer]),
-        line(&["tenant", "source", name, "--to", "SOURCE"])
-    );
-    (!has_token && !has_client).then(|| Problem::new(State::Failing, "NoWriter", detail))
-}
-
-/// Secrets of a client that end soon or have ended, unless it has a later one.
-fn of_secrets(record: &TenantRecord, client: &Client, now: Timestamp) -> Option<Problem> {
-    let last = client.secrets.iter().map(|secret| secret.expires).max()?;
-    let (name, days) = (&client.name, reminder::days_left(last, now));
-    let rotate = line(&["client", "rotate", "--tenant", &record.name, &client.id.to_string()]);
-    if last <= now.as_millis() {
-        let detail = format!("The secret of the client {name} has ended. `{rotate}` makes the next one.");
-        return Some(Problem::new(State::Failing, "SecretExpired", detail));
-    }
-    (days <= SOON).then(|| {
-        let left = time_left(last, now);
-        let detail = format!("The secret of the client {name} ends in {left}. `{rotate}` makes the next one.");
-        Problem::new(State::Warning, "SecretExpires", detail)
-    })
 }
 
 #[cfg(test)]

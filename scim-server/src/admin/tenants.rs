@@ -22,7 +22,7 @@ use crate::{
     sink,
     store::TypeName,
     tenant::{Protected, Settings, TenantRecord, record::feed_path},
-    token::{Issued, Scopes, Status, Token, secret::PREFIX},
+    token::{Issued, Ledger, Scopes, Status, Token, secret::PREFIX},
 };
 
 /// After how long a tenant that was moved is open again for sure.
@@ -78,6 +78,9 @@ pub(super) struct TokenView<'a> {
     expires: String,
     days_left: i64,
     last_used: Option<String>,
+    /// Until when it is not rotated: until one of two live tokens of its name has ended, or one of as many as may live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotation_waits_until: Option<String>,
 }
 
 /// A token that was just issued, with everything that an identity provider must be told. This is
@@ -177,6 +180,7 @@ impl AdminContext {
             expires: token.expires().to_string(),
             days_left: token.days_left(now),
             last_used: self.access.last_used(token).map(|at| at.to_string()),
+            rotation_waits_until: None,
         }
     }
 }
@@ -382,7 +386,7 @@ pub(super) async fn note_source(
     let source = tenant.settings.source.as_ref().filter(|_| scopes.write);
     let Some(source) = source.filter(|source| !source.lets(name)) else { return Ok(()) };
     let note = format!(
-        "what this {what} writes is refused with 403: only {source} may change the users and groups of tenant {:?}. It can read; `{}` chooses who may write",
+        "writes of this {what} to users and groups get 403: only {source} may change those of tenant {:?}. It can read; `{}` chooses who may write",
         tenant.name,
         line(&["tenant", "source", &tenant.name, "--to", "SOURCE"])
     );
@@ -397,8 +401,12 @@ pub(super) async fn tokens(context: &AdminContext, tenant: Option<&str>, output:
     };
     let now = context.clock.now();
     for tenant in tenants {
-        for token in context.directory().ledger().list(tenant.id).await? {
-            output.row(&context.token_view(&tenant.name, &token, now)).await?;
+        let tokens = context.directory().ledger().list(tenant.id).await?;
+        let live: Vec<_> = tokens.iter().filter(|token| token.is_live(now)).cloned().collect();
+        for token in &tokens {
+            let waits = live.contains(token).then(|| Ledger::waits_until(&tenant, token, &live)).flatten();
+            let rotation_waits_until = waits.map(|until| until.to_string());
+            output.row(&TokenView { rotation_waits_until, ..context.token_view(&tenant.name, token, now) }).await?;
         }
     }
     Ok(())
@@ -409,12 +417,13 @@ pub(super) async fn rotate(
     context: &AdminContext,
     tenant: &str,
     token: Option<&str>,
-    seconds: u64,
+    seconds: Option<u64>,
     overlap_seconds: Option<u64>,
     output: &Output,
 ) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let (lifetime, overlap) = (lifetime::of_token(seconds)?, overlap_seconds.map(Duration::from_secs));
+    let lifetime = seconds.map(lifetime::of_token).transpose()?;
+    let overlap = overlap_seconds.map(Duration::from_secs);
     let ledger = context.ledger(&tenant, Deed::TokenRotated);
     let (old, issued) = ledger.rotate(&tenant, token, lifetime, overlap).await?;
     context.access.reload().await?;

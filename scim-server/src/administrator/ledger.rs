@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    command_line::line,
     event::{Action, Deed, Event},
     store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
-    token::{Secret, record::new_id, reminder, secret},
+    token::{Secret, Step, record::new_id, reminder, secret, succession},
 };
 
 /// The most tokens that there may be, expired ones among them.
@@ -52,7 +53,17 @@ pub enum TokenError {
         "another administrator has changed these tokens at the same moment; check `admin-token list` and try again"
     )]
     Raced,
-    /// Two live tokens have the name, because one of them replaces the other.
+    /// Two live tokens have the name, because one of them replaces the other, and no third may.
+    #[error(
+        "two tokens named {name:?} are live, and there may be no third: delete the older one when the newer one is in use (`admin-token delete {older}`), or wait until one has ended, at {until}"
+    )]
+    Replacing {
+        name: String,
+        older: ResourceId,
+        /// When the first of them ends.
+        until: Timestamp,
+    },
+    /// Two tokens have the name, because one of them replaces the other.
     #[error("two tokens are named {0:?}: {1}. Delete the one that is not in use, by its id")]
     Several(String, String),
     /// The store failed.
@@ -123,22 +134,28 @@ impl AdminTokens {
         Ok(issued)
     }
 
-    /// Issues a token with the name, role and tenant of another, which is valid until it is deleted or, with an
-    /// `overlap`, until that time has passed. Both changes are one commit.
+    /// Issues a token with the name, role and tenant of another, and without a `lifetime` also with [that of the
+    /// other](succession::lifetime). The other is valid until it is deleted or, with an `overlap`, until that time has
+    /// passed. Both changes are one commit.
     pub async fn rotate(
         &self,
         which: &str,
-        lifetime: Duration,
+        lifetime: Option<Duration>,
         overlap: Option<Duration>,
         actor: &str,
     ) -> Result<(AdminToken, Issued), TokenError> {
         let now = self.clock.now();
         let tokens = self.list().await?;
         let live: Vec<_> = tokens.iter().filter(|token| token.is_live(now)).cloned().collect();
-        let mut old = one(&live, which)?;
+        let mut old = newest(&live, which).ok_or_else(|| TokenError::Unknown(which.to_owned()))?;
         // A name has only one successor at a time, also if the token is named by its id.
-        one(&live, &old.name)?;
+        if let Some(other) = live.iter().find(|token| token.id != old.id && token.is_named(&old.name)) {
+            let older = if (other.created, other.id) > (old.created, old.id) { old.id } else { other.id };
+            let until = Timestamp::from_millis(old.expires.min(other.expires));
+            return Err(TokenError::Replacing { name: old.name, older, until });
+        }
         let named: Vec<_> = tokens.into_iter().filter(|token| token.is_named(&old.name)).collect();
+        let lifetime = lifetime.unwrap_or_else(|| succession::lifetime(named.iter().map(AdminToken::life)));
         let event = event(Deed::AdminTokenRotated, actor);
         let (issued, mut commit) = self.prepare(&old.name, (old.role, old.tenant), &named, lifetime, event)?;
         if let Some(overlap) = overlap {
@@ -224,19 +241,24 @@ impl AdminTokens {
     /// hour.
     pub async fn remind(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        for token in self.list().await? {
-            if !reminder::is_due(token.expires, token.reminded, now) {
+        let tokens = self.list().await?;
+        for token in &tokens {
+            let named: Vec<_> =
+                tokens.iter().filter(|other| other.is_named(&token.name)).map(AdminToken::life).collect();
+            let step = Step::of(&token.life(), &named, now);
+            if step == Step::Nothing || !reminder::is_due(token.expires, token.reminded, now) {
                 continue;
             }
             let Some(stored) = self.store.get(&token.key()).await? else { continue };
             let reminded =
                 AdminToken { reminded: Some(now.as_millis()), ..AdminToken::from_record(token.id, &stored)? };
             if self.note(&reminded, stored.header.version).await? {
-                let (token, name, expires) = (token.id, token.name, reminded.expires());
+                let advice = advice(&reminded, step, now);
+                let (token, name, expires) = (reminded.id, &reminded.name, reminded.expires());
                 let days_left = reminded.days_left(now);
                 tracing::warn!(
                     %token, name, %expires, days_left,
-                    "an administrator's token expires soon, or has expired: issue another with `scim-server admin-token rotate TOKEN`, then delete this one with `scim-server admin-token delete TOKEN`"
+                    "an administrator's token expires soon, or has expired: {advice}"
                 );
             }
         }
@@ -254,6 +276,25 @@ impl AdminTokens {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What to do about a token that ends, or has ended: then another is made.
+fn advice(token: &AdminToken, step: Step, now: Timestamp) -> String {
+    let next = if token.is_live(now) {
+        line(&["admin-token", "rotate", &token.id.to_string()])
+    } else {
+        let tenant = token.tenant.map(|tenant| tenant.to_string());
+        let of_one = tenant.as_deref().into_iter().flat_map(|tenant| ["--tenant", tenant]);
+        let words = ["admin-token", "create", "--name", token.name.as_str(), "--role", token.role.as_str()];
+        line(&words.into_iter().chain(of_one).collect::<Vec<_>>())
+    };
+    step.advice(token.id, &next, |id| line(&["admin-token", "delete", &id.to_string()]))
+}
+
+/// The newest of these tokens with that name or id.
+fn newest(tokens: &[AdminToken], which: &str) -> Option<AdminToken> {
+    let id = ResourceId::parse(which);
+    tokens.iter().rfind(|token| id.map_or_else(|| token.is_named(which), |id| token.id == id)).cloned()
 }
 
 /// The one of these tokens with that name or id.

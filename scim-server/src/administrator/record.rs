@@ -14,6 +14,7 @@ use crate::{
     token::{
         Status, reminder,
         secret::{ADMIN_PREFIX, Digest},
+        succession::Life,
     },
 };
 
@@ -100,6 +101,12 @@ impl AdminToken {
     /// Days until it ends; never more than it was issued for.
     pub fn days_left(&self, now: Timestamp) -> i64 {
         reminder::days_left(self.expires, now.max(self.created))
+    }
+
+    /// From when to when it lives.
+    pub fn life(&self) -> Life {
+        let (created, is_used) = (self.created.as_millis(), self.last_used.is_some());
+        Life { id: self.id, created, expires: self.expires, is_used }
     }
 
     /// Whether people call it so, in any case.

@@ -1,5 +1,6 @@
 //! `doctor`: looks at what a server needs of its machine and of the way to it, and says what to do.
 
+mod audit;
 mod databases;
 mod probe;
 
@@ -71,6 +72,7 @@ pub(super) async fn run(given: &Given, json: bool) -> Result<(), Failure> {
     let now = SystemClock.now();
     let mut checks = data(&config);
     checks.extend(databases::look(&config.database).await);
+    checks.extend(audit::look(&config).await);
     checks.extend(config.tls.as_ref().map(|files| certificate(files, now)));
     let running = match &config.public_url {
         Some(_) => None,

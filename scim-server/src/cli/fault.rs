@@ -2,19 +2,9 @@
 
 use std::{error::Error, io, path::Path};
 
-/// An error with the causes that its own words leave out.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    for cause in std::iter::successors(error.source(), |cause| (*cause).source()) {
-        let cause = cause.to_string();
-        if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
+pub(super) use crate::admin::chain;
 
-/// The same about a file or directory, with what to do about it.
+/// An error with its causes, about a file or directory, with what to do about it.
 pub(super) fn about(path: &Path, error: &(dyn Error + 'static)) -> String {
     let mut causes = std::iter::successors(Some(error), |cause| (*cause).source());
     match causes.find_map(|cause| cause.downcast_ref::<io::Error>()) {
@@ -29,7 +19,9 @@ fn remedy(path: &Path, error: &io::Error) -> String {
     let path = path.display();
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            format!("the disk that {path} is on is full: make room there, and start again")
+            format!(
+                "the disk that {path} is on has too little room: make room there (a start needs about 8 MiB), and start again"
+            )
         }
         io::ErrorKind::PermissionDenied => {
             format!("run the program as the user that owns {path}, or give that user the right to read and write it")
@@ -55,7 +47,7 @@ mod tests {
     #[test]
     fn the_cause_is_told_once_with_its_remedy() {
         for (kind, words) in [
-            (io::ErrorKind::StorageFull, "is full"),
+            (io::ErrorKind::StorageFull, "make room there (a start needs about 8 MiB)"),
             (io::ErrorKind::PermissionDenied, "the user that owns /data"),
             (io::ErrorKind::ReadOnlyFilesystem, "read-only"),
             (io::ErrorKind::FileTooLarge, "ulimit -f"),

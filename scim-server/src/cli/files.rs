@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use super::{
-    Failure, engine,
+    Failure, engine, fault,
     session::{self, Session, context, has_store},
     show::{Printer, Show, counter, say, write},
 };
@@ -107,8 +107,10 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
     session::prepare(&data_dir)?;
     let lock = session::lock_soon(&data_dir).await?;
     let partial = data_dir.partial();
-    let failed =
-        |error: io::Error| Failure::because(format!("cannot write in {}: {error}", data_dir.path().display()), error);
+    let failed = |error: io::Error| {
+        let said = format!("cannot write in {}: {}", data_dir.path().display(), fault::about(data_dir.path(), &error));
+        Failure::because(said, error)
+    };
     let clear = || match fs::remove_dir_all(&partial) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
         _ => Ok(()),
@@ -119,13 +121,25 @@ pub(super) async fn restore(given: &Given, path: &Path, discard: bool, json: boo
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let mut store = engine::open_directory(&partial, &clock, Options::default())?;
     if !unfinished(&*store).await? {
-        store.close().await.map_err(|error| Failure::because(error.to_string(), error))?;
+        store.close().await.map_err(session::failed)?;
         clear()?;
         store = engine::open_directory(&partial, &clock, Options::default())?;
     }
     let session = Session::Open(context(store, clock, Config::outward(given)?).await?, Some(lock));
-    import(session, AdminRequest::Import { replace: false, discard: false }, path, json).await?;
+    let imported = import(session, AdminRequest::Import { replace: false, discard: false }, path, json).await;
+    imported.map_err(|failure| continued_by_restore(failure, data_dir.path()))?;
     durable::rename(&partial, &data_dir.store()).map_err(failed)
+}
+
+/// The same failure of the import that a restore is: what continues it is the restore, with that data directory.
+fn continued_by_restore(failure: Failure, data: &Path) -> Failure {
+    match failure {
+        Failure::Failed { said, source } => {
+            let again = format!("`scim-server restore FILE --data {}`", data.display());
+            Failure::Failed { said: said.replace(admin::import::AGAIN, &again), source }
+        }
+        other => other,
+    }
 }
 
 /// Reads a file from its beginning to its end, and fails unless it is whole.
@@ -136,7 +150,7 @@ fn verify(path: &Path) -> Result<(), Failure> {
 }
 
 async fn unfinished(store: &dyn Store) -> Result<bool, Failure> {
-    admin::import::is_unfinished(store).await.map_err(|error| Failure::because(error.to_string(), error))
+    admin::import::is_unfinished(store).await.map_err(session::failed)
 }
 
 /// The JSON object in a file, or on standard input.
@@ -317,5 +331,17 @@ fn broken(error: io::Error) -> Failure {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::Closed,
         _ => Failure::because(format!("cannot write to standard output: {error}"), error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_continues_a_restore_is_the_restore() {
+        let said = format!("cut off: import the same file again ({}) to continue", admin::import::AGAIN);
+        let told = continued_by_restore(Failure::said(said), Path::new("/data")).to_string();
+        assert_eq!(told, "cut off: import the same file again (`scim-server restore FILE --data /data`) to continue");
     }
 }

@@ -221,7 +221,7 @@ impl TokenCommand {
             Self::List { tenant, common } => (common, AdminRequest::TokenList { tenant }, Show::Tokens),
             Self::Rotate { tenant, token, overlap, lifetime, common } => {
                 let overlap_seconds = overlap.map(|overlap| overlap.as_secs());
-                let seconds = lifetime.lifetime.as_secs();
+                let seconds = lifetime.map(|lifetime| lifetime.as_secs());
                 (common, AdminRequest::TokenRotate { tenant, token, seconds, overlap_seconds }, Show::Issued)
             }
             Self::Delete { tenant, id, token_id, common } => {

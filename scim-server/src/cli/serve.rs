@@ -136,21 +136,30 @@ async fn serve(
     let reload =
         Reload { given, started: config, log, tls: server.tls().cloned(), service: Arc::clone(&server.service) };
     let reloading = tokio::spawn(on_hangup(hangup, reload));
-    let outcome = server
-        .run(async {
-            termination.told().await;
-            admin.stopping.store(true, Ordering::Relaxed);
-            admin.context.operations.end_waits();
-            tracing::info!("stopping: finishing the requests in flight");
-        })
-        .await
-        .map_err(failed);
+    let (hurry, hurried) = watch::channel(false);
+    let outcome = server.run(end(termination, hurry, &admin), hurried.clone()).await.map_err(failed);
     reloading.abort();
     stop.send_replace(true);
-    let _ = administration.await;
+    tokio::select! {
+        _ = administration => {}
+        () = until(hurried) => {}
+    }
     drop(announcement);
     tracing::info!("stopped");
     outcome
+}
+
+/// Resolves when the process is told to end. If it is told once more, `hurry` becomes true.
+async fn end(mut termination: Termination, hurry: watch::Sender<bool>, admin: &Admin) {
+    termination.told().await;
+    admin.stopping.store(true, Ordering::Relaxed);
+    admin.context.operations.end_waits();
+    tracing::info!("stopping: finishing the requests in flight");
+    tokio::spawn(async move {
+        termination.told().await;
+        tracing::warn!("stopping at once: what is not finished is cut off");
+        hurry.send_replace(true);
+    });
 }
 
 /// The tenant of an empty store, with its token.
@@ -277,7 +286,9 @@ fn admin(
     let admin = Admin {
         context: AdminContext { console: links, ..service.administration() },
         pages: console.map(|console| -> Arc<dyn Pages> { console }),
-        token: data_dir.token_digest().map_err(failed)?,
+        token: data_dir
+            .token_digest()
+            .map_err(|error| Failure::because(fault::about(&data_dir.token_file(), &error), error))?,
         stopping: AtomicBool::new(false),
         base: Box::new(move || {
             let public = settings.settings.load().public.url.clone();
@@ -303,33 +314,40 @@ struct Reload {
 impl Reload {
     /// Reads everything again. What cannot be read stays as it was.
     fn run(&self) {
-        let mut read = Vec::new();
+        let (mut read, mut is_all) = (Vec::new(), true);
         match Config::read(&self.given) {
             Ok(config) => {
                 for key in self.started.needs_restart(&config) {
                     tracing::warn!(key, "this setting has changed and needs a restart to take effect");
                 }
-                report(&mut read, "log filter", self.log.refilter(&config.log));
+                is_all &= report(&mut read, "log filter", self.log.refilter(&config.log));
                 self.service.reconfigure(&config);
                 read.push("configuration");
             }
-            Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+            Err(error) => is_all &= report(&mut read, "configuration", Err(error)),
         }
         if let Some(tls) = &self.tls {
-            report(&mut read, "certificate", tls.reload());
+            is_all &= report(&mut read, "certificate", tls.reload());
         }
         if let Some(audit) = &self.service.audit {
-            report(&mut read, "audit log", audit.reopen());
+            is_all &= report(&mut read, "audit log", audit.reopen());
         }
-        tracing::info!(read = read.join(", "), "SIGHUP: read the files again");
+        let read = read.join(", ");
+        if is_all {
+            tracing::info!(read, "SIGHUP: read the files again");
+        } else {
+            tracing::warn!(read, "SIGHUP: not everything could be read; what is not named here stays as it was");
+        }
     }
 }
 
-fn report<E: std::fmt::Display>(read: &mut Vec<&'static str>, what: &'static str, outcome: Result<(), E>) {
-    match outcome {
+/// Notes what was read, or says why it was not. Whether it was.
+fn report<E: std::fmt::Display>(read: &mut Vec<&'static str>, what: &'static str, outcome: Result<(), E>) -> bool {
+    match &outcome {
         Ok(()) => read.push(what),
         Err(error) => tracing::error!(%error, "the {what} stays as it was"),
     }
+    outcome.is_ok()
 }
 
 async fn on_hangup(mut hangup: Hangup, reload: Reload) {

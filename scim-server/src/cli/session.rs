@@ -1,7 +1,7 @@
 //! Where a command runs: on the server that has the data directory open, or on the store itself.
 
 use std::{
-    io::{BufRead as _, IsTerminal as _, Write as _},
+    io::{self, BufRead as _, IsTerminal as _, Write as _},
     sync::Arc,
     time::Duration,
 };
@@ -27,7 +27,7 @@ use crate::{
     log,
     operation::{Limits, Operations, UuidV7, feed::Waits, password::Hasher},
     request_log::Reader,
-    store::{Store, sled::Options},
+    store::{Store, StoreError, sled::Options},
     webhook::Sender,
 };
 
@@ -69,6 +69,7 @@ impl Session {
             if let Some(client) = find_server(&data_dir).await? {
                 return Ok(Self::Running(client));
             }
+            refuse_half_restored(&data_dir)?;
             return Err(Failure::said(format!(
                 "there is no store in {0}; name the directory of yours with --data or --config, or make one with `scim-server init --data {0} --tenant NAME`",
                 data_dir.path().display()
@@ -188,7 +189,7 @@ impl Running {
     /// Closes the store, if it was opened for this.
     pub async fn close(self) -> Result<(), Failure> {
         match self.store {
-            Some((store, _lock)) => store.close().await.map_err(|error| Failure::because(error.to_string(), error)),
+            Some((store, _lock)) => store.close().await.map_err(failed),
             None => Ok(()),
         }
     }
@@ -212,16 +213,24 @@ pub(super) async fn run(session: Session, request: AdminRequest, show: Show, jso
     printer.finish()
 }
 
-/// Runs a command without input, and counts its rows.
-pub(super) async fn count(session: Session, request: AdminRequest) -> Result<usize, Failure> {
+/// Runs a command without input. Gives how many rows it has, and what it notes beside them.
+pub(super) async fn count(session: Session, request: AdminRequest) -> Result<(usize, Vec<String>), Failure> {
     let mut running = session.start(request, line::nothing()).await?;
-    let mut rows = 0;
+    let (mut rows, mut notes) = (0, Vec::new());
     while let Some(line) = running.next().await? {
-        // A note is no row.
-        rows += usize::from(matches!(&line, Line::Row(row) if !row.starts_with("{\"note\":")));
+        let Line::Row(row) = line else { continue };
+        match row.strip_prefix("{\"note\":").and_then(|rest| rest.strip_suffix('}')) {
+            Some(note) => notes.extend(serde_json::from_str::<String>(note)),
+            None => rows += 1,
+        }
     }
     running.close().await?;
-    Ok(rows)
+    Ok((rows, notes))
+}
+
+/// With what is behind it.
+pub(super) fn failed(error: StoreError) -> Failure {
+    Failure::because(fault::chain(&error), error)
 }
 
 /// Makes the data directory and the administrators' token.
@@ -243,7 +252,7 @@ pub(super) async fn context(
     outward: Outward,
 ) -> Result<AdminContext, Failure> {
     let access = Access::load(Arc::clone(&store), Arc::clone(&clock)).await;
-    let access = Arc::new(access.map_err(|error| Failure::because(error.to_string(), error))?);
+    let access = Arc::new(access.map_err(failed)?);
     let limits = Limits { candidates: u64::MAX, ..Limits::default() };
     let operations = Arc::new(Operations {
         store: Arc::clone(&store),
@@ -276,10 +285,11 @@ pub(super) async fn running_base(data_dir: &DataDir) -> Option<String> {
 /// The server that runs on a data directory; `None` where none does.
 pub(super) async fn find_server(data_dir: &DataDir) -> Result<Option<Client>, Failure> {
     Client::connect(data_dir).await.map_err(|error| {
-        let said = format!(
-            "a server may be running on {}, and {error}; run the command as the user that the server runs as",
-            data_dir.path().display()
-        );
+        let advice = match error.kind() {
+            io::ErrorKind::PermissionDenied => "; run the command as the user that the server runs as",
+            _ => "",
+        };
+        let said = format!("a server may be running on {}, and {error}{advice}", data_dir.path().display());
         Failure::because(said, error)
     })
 }
@@ -328,7 +338,7 @@ pub(super) fn refuse_half_restored(data_dir: &DataDir) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::said(format!(
-        "a restore into {} was cut off: run the same `scim-server restore` again, or remove the directory {} to begin with an empty store",
+        "a restore into {0} was cut off, and there is no store yet: `scim-server restore FILE --data {0}` with the same file continues it, and with --discard begins anew; to begin with an empty store, remove the directory {1}",
         data_dir.path().display(),
         partial.display()
     )))

@@ -20,8 +20,8 @@ mod system {
             Ok(Self(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?))
         }
 
-        /// Resolves when the process is told to end.
-        pub async fn told(mut self) {
+        /// Resolves each time when the process is told to end.
+        pub async fn told(&mut self) {
             tokio::select! {
                 _ = self.0.recv() => {}
                 _ = self.1.recv() => {}
@@ -64,8 +64,8 @@ mod system {
             Ok(Self)
         }
 
-        /// Resolves when the process is told to end.
-        pub async fn told(self) {
+        /// Resolves each time when the process is told to end.
+        pub async fn told(&mut self) {
             let _ = tokio::signal::ctrl_c().await;
         }
     }

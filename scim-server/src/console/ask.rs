@@ -10,7 +10,9 @@ use super::{BASE, Console, Session, path::of_tenant, shown::WAS};
 use crate::{
     admin::{self, AdminContext, AdminRequest, Fault, Line, Role, line, listen::Admin},
     web::{
-        Button, Field, Form, Kind, Link, Page, Parameters, Piece, Tone, WebResponse, flags::in_words, page::Who,
+        Button, Field, Form, Kind, Link, Page, Parameters, Piece, Tone, WebResponse,
+        flags::{in_words, of_typed},
+        page::Who,
         response,
     },
 };
@@ -203,7 +205,7 @@ impl Ask<'_> {
         let form = Form { action: action.into(), csrf, fields, submit: submit.to_owned(), ..Form::default() };
         match self.refusal(&form.action) {
             Some(fault) if self.has_sent(&form) => {
-                let why = why(fault, &form.fields);
+                let why = sentence(&of_typed(&fault.message, &form.fields, &self.form));
                 form.sent(&self.form, why)
             }
             _ => form,

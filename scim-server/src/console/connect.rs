@@ -27,7 +27,8 @@ pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
     let connection = ask.row(AdminRequest::TenantConnection { tenant: name, client: None, provider: None }).await?;
     let mut page = ask.tenant_page(tenant, "Connect");
     for problem in status.list("/problems") {
-        page = page.with(Piece::Notice(Tone::Warn, problem.text("/detail").to_owned()));
+        let tone = if problem.text("/state") == "new" { Tone::Plain } else { Tone::Warn };
+        page = page.with(Piece::Notice(tone, problem.text("/detail").to_owned()));
     }
     page = page.with(calls(tenant, &status)).with(providers(tenant));
     Ok(match Provider::named(ask.query.text("provider")) {

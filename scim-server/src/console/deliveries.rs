@@ -129,6 +129,7 @@ fn webhook_buttons(ask: &Ask<'_>, tenant: &str, row: &Value) -> Vec<Cell> {
 /// Messages of a webhook that were tried and are tried again.
 fn tried(id: &str, url: &str, waiting: &[Value]) -> Piece {
     let mut table = Table::new(&["Event", "Tries", "Next try"], "");
+    table.title = format!("Tried again, {url}");
     for one in waiting {
         table.push(vec![one.cell("/sequence"), one.cell("/tries"), one.time("/next_try", "–")]);
     }
@@ -156,6 +157,7 @@ async fn dead_letters(ask: &Ask<'_>, tenant: &str, id: &str, url: &str) -> Resul
     let own = |row: Value| (row.text("/tenant") == tenant).then_some(row);
     let rows = ask.some_rows(AdminRequest::Webhook { request }, own).await?;
     let mut table = Table::new(&["Event", "Given up", "Tries", "Why"], "Nothing was given up.");
+    table.title = format!("Given up, {url}");
     for row in &rows {
         table.push(vec![row.cell("/sequence"), row.time("/time", "–"), row.cell("/tries"), row.said("/error")]);
     }

@@ -101,8 +101,9 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
         "mapping-set" => {
             let why = "The rewrites were changed meanwhile, and nothing was done. Look at them again.";
             shown::check(&ask.form, &shown, why)?;
-            let wanted: Vec<Value> = serde_json::from_str(ask.form.text("rewrites"))
-                .map_err(|_| refused("This form is not known. Load the page again."))?;
+            let Ok(Value::Array(wanted)) = ask.form.json("rewrites") else {
+                return Err(refused("This form is not known. Load the page again."));
+            };
             map(ask, tenant, &wanted, false).await?;
             Ok(Done::Told(of_tenant(tenant, "rules"), "The rewrites are set.".to_owned()))
         }

@@ -24,6 +24,9 @@ const PAGE: usize = 50;
 /// From so many events that a consumer has not read, it lags.
 const LAGS: u64 = 10_000;
 
+/// Ways to tenants that wait for their first call, at most: the list of all says it of each.
+const WAITING: usize = 5;
+
 /// What each list and figure calls what is wrong now, and what will be.
 const FAILING: &str = "failing";
 const ATTENTION: &str = "needs attention";
@@ -53,14 +56,14 @@ pub async fn show(ask: &Ask<'_>) -> Shown {
     let mut others = sync::wanted(ask).await?;
     others.extend(certificate::wanted(ask));
     let figures = figures(&tenants, &standings, &others);
-    let found = found(&standings, others);
+    let (found, waiting) = (found(&standings, others), waiting(&standings));
     let mut page = ask.page("Overview").with(figures);
     if tenants.is_empty() {
         let what = "There is no tenant yet. A tenant is one customer: its identity provider, its users and groups. Make the first one here.";
         page.pieces.push(Piece::Notice(Tone::Plain, what.to_owned()));
     }
     let is_part = standings.len() < tenants.len();
-    page = page.with(wanted(found, is_part));
+    page = page.with(wanted(found, waiting, is_part));
     let mut list = table(&standings, range);
     if from + PAGE < tenants.len() {
         let more = format!("The next of {} tenants", thousands(tenants.len() as u64));
@@ -98,11 +101,16 @@ async fn standing(ask: &Ask<'_>, tenant: &str, range: Range) -> Result<Standing,
         }
     }
     // Whoever is on the list of what needs a person is not healthy in that of the tenants.
-    if state < Tone::Warn && !problems.is_empty() {
+    if state < Tone::Warn && problems.iter().any(is_wrong) {
         row["state"] = "warning".into();
     }
     let traffic = traffic::of(ask, Some(tenant), range).await;
     Ok(Standing { row, problems, traffic })
+}
+
+/// Whether that needs a person: what is said of a tenant that waits for its first call does not.
+fn is_wrong((tone, _): &(Tone, String)) -> bool {
+    *tone >= Tone::Warn
 }
 
 fn tone(state: &str) -> Tone {
@@ -154,20 +162,32 @@ fn found(standings: &[Standing], others: Vec<Found>) -> Vec<Found> {
     let of_tenants = standings.iter().flat_map(|one| {
         let name = one.row.text("/tenant");
         let link = move || Cell::link(of_tenant(name, ""), name);
-        one.problems.iter().map(move |(tone, detail)| (*tone, link(), detail.clone()))
+        let wrong = one.problems.iter().filter(|problem| is_wrong(problem));
+        wrong.map(move |(tone, detail)| (*tone, link(), detail.clone()))
     });
     let mut found: Vec<_> = of_tenants.chain(others).collect();
     found.sort_by_key(|(tone, ..)| std::cmp::Reverse(*tone));
     found
 }
 
-fn wanted(found: Vec<Found>, is_part: bool) -> Section {
-    let mut table = Table::new(&["Where", "State", "What is wrong, and what to do"], "Nothing needs a person now.");
+/// Where tenants that nobody has called yet are connected: nothing is wrong with them.
+fn waiting(standings: &[Standing]) -> Vec<(String, String)> {
+    let new = standings.iter().filter(|one| one.row.text("/state") == "new").take(WAITING);
+    let way = |name: &str| (of_tenant(name, ""), format!("{name} waits for its first call: connect a provider"));
+    new.map(|one| way(one.row.text("/tenant"))).collect()
+}
+
+fn wanted(found: Vec<Found>, waiting: Vec<(String, String)>, is_part: bool) -> Section {
+    let none = if waiting.is_empty() { "Nothing needs a person now." } else { "Nothing is wrong." };
+    let mut table = Table::new(&["Where", "State", "What is wrong, and what to do"], none);
     for (tone, link, detail) in found {
         let word = if tone == Tone::Bad { FAILING } else { ATTENTION };
         table.push(vec![link, Cell::Badge(tone, word.to_owned()), Cell::Said(detail)]);
     }
-    let section = Section::new("Needs a person").with(table);
+    let mut section = Section::new("Needs a person").with(table);
+    if !waiting.is_empty() {
+        section = section.with(Piece::Links(waiting));
+    }
     if is_part { section.note("Of the tenants that are listed below: others are on the next pages.") } else { section }
 }
 

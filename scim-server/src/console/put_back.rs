@@ -64,7 +64,7 @@ impl Told {
 
 /// What would be put back, the form that does it, and the command line that shows the same.
 pub async fn preview(ask: &Ask<'_>, tenant: &str, told: &Told, next: Form, line: String) -> Shown {
-    let mut table = Table::new(&["Of", "Whom", "What", ""], "There is nothing to put back.");
+    let mut table = Table::new(&["Of", "Whom", "What", "Outcome"], "There is nothing to put back.");
     for row in &told.rows.rows {
         table.push(if is_refused(row) { impossible(ask, tenant, row).await? } else { possible(tenant, row) });
     }
@@ -87,7 +87,7 @@ pub async fn done(ask: &Ask<'_>, tenant: &str, told: &Told, line: String) -> Res
 }
 
 async fn left(ask: &Ask<'_>, tenant: &str, told: &Told, line: String) -> Result<Page, Fault> {
-    let mut table = Table::new(&["Of", "Whom", "What", ""], "");
+    let mut table = Table::new(&["Of", "Whom", "What", "Outcome"], "");
     for row in &told.refused.rows {
         table.push(impossible(ask, tenant, row).await?);
     }

@@ -18,6 +18,9 @@ use crate::{
     web::{Tone, WebResponse, form, response},
 };
 
+/// The parts of the address of the judge's report, which is no page of ours.
+const REPORT: [&str; 2] = ["judge", "report"];
+
 /// Answers a request for a path below [`BASE`].
 pub async fn answer(ask: Ask<'_>, method: &Method, path: &str) -> WebResponse {
     if *method == Method::POST {
@@ -25,16 +28,34 @@ pub async fn answer(ask: Ask<'_>, method: &Method, path: &str) -> WebResponse {
     }
     let parts = split(path);
     let parts: Vec<_> = parts.iter().map(String::as_str).collect();
-    if parts == ["judge", "report"] {
+    if parts == REPORT {
         return judge::report(&ask).unwrap_or_else(|| nothing(&ask));
     }
     if let Some(page) = page_of(&ask, &parts) {
         return response::redirect(&page);
     }
-    match show(&ask, &parts).await {
-        Some(shown) => ask.answer(shown),
-        None => nothing(&ask),
-    }
+    let Some(screen) = screen_at(&ask, &parts) else { return nothing(&ask) };
+    let shown = screen.await;
+    ask.answer(shown)
+}
+
+/// Whether an address, with its query, leads to a page for whoever opens it: that of a form does, too. It must be written as
+/// the console writes it. What a browser or a proxy may read as another one leads nowhere: `..`, `\` and control characters,
+/// however they are encoded.
+pub fn leads(ask: &Ask<'_>, to: &str) -> bool {
+    let (path, query) = to.split_once('?').unwrap_or((to, ""));
+    let is_part = |part: &str| {
+        let name = form::decode(part);
+        form::encode(&name) == part && !["", ".", ".."].contains(&name.as_str()) && !name.contains(['/', '\\'])
+    };
+    let is_plain = query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let has_controls = form::decode(to).chars().any(char::is_control);
+    let below = path.strip_prefix(BASE).filter(|below| below.is_empty() || below.starts_with('/'));
+    let Some(below) = below.filter(|below| below.split('/').skip(1).all(is_part)) else { return false };
+    let parts = split(below);
+    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+    let is_there = parts == REPORT || screen_at(ask, &parts).is_some() || form_at(ask, &parts).is_some();
+    is_there && is_plain && !has_controls
 }
 
 /// The parts of a path.
@@ -42,30 +63,34 @@ fn split(path: &str) -> Vec<String> {
     path.split('/').filter(|part| !part.is_empty()).map(form::decode).collect()
 }
 
+/// What a page shows, once it is awaited.
+type Screen<'a> = Pin<Box<dyn Future<Output = Shown> + Send + 'a>>;
+
 /// The page of a path; nothing where there is none.
-async fn show(ask: &Ask<'_>, parts: &[&str]) -> Option<Shown> {
-    Some(match parts {
-        [] => overview::show(ask).await,
-        ["judge"] => judge::show(ask),
-        ["server"] => server::show(ask).await,
-        ["sync"] => sync::list(ask).await,
-        ["sync", agent] => sync::show(ask, agent).await,
-        ["t", tenant] => connect::show(ask, tenant).await,
-        ["t", tenant, "users"] => people::show(ask, tenant, &USERS).await,
-        ["t", tenant, "groups"] => people::show(ask, tenant, &GROUPS).await,
-        ["t", tenant, "users", id] => person::show(ask, tenant, &USERS, id).await,
-        ["t", tenant, "groups", id] => person::show(ask, tenant, &GROUPS, id).await,
-        ["t", tenant, "deleted"] => deleted::show(ask, tenant).await,
-        ["t", tenant, "history"] => history::show(ask, tenant).await,
-        ["t", tenant, "requests"] => requests::show(ask, tenant).await,
-        ["t", tenant, "requests", id] => call::show(ask, tenant, id).await,
-        ["t", tenant, "tokens"] => tokens::show(ask, tenant).await,
-        ["t", tenant, "deliveries"] => deliveries::show(ask, tenant).await,
-        ["t", tenant, "rules"] => rules::show(ask, tenant).await,
-        ["t", tenant, "safety"] => safety::show(ask, tenant).await,
-        ["t", tenant, "settings"] => settings::show(ask, tenant).await,
+fn screen_at<'a>(ask: &'a Ask<'_>, parts: &'a [&'a str]) -> Option<Screen<'a>> {
+    let screen: Screen<'a> = match parts {
+        [] => Box::pin(overview::show(ask)),
+        ["judge"] => Box::pin(async move { judge::show(ask) }),
+        ["server"] => Box::pin(server::show(ask)),
+        ["sync"] => Box::pin(sync::list(ask)),
+        ["sync", agent] => Box::pin(sync::show(ask, agent)),
+        ["t", tenant] => Box::pin(connect::show(ask, tenant)),
+        ["t", tenant, "users"] => Box::pin(people::show(ask, tenant, &USERS)),
+        ["t", tenant, "groups"] => Box::pin(people::show(ask, tenant, &GROUPS)),
+        ["t", tenant, "users", id] => Box::pin(person::show(ask, tenant, &USERS, id)),
+        ["t", tenant, "groups", id] => Box::pin(person::show(ask, tenant, &GROUPS, id)),
+        ["t", tenant, "deleted"] => Box::pin(deleted::show(ask, tenant)),
+        ["t", tenant, "history"] => Box::pin(history::show(ask, tenant)),
+        ["t", tenant, "requests"] => Box::pin(requests::show(ask, tenant)),
+        ["t", tenant, "requests", id] => Box::pin(call::show(ask, tenant, id)),
+        ["t", tenant, "tokens"] => Box::pin(tokens::show(ask, tenant)),
+        ["t", tenant, "deliveries"] => Box::pin(deliveries::show(ask, tenant)),
+        ["t", tenant, "rules"] => Box::pin(rules::show(ask, tenant)),
+        ["t", tenant, "safety"] => Box::pin(safety::show(ask, tenant)),
+        ["t", tenant, "settings"] => Box::pin(settings::show(ask, tenant)),
         _ => return None,
-    })
+    };
+    Some(screen)
 }
 
 fn nothing(ask: &Ask<'_>) -> WebResponse {
@@ -105,7 +130,10 @@ async fn refuse(ask: Ask<'_>, path: &str, parts: &[&str], back: &str, fault: Fau
     } else {
         let back = split(back.strip_prefix(BASE).unwrap_or_default());
         let back: Vec<_> = back.iter().map(String::as_str).collect();
-        show(&ask, &back).await.unwrap_or_else(|| Err(fault.clone()))
+        match screen_at(&ask, &back) {
+            Some(screen) => screen.await,
+            None => Err(fault.clone()),
+        }
     };
     match shown {
         Ok(page) => ask.answer(Ok(page)),

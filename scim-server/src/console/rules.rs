@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    ask::{Ask, Done, Shown, refused},
+    ask::{Ask, Done, Shown, refused, sentence},
     command,
     first::First,
     kind::{GROUPS, USERS},
@@ -97,19 +97,23 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
     if !dry_run && what != "set" {
         return Err(refused("This form is not known. Load the page again."));
     }
-    let users = |first: &mut First, row: Value| {
+    // Behind the users a preview says how many of all they are.
+    let add = |(users, note): &mut (First, String), row: Value| {
         if row.pointer("/id").is_some() {
-            first.add(row);
+            users.add(row);
+        } else {
+            row.text("/note").clone_into(note);
         }
     };
-    let users = ask.sum(rules(tenant, RulesRequest::Role { request: wanted(ask)?, dry_run }), users).await?;
+    let request = RulesRequest::Role { request: wanted(ask)?, dry_run };
+    let (users, note) = ask.sum(rules(tenant, request), add).await?;
     if dry_run {
-        return Ok(Done::Once(Box::new(preview(ask, tenant, &users))));
+        return Ok(Done::Once(Box::new(preview(ask, tenant, &users, &note))));
     }
     Ok(Done::Told(of_tenant(tenant, "rules"), "The rule is set.".to_owned()))
 }
 
-fn preview(ask: &Ask<'_>, tenant: &str, users: &First) -> Page {
+fn preview(ask: &Ask<'_>, tenant: &str, users: &First, note: &str) -> Page {
     let mut table = Table::new(&["User", "Before", "After"], "Nobody's roles would change.");
     for row in &users.rows {
         let id = row.text("/id");
@@ -117,7 +121,7 @@ fn preview(ask: &Ask<'_>, tenant: &str, users: &First) -> Page {
         let user = Cell::link(USERS.path(tenant, id), name);
         table.push(vec![user, row.cell("/before"), row.cell("/after")]);
     }
-    let mut section = Section::new("Whose roles would change");
+    let mut section = Section::new("Whose roles would change").note(sentence(note));
     if ask.may(Role::Administrator) {
         let fields = ["name", "role", "group"].map(|name| Field::hidden(name, ask.form.text(name)));
         section = section.with(ask.form(of_tenant(tenant, "rules/set"), "Set the rule", fields.to_vec()));

@@ -74,9 +74,8 @@ struct Wanted {
     is_known: bool,
 }
 
-fn wanted(record: &TenantRecord, text: &str) -> Result<Wanted, Fault> {
-    let definition: Value =
-        serde_json::from_str(text).map_err(|error| refused(format!("This is not JSON: {error}.")))?;
+fn wanted(ask: &Ask<'_>, record: &TenantRecord) -> Result<Wanted, Fault> {
+    let definition = ask.form.json("definition").map_err(|why| refused(format!("{why}.")))?;
     let urn = definition.text("/schema/id").to_owned();
     let is_known = record.settings.schemas.iter().any(|known| known.text("/schema/id").eq_ignore_ascii_case(&urn));
     Ok(Wanted { definition, urn, is_known })
@@ -102,7 +101,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, what: &str) -> Result<Done, Fau
         "schema-add-preview" => once(looked(ask, tenant).await?),
         "schema-add" => {
             let record = record(ask, tenant).await?;
-            let Wanted { definition, is_known: replace, .. } = wanted(&record, ask.form.text("definition"))?;
+            let Wanted { definition, is_known: replace, .. } = wanted(ask, &record)?;
             ask.act(AdminRequest::SchemaAdd { tenant: tenant.to_owned(), definition, replace }).await?;
             Ok(Done::Told(here, "The schema is in force.".to_owned()))
         }
@@ -127,9 +126,9 @@ async fn record(ask: &Ask<'_>, tenant: &str) -> Result<TenantRecord, Fault> {
 
 /// What a definition would add, or what is wrong with it.
 async fn looked(ask: &Ask<'_>, tenant: &str) -> Shown {
-    let (record, text) = (record(ask, tenant).await?, ask.form.text("definition"));
+    let record = record(ask, tenant).await?;
     let page = ask.tenant_page(tenant, "Settings");
-    let found = wanted(&record, text).and_then(|wanted| check(record, &wanted).map(|()| wanted));
+    let found = wanted(ask, &record).and_then(|wanted| check(record, &wanted).map(|()| wanted));
     let wanted = found.map_err(|fault| refused(format!("{} Nothing was changed.", sentence(&fault.message))))?;
     let back = Piece::Links(vec![(of_tenant(tenant, "settings"), "Change nothing".to_owned())]);
     let (definition, replace) = (wanted.definition.clone(), wanted.is_known);
@@ -153,7 +152,7 @@ async fn looked(ask: &Ask<'_>, tenant: &str) -> Shown {
     } else {
         ("It can be added", "Add the schema")
     };
-    let field = Field::hidden("definition", text);
+    let field = Field::hidden("definition", ask.form.text("definition"));
     let section = Section::new(title)
         .note(wanted.urn)
         .with(table)

@@ -22,6 +22,9 @@ pub const LIFE: i64 = 8 * 60 * 60 * 1000;
 const MOST: usize = 1000;
 /// The cookie that a browser shows.
 const COOKIE: &str = "scim_console";
+/// How long a browser keeps it, in seconds: longer than the session lives, so that whoever comes back is told that it has
+/// ended.
+const KEPT: i64 = 7 * 24 * 60 * 60;
 
 /// Somebody who is signed in.
 #[derive(Clone)]
@@ -101,14 +104,12 @@ impl Sessions {
             id: id.digest(),
         };
         table.sessions.insert(session.id, session);
-        format!("{COOKIE}={}; Path=/console; HttpOnly; SameSite=Strict; Max-Age={}", id.reveal(), LIFE / 1000)
+        format!("{COOKIE}={}; Path=/console; HttpOnly; SameSite=Strict; Max-Age={KEPT}", id.reveal())
     }
 
     /// The session that a `Cookie` header shows.
     pub fn find(&self, cookies: &str, now: Timestamp) -> Option<Session> {
-        let shown = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='));
-        let (_, id) = shown.into_iter().find(|(name, _)| *name == COOKIE)?;
-        let digest = secret::parse(id).ok()?;
+        let digest = secret::parse(shown(cookies)?).ok()?;
         self.table().sessions.get(&digest).filter(|session| session.until > now).cloned()
     }
 
@@ -148,6 +149,12 @@ impl Table {
     }
 }
 
+/// What a `Cookie` header shows for a session, whether that is there or not.
+pub fn shown(cookies: &str) -> Option<&str> {
+    let mut pairs = cookies.split(';').filter_map(|cookie| cookie.trim().split_once('='));
+    pairs.find(|(name, id)| *name == COOKIE && !id.is_empty()).map(|(_, id)| id)
+}
+
 /// The cookie that takes the place of the one of a session that has ended.
 pub fn no_cookie() -> String {
     format!("{COOKIE}=; Path=/console; HttpOnly; SameSite=Strict; Max-Age=0")
@@ -163,7 +170,7 @@ mod tests {
         Timestamp::from_millis(millis)
     }
 
-    fn shown(cookie: &str) -> &str {
+    fn sent(cookie: &str) -> &str {
         cookie.split(';').next().unwrap()
     }
 
@@ -172,14 +179,20 @@ mod tests {
         let sessions = Sessions::default();
         let cookie = sessions.begin(Administrator::root(), HERE, at(0));
         assert!(cookie.contains("HttpOnly; SameSite=Strict"), "{cookie}");
-        let found = sessions.find(&format!("a=b; {}; c=d", shown(&cookie)), at(LIFE - 1)).unwrap();
-        assert!(found.is_token(found.csrf()) && !found.is_token("") && !found.is_token(shown(&cookie)));
-        assert!(sessions.find(shown(&cookie), at(LIFE)).is_none());
+        let kept = cookie.rsplit_once('=').and_then(|(_, seconds)| seconds.parse::<i64>().ok());
+        assert!(
+            kept.is_some_and(|seconds| seconds * 1000 > LIFE),
+            "who comes back is told that it has ended: {cookie}"
+        );
+        let found = sessions.find(&format!("a=b; {}; c=d", sent(&cookie)), at(LIFE - 1)).unwrap();
+        assert!(found.is_token(found.csrf()) && !found.is_token("") && !found.is_token(sent(&cookie)));
+        assert!(sessions.find(sent(&cookie), at(LIFE)).is_none());
         for other in ["", "scim_console=", "scim_console=x", "other=y"] {
             assert!(sessions.find(other, at(0)).is_none(), "{other}");
         }
+        assert_eq!(["scim_console=x", "a=b; scim_console=", ""].map(shown), [Some("x"), None, None]);
         assert!(sessions.end(found.number).is_some() && sessions.end(found.number).is_none());
-        assert!(sessions.find(shown(&cookie), at(0)).is_none());
+        assert!(sessions.find(sent(&cookie), at(0)).is_none());
     }
 
     #[test]
@@ -189,7 +202,7 @@ mod tests {
         for _ in 0..MOST {
             assert_ne!(sessions.begin(Administrator::root(), HERE, at(1)), first);
         }
-        assert!(sessions.find(shown(&first), at(1)).is_none());
+        assert!(sessions.find(sent(&first), at(1)).is_none());
         assert_eq!(sessions.list(at(1)).len(), MOST);
     }
 
@@ -198,7 +211,7 @@ mod tests {
         let sessions = Sessions::default();
         let [one, other] = [0, 0].map(|now| {
             let cookie = sessions.begin(Administrator::root(), HERE, at(now));
-            sessions.find(shown(&cookie), at(now)).unwrap()
+            sessions.find(sent(&cookie), at(now)).unwrap()
         });
         sessions.tell(&one, Tone::Good, "done".to_owned());
         assert_eq!(sessions.told(&other), []);

@@ -94,9 +94,7 @@ async fn deletion(ask: &Ask<'_>, tenant: &str) -> Section {
 }
 
 fn written(ask: &Ask<'_>) -> Result<Map<String, Value>, Fault> {
-    let settings: Value = serde_json::from_str(ask.form.text("settings"))
-        .map_err(|error| refused(format!("This is not JSON: {error}. Nothing was changed.")))?;
-    match settings {
+    match ask.form.json("settings").map_err(|why| refused(format!("{why}. Nothing was changed.")))? {
         Value::Object(settings) => Ok(settings),
         _ => Err(refused("The settings must be a JSON object: { … }. Nothing was changed.")),
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     BASE, Console,
     oidc::{Back, Oidc, Pending, Refusal},
-    session::{Session, no_cookie},
+    session::{self, Session, no_cookie},
 };
 use crate::{
     admin::{Administrator, listen::Admin},
@@ -27,6 +27,9 @@ pub const ENTRY: &str = "/console/enter";
 const OUT: &str = "/console/sign-out";
 /// What is said to whoever has sent a form of a session that is not there any more.
 const LOST: &str = "Your session has ended: nothing was done, and what you typed was not taken. Sign in, and you come to the page of that form again.";
+
+/// The same to whoever wanted to look at a page.
+const ENDED: &str = "Your session has ended. Sign in, and you come to the page that you wanted to see.";
 
 /// What leads to the provider.
 pub const AWAY: &str = "/console/oidc";
@@ -59,15 +62,18 @@ fn shown_sessions(console: &Console, admin: &Admin, cookies: &[String]) -> Vec<u
     cookies.iter().filter_map(|cookies| console.sessions.find(cookies, now)).map(|session| session.number).collect()
 }
 
-/// Asks who it is, and leads back to where they wanted to go: after a form, to the page that it is on.
-pub fn first(request: &Request<Incoming>) -> WebResponse {
+/// Asks who it is, and leads back to where they wanted to go: after a form, to the page that it is on. Whoever shows a
+/// session that is not there any more is told so.
+pub fn first(console: &Console, request: &Request<Incoming>, cookies: &[String]) -> WebResponse {
     let path = request.uri().path();
     if request.method() != Method::POST {
         let to = request.uri().path_and_query().map_or(BASE, |to| to.as_str());
-        return response::redirect(&format!("{PATH}?to={}", form::encode(to)));
+        let has_ended = cookies.iter().any(|cookies| session::shown(cookies).is_some());
+        let lost = if has_ended { "&lost=page" } else { "" };
+        return response::redirect(&format!("{PATH}?to={}{lost}", form::encode(to)));
     }
     if path == OUT {
-        return response::redirect(PATH);
+        return signed_out(console);
     }
     response::redirect(&format!("{PATH}?to={}&lost=form", form::encode(path)))
 }
@@ -75,7 +81,11 @@ pub fn first(request: &Request<Incoming>) -> WebResponse {
 /// The page on which a token is pasted.
 pub fn page(console: &Console, query: &str) -> WebResponse {
     let query = Parameters::parse(query);
-    let why = (query.text("lost") == "form").then_some(LOST);
+    let why = match query.text("lost") {
+        "form" => Some(LOST),
+        "page" => Some(ENDED),
+        _ => None,
+    };
     shown(console, StatusCode::OK, query.text("to"), why)
 }
 
@@ -133,11 +143,14 @@ pub async fn by_token(console: &Console, admin: &Admin, request: Request<Incomin
 /// The page for whoever showed nothing valid: why, or, to an address that tried too often, only that. Who shows something
 /// valid gets in whatever others behind the same address, a proxy perhaps, have tried.
 fn failed(console: &Console, address: IpAddr, to: &str, why: &str) -> WebResponse {
-    if let Some(refused) = slowed_down(console, address, to) {
-        return refused;
-    }
+    let refused = || shown(console, StatusCode::FORBIDDEN, to, Some(why));
+    counted(console, address, to).unwrap_or_else(refused)
+}
+
+/// Counts an attempt that has failed. Gives the page for an address that has tried too often.
+fn counted(console: &Console, address: IpAddr, to: &str) -> Option<WebResponse> {
     console.attempts.count(address);
-    shown(console, StatusCode::FORBIDDEN, to, Some(why))
+    slowed_down(console, address, to)
 }
 
 fn slowed_down(console: &Console, address: IpAddr, to: &str) -> Option<WebResponse> {
@@ -216,16 +229,15 @@ pub async fn by_provider(
     }
     let (query, now) = (Parameters::parse(query), admin.context.clock.now());
     let Some(known) = sent_away(oidc, query.text("state"), cookies, now) else {
-        console.attempts.count(address);
         // The cookie stays: it is of another attempt, begun in another tab, that is still to come back.
-        return refused(console, &Refusal::Unknown, address, "");
+        return counted(console, address, "").unwrap_or_else(|| refused(console, &Refusal::Unknown, address, ""));
     };
     let back = Back { code: query.text("code"), error: query.text("error"), iss: query.text("iss") };
     let response = match oidc.finish(&known, back, now).await {
         Ok(whom) => begin(console, admin, whom, address, &known.to, &known.before).await,
         Err(refusal) => {
-            console.attempts.count(address);
-            refused(console, &refusal, address, &known.to)
+            let page = refused(console, &refusal, address, &known.to);
+            counted(console, address, &known.to).unwrap_or(page)
         }
     };
     console.with_cookie(response, &format!("{STATE}=; Path={AWAY}; HttpOnly; SameSite=Lax; Max-Age=0"))
@@ -279,30 +291,20 @@ async fn begin(
         leave(console, admin, *number).await;
     }
     let cookie = console.sessions.begin(whom, address, admin.context.clock.now());
-    let to = if is_inside(to) { to } else { BASE };
+    let to = console.onward(admin, &cookie, address, to);
     let mut page = Page::new(&console.side, "You are signed in");
     to.clone_into(&mut page.onward);
     page.pieces.push(Piece::Links(vec![(to.to_owned(), "Go on".to_owned())]));
     console.with_cookie(response::page(StatusCode::OK, &page), &cookie)
 }
 
-/// Whether a path is one of a page of the console, written as the console writes it. What a browser or a proxy may read as
-/// another one is none: `..`, `\` and control characters, however they are encoded.
-fn is_inside(to: &str) -> bool {
-    let (path, query) = to.split_once('?').unwrap_or((to, ""));
-    let is_part = |part: &str| {
-        let name = form::decode(part);
-        form::encode(&name) == part && !["", ".", ".."].contains(&name.as_str()) && !name.contains(['/', '\\'])
-    };
-    let is_ours = path.strip_prefix("/console/").is_some_and(|rest| rest.split('/').all(is_part));
-    let is_plain = query.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-    let has_controls = form::decode(to).chars().any(char::is_control);
-    (path == BASE || is_ours) && is_plain && !has_controls
-}
-
 /// Ends a session, and has the browser forget it.
 pub async fn out(console: &Console, admin: &Admin, session: &Session) -> WebResponse {
     leave(console, admin, session.number).await;
+    signed_out(console)
+}
+
+fn signed_out(console: &Console) -> WebResponse {
     console.with_cookie(response::redirect(PATH), &no_cookie())
 }
 

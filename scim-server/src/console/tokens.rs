@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, Fault, Role, clients::ClientRequest},
-    oauth::Scope,
-    token::{Scopes, ledger},
+    oauth::{Scope, client::MOST_SECRETS},
+    token::Scopes,
     units,
     web::{Cell, Field, Kind, Page, Piece, Section, Table, Tone, clipped, ending},
 };
@@ -46,10 +46,14 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         let name = if row.text("/name").is_empty() { "(no name)" } else { row.text("/name") };
         let mut buttons = Vec::new();
         if ask.may(Role::Operator) {
-            let lifetime = format!("{}s", ending::successor(row, ledger::LIFETIME));
-            let rotate = [("id", id), ("lifetime", lifetime.as_str()), ("overlap", OVERLAP)];
-            if row.text("/status") != "expired" {
-                buttons.push(Cell::Button(ask.button(path(tenant, "tokens/rotate"), "Rotate", Tone::Plain, &rotate)));
+            let rotate = [("id", id), ("overlap", OVERLAP)];
+            match row.text("/rotation_waits_until") {
+                "" if row.text("/status") == "expired" => {}
+                "" => {
+                    let button = ask.button(path(tenant, "tokens/rotate"), "Rotate", Tone::Plain, &rotate);
+                    buttons.push(Cell::Button(button));
+                }
+                until => buttons.push(waits("rotated", until)),
             }
             buttons.push(Cell::Button(ask.button(path(tenant, "tokens/ask"), "Delete", Tone::Bad, &[("id", id)])));
         }
@@ -63,10 +67,16 @@ async fn tokens(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         ]);
     }
     let note = format!(
-        "Rotate makes the next token, which is shown once and lives as long as this one was to; the old one is good for {OVERLAP} more."
+        "Rotate makes the next token, which is shown once and lives as long as this one was to; the old one is good for {OVERLAP} more: `{}`.",
+        command::line(&["token", "rotate", "--tenant", tenant, "--overlap", OVERLAP, "TOKEN"])
     );
     let section = Section::new("Tokens").note(note).with(table);
     Ok(listed(section, &rows, command::line(&["token", "list", "--tenant", tenant])))
+}
+
+/// Why something is not replaced now: in the place of the button.
+fn waits(what: &str, until: &str) -> Cell {
+    Cell::Said(format!("It can be {what} again from {until} on, when one has ended, or when one is deleted."))
 }
 
 /// Where one is made, or by whom.
@@ -83,11 +93,15 @@ async fn clients(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
         let id = row.text("/client_id");
         let mut buttons = Vec::new();
         if ask.may(Role::Operator) {
-            let lifetime = format!("{}s", ending::successor(row, ledger::LIFETIME));
-            let rotate = [("id", id), ("lifetime", lifetime.as_str()), ("overlap", OVERLAP)];
+            let rotate = [("id", id), ("overlap", OVERLAP)];
             let (label, what) = if row.is("/disabled") { ("Enable", "enable") } else { ("Disable", "disable") };
             let action = |what: &str| path(tenant, &format!("clients/{what}"));
-            buttons.push(Cell::Button(ask.button(action("rotate"), "New secret", Tone::Plain, &rotate)));
+            let live = row.list("/secrets").iter().filter(|secret| secret.text("/status") != "expired");
+            let ends: Vec<_> = live.map(|secret| secret.text("/expires")).collect();
+            buttons.push(match ends.iter().min() {
+                Some(until) if ends.len() >= MOST_SECRETS => waits("given a new secret", until),
+                _ => Cell::Button(ask.button(action("rotate"), "New secret", Tone::Plain, &rotate)),
+            });
             buttons.push(Cell::Button(ask.button(action(what), label, Tone::Plain, &[("id", id)])));
             buttons.push(Cell::Button(ask.button(action("ask"), "Delete", Tone::Bad, &[("id", id)])));
         }
@@ -109,7 +123,11 @@ async fn clients(ask: &Ask<'_>, tenant: &str) -> Result<Section, Fault> {
             Cell::Several(buttons),
         ]);
     }
-    let mut section = Section::new("OAuth clients").with(table);
+    let note = format!(
+        "New secret makes the next secret, which is shown once and lives as long as the one before was to; that one is good for {OVERLAP} more: `{}`.",
+        command::line(&["client", "rotate", "--tenant", tenant, "--overlap", OVERLAP, "CLIENT"])
+    );
+    let mut section = Section::new("OAuth clients").note(note).with(table);
     for row in &rows {
         section = section.with(refusals(ask, tenant, row.text("/name"), row.text("/client_id")).await?);
     }
@@ -178,7 +196,7 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, part: &str, what: &str) -> Resu
         (true, "rotate") => AdminRequest::TokenRotate {
             tenant: name,
             token: Some(id),
-            seconds: seconds("lifetime", LIFETIME)?,
+            seconds: None,
             overlap_seconds: Some(seconds("overlap", OVERLAP)?),
         },
         (_, "delete") => deletion(is_token, tenant, id),
@@ -191,8 +209,8 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, part: &str, what: &str) -> Resu
             )
         }
         (false, "rotate") => {
-            let (seconds, overlap_seconds) = (seconds("lifetime", LIFETIME)?, Some(seconds("overlap", OVERLAP)?));
-            of_client(tenant, ClientRequest::Rotate { client: id, seconds, overlap_seconds })
+            let overlap_seconds = Some(seconds("overlap", OVERLAP)?);
+            of_client(tenant, ClientRequest::Rotate { client: id, seconds: None, overlap_seconds })
         }
         (false, "disable" | "enable") => {
             of_client(tenant, ClientRequest::Disable { client: id, disabled: what == "disable" })

@@ -14,7 +14,7 @@ use crate::{
         Body, IndexEntry, IndexKey, IndexRange, IndexValue, Record, ResourceId, ResourceKey, StoreError, TenantId,
         TypeName, Values,
     },
-    token::{Status, reminder, secret::Digest},
+    token::{Status, Step, reminder, secret::Digest, succession::Life},
 };
 
 /// The kind of record. Exports have it behind its tenant, since that comes first by its name.
@@ -145,9 +145,20 @@ impl Client {
     pub fn is_live(&self, now: Timestamp) -> bool {
         !self.disabled && (!self.trusts.is_empty() || self.secrets.iter().any(|secret| secret.is_live(now)))
     }
+
+    /// What the end of a secret of it asks of somebody.
+    pub fn step(&self, secret: &ClientSecret, now: Timestamp) -> Step {
+        let lives: Vec<_> = self.secrets.iter().map(ClientSecret::life).collect();
+        Step::of(&secret.life(), &lives, now)
+    }
 }
 
 impl ClientSecret {
+    /// From when to when it lives.
+    pub fn life(&self) -> Life {
+        Life { id: self.id, created: self.created, expires: self.expires, is_used: self.last_used.is_some() }
+    }
+
     /// Whether it still lets its bearer in.
     pub fn is_live(&self, now: Timestamp) -> bool {
         now.as_millis() < self.expires

@@ -16,7 +16,7 @@ use crate::{
     naming,
     store::{Commit, Expect, Position, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::TenantRecord,
-    token::{Secret, record::new_id, reminder},
+    token::{Secret, Step, record::new_id, reminder, succession},
 };
 
 /// A secret that was just issued: the only moment at which its text is known.
@@ -47,9 +47,14 @@ pub enum ClientsError {
     Raced,
     /// As many secrets live as may.
     #[error(
-        "the client {0:?} has {MOST_SECRETS} live secrets, which is the most; delete one with `client secret delete {0} SECRET`, then try again"
+        "the client {name:?} has {MOST_SECRETS} live secrets, which is the most: delete the older one when the newer one is in use (`client secret delete {name} {older}`), or wait until one has ended, at {until}"
     )]
-    Secrets(String),
+    Secrets {
+        name: String,
+        older: ResourceId,
+        /// When the first of them ends.
+        until: Timestamp,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -163,19 +168,24 @@ impl Clients {
         }
     }
 
-    /// Issues another secret. The one that was there lives on until it is deleted or, with an `overlap`,
-    /// until that much time has passed; it is the second that comes back. Both happen together or not at all.
+    /// Issues another secret, without a `lifetime` with [that of the one that was there](succession::lifetime). That one
+    /// lives on until it is deleted or, with an `overlap`, until that much time has passed; it is the second that comes
+    /// back. Both happen together or not at all.
     pub async fn rotate(
         &self,
         client: Client,
-        lifetime: Duration,
+        lifetime: Option<Duration>,
         overlap: Option<Duration>,
     ) -> Result<(Client, IssuedSecret, Option<ClientSecret>), ClientsError> {
         let now = self.clock.now();
+        let lives = client.secrets.iter().map(ClientSecret::life);
+        let lifetime = lifetime.unwrap_or_else(|| succession::lifetime(lives));
         let mut changed = client.clone();
         changed.secrets.retain(|secret| secret.is_live(now));
-        if changed.secrets.len() >= MOST_SECRETS {
-            return Err(ClientsError::Secrets(client.name));
+        if let (Some(older), true) = (changed.secrets.first(), changed.secrets.len() >= MOST_SECRETS) {
+            let until = changed.secrets.iter().map(|secret| secret.expires).min().unwrap_or_default();
+            let until = Timestamp::from_millis(until);
+            return Err(ClientsError::Secrets { name: client.name, older: older.id, until });
         }
         if let (Some(overlap), Some(old)) = (overlap, changed.secrets.last_mut()) {
             old.expires = old.expires.min(after(now, overlap));
@@ -259,21 +269,24 @@ impl Clients {
         self.change(client, None, note).await.map(drop)
     }
 
-    /// Records a reminder of each secret for which one is due, and returns them with their clients.
+    /// Records a reminder of each secret for which one is due, and returns them with their clients. Of what asks nothing of
+    /// anybody nobody is reminded.
     pub async fn remind(&self, now: Timestamp) -> Result<Vec<(Client, ClientSecret)>, StoreError> {
         let mut reminded = Vec::new();
-        let due = |secret: &ClientSecret| reminder::is_due(secret.expires, secret.reminded, now);
+        let due = |client: &Client| -> Vec<ResourceId> {
+            let secrets = client.secrets.iter().filter(|one| reminder::is_due(one.expires, one.reminded, now));
+            secrets.filter(|one| client.step(one, now) != Step::Nothing).map(|one| one.id).collect()
+        };
         for client in self.all().await? {
-            if !client.secrets.iter().any(due) {
+            if due(&client).is_empty() {
                 continue;
             }
             let remind = |client: &mut Client| {
-                let mut any = false;
-                for secret in client.secrets.iter_mut().filter(|secret| due(secret)) {
+                let due = due(client);
+                for secret in client.secrets.iter_mut().filter(|secret| due.contains(&secret.id)) {
                     secret.reminded = Some(now.as_millis());
-                    any = true;
                 }
-                any
+                !due.is_empty()
             };
             let event = Event::administration(Action::Remind, KIND, client.id, &["expires"]);
             if let Some(client) = self.change(client.id, Some(event), remind).await? {

@@ -87,8 +87,9 @@ impl Operations {
         self.rehearse(asked, &change).await
     }
 
-    /// What a PATCH of a provider would do if only these rewrites changed the resource. The source of truth, the protection of
-    /// users and the brake are left out: they depend on who writes, and on what else is written at that time.
+    /// What a PATCH of a provider would do if only these rewrites changed the resource: one that is about more than members. The
+    /// source of truth, the protection of users and the brake are left out: they depend on who writes, and on what else is written
+    /// at that time.
     pub async fn rehearse_rewrites(&self, asked: Asked<'_>, rewrites: &[Rewrite]) -> Result<Rehearsed, Error> {
         let Asked { context, rt, .. } = asked;
         let decide = |resource: &Resource| {
@@ -105,11 +106,10 @@ impl Operations {
 
     async fn rehearse(&self, asked: Asked<'_>, change: &Change<'_>) -> Result<Rehearsed, Error> {
         let (key, record) = self.find(asked.context, asked.rt, asked.id).await?;
-        let takes = match self.decide(asked, &key, record, change).await? {
-            Some(decided) => self.unique_values(&decided.commit).await?,
-            None => Vec::new(),
+        let Some(Decided { commit, loss, .. }) = self.decide(asked, &key, record, change).await? else {
+            return Ok(Rehearsed::default());
         };
-        Ok(Rehearsed { takes })
+        Ok(Rehearsed { takes: self.unique_values(&commit).await?, deactivates: loss.deactivates })
     }
 
     /// Makes a user inactive whatever the provider says, or lets the provider's word count again, also against the lock of a
@@ -276,6 +276,8 @@ fn loss(commit: &Commit, before: &Record) -> Loss {
     Loss { deactivates, leave, members: before.header.members, ..Loss::default() }
 }
 
+/// What operations make of a document, and the tenant's rewrites of that. Without operations, where a PATCH is about members alone,
+/// the document is not looked at, and not rewritten: the price of a member does not grow with its group.
 fn patched(resource: &Resource, operations: &[Operation], rt: &ResourceType, context: &Context) -> Mapped {
     if operations.is_empty() {
         return Ok((resource.clone(), Applied::new()));

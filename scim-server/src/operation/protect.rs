@@ -15,6 +15,10 @@ use crate::{
     store::{Commit, Expect, IndexKey, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
+/// What is said of a protected group that loses all who were in it.
+const ONE_STAYS: &str =
+    "is protected: with a token not all of its members can be taken out of it, also when others take their place";
+
 /// Who is protected.
 struct Protection {
     ids: Vec<ResourceId>,
@@ -120,14 +124,16 @@ impl Operations {
             .is_some_and(|theirs| joined(commit).any(|(group, member)| group == theirs && *member == target));
         if returns_to || self.is_protected(protection, &target).await? {
             if loss.deactivates || loss.deactivates_aside || loss.deletes {
-                return Err(refused(&target));
+                return Err(refused(&target, "is protected: it cannot be deactivated or deleted with a token"));
             }
             if loss.leave > 0 {
                 // Whoever leaves the group of the protected would be protected no longer.
-                let is_their_group = protection.group.as_ref() == Some(&target);
-                let members = self.members_then(&target, commit).await?.unwrap_or(loss.members);
-                if is_their_group || loss.leave >= members {
-                    return Err(refused(&target));
+                if protection.group.as_ref() == Some(&target) {
+                    return Err(refused(&target, "is protected: nobody can be taken out of it with a token"));
+                }
+                // Others in the place of all are others: one of those who were in it stays.
+                if loss.leave >= self.members_then(&target, commit).await?.unwrap_or(loss.members) {
+                    return Err(refused(&target, ONE_STAYS));
                 }
             }
         }
@@ -150,7 +156,7 @@ impl Operations {
             if self.is_protected(protection, &group).await?
                 && self.members_then(&group, commit).await?.is_some_and(|members| members <= 1)
             {
-                return Err(refused(&group));
+                return Err(refused(&group, ONE_STAYS));
             }
         }
         Ok(())
@@ -209,13 +215,10 @@ fn refused_join(group: &ResourceKey) -> Error {
     )
 }
 
-fn refused(key: &ResourceKey) -> Error {
-    let name = key.resource_type.as_str();
+fn refused(key: &ResourceKey, why: &str) -> Error {
+    let (name, id) = (key.resource_type.as_str(), key.id);
     Error::new(
         ErrorKind::Forbidden,
-        format!(
-            "The {name} {} is protected: it cannot be deactivated, deleted or emptied with a token. Ask the administrator of this server, or leave it out of the provisioning.",
-            key.id
-        ),
+        format!("The {name} {id} {why}. Ask the administrator of this server, or leave it out of the provisioning."),
     )
 }

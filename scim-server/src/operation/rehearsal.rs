@@ -6,9 +6,12 @@ use super::Operations;
 use crate::store::{Commit, IndexKey, StoreError, Write};
 
 /// What a change would do if it were made now.
+#[derive(Default)]
 pub struct Rehearsed {
     /// The unique values that the resource gets.
     pub takes: Vec<IndexKey>,
+    /// Whether it makes somebody inactive, be it by a name that is locked.
+    pub deactivates: bool,
 }
 
 impl Operations {

@@ -179,10 +179,10 @@ impl Operations {
         Ok((recast, expect))
     }
 
-    /// Removes for good what is kept of a deleted resource. 404 when nothing is.
+    /// Removes for good what is kept of a deleted resource, also of one that can be restored no longer. 404 when nothing is.
     pub async fn purge(&self, context: &Context, rt: &Arc<ResourceType>, id: &str) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
-            let kept = self.kept(context, rt, id).await?;
+            let kept = self.still_kept(context, rt, id).await?;
             if self.purge_kept(context.event(Action::Purge, &kept.key, Vec::new()), &kept).await? {
                 return Ok(());
             }
@@ -259,20 +259,34 @@ impl Operations {
         self.store.get(&deleted::key(&key)).await?.map(|record| Kept::new(key, record)).transpose()
     }
 
-    /// The same of one that can be restored; 404 of any other.
-    pub async fn kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
+    /// The same, whether it can be restored or only waits to be purged; 404 when nothing is kept.
+    pub async fn still_kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
         let missing = || {
             let name = &rt.name;
             let detail = if context.caller.tenant().settings.restore_window.length().is_zero() {
-                "restore_window is 0: nothing that is deleted is kept."
+                "restore_window is 0: what is deleted is not kept."
             } else {
                 "It was not deleted here, or it was restored or purged."
             };
             Error::new(ErrorKind::NotFound, format!("No deleted {name} with the id \"{id}\" is kept. {detail}"))
         };
         let key = context.key(rt, ResourceId::parse(id).ok_or_else(missing)?);
-        let kept = self.kept_of(key).await?.ok_or_else(missing)?;
-        if self.restorable(context.caller.tenant()).await?.has(&kept) { Ok(kept) } else { Err(missing()) }
+        self.kept_of(key).await?.ok_or_else(missing)
+    }
+
+    /// The same of one that can be restored; 404 of any other.
+    pub async fn kept(&self, context: &Context, rt: &ResourceType, id: &str) -> Result<Kept, Error> {
+        let kept = self.still_kept(context, rt, id).await?;
+        if self.restorable(context.caller.tenant()).await?.has(&kept) {
+            return Ok(kept);
+        }
+        let (name, kind) = (&rt.name, rt.name.to_lowercase());
+        Err(Error::new(
+            ErrorKind::NotFound,
+            format!(
+                "The deleted {name} \"{id}\" can be restored no longer: its restore_window is over. What is left of it is purged within an hour, or at once with `{kind} purge`."
+            ),
+        ))
     }
 }
 

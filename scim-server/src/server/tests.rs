@@ -99,7 +99,7 @@ async fn serves_at(now: i64) {
     let second = directory.ledger().issue(&tenant, None, Scopes::ALL, Duration::ZERO).await.unwrap();
     service.access.reload().await.unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
+    let running = tokio::spawn(server.run(async { drop(stopped.await) }, watch::channel(false).1));
 
     let (tenant, token) = (tenant.id, issued.unwrap().secret.reveal().to_owned());
     let ask = async |request: &str, body: &str, expect: &str| {

@@ -70,10 +70,23 @@ impl Visitor {
     /// Whether the form is the first that is sent of this state of the link. Sent again, by a reload or another
     /// window, it makes nothing.
     pub(super) async fn takes_turn(&self) -> Result<bool, Error> {
-        if self.form.text("version") != self.link.version.to_string() {
+        if !self.form.text("version").parse::<u64>().is_ok_and(|version| self.link.takes(version)) {
             return Ok(false);
         }
-        Ok(self.context.setup_links().note_made(&self.link).await?.is_some())
+        let noted = self.context.setup_links().note_made(&self.link).await?;
+        Ok(noted.is_some_and(|noted| self.turn.set(noted).is_ok()))
+    }
+
+    /// What was answered to a form. One that was refused has made nothing: the others of its page are as good as before.
+    pub(super) async fn in_turn(
+        &self,
+        answer: impl Future<Output = Result<WebResponse, Error>>,
+    ) -> Result<WebResponse, Error> {
+        let answer = answer.await?;
+        if let Some(noted) = self.turn.get().filter(|_| answer.status().is_client_error()) {
+            self.context.setup_links().note_not_made(noted, &self.link).await?;
+        }
+        Ok(answer)
     }
 
     async fn made(&self, provider: Provider, method: Method, seconds: u64) -> Result<Made, NotDone> {

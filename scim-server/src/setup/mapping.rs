@@ -63,8 +63,8 @@ impl Visitor {
     /// Makes a change that was shown, unless the rewrites are others by now.
     pub(super) async fn mapping_set(&self) -> Result<WebResponse, Error> {
         let Ok(known) = self.rewrites().await else { return Ok(self.failed()) };
-        let wanted: Option<Vec<Value>> = serde_json::from_str(self.form.text("rewrites")).ok();
-        let Some(wanted) = wanted.filter(|_| self.form.text("was") == fingerprint(&known)) else {
+        let wanted = self.form.json("rewrites").ok().filter(|_| self.form.text("was") == fingerprint(&known));
+        let Some(Value::Array(wanted)) = wanted else {
             let why = "The rewrites were changed meanwhile, and nothing was done now. Go back and look at them again.";
             return Ok(self.not_done(StatusCode::CONFLICT, why.to_owned()));
         };
@@ -98,7 +98,7 @@ impl Visitor {
             return self.failed();
         }
         let why = fault.message.strip_prefix("mapping: ").unwrap_or(&fault.message);
-        let why = flags::in_words(why, &self.fields());
+        let why = flags::of_typed(why, &self.fields(), &self.form);
         self.mapping_page(Some(format!("That cannot be done: {why}"))).await.unwrap_or_else(|NotDone| self.failed())
     }
 

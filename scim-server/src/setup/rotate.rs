@@ -14,8 +14,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, clients::ClientRequest, connection::Method},
-    token::ledger::LIFETIME,
-    web::{Cell, Facts, Page, Piece, Section, WebResponse, ending, response},
+    web::{Cell, Facts, Page, Piece, Section, WebResponse, response},
 };
 
 /// Words in which the two differ.
@@ -69,24 +68,25 @@ impl Visitor {
         };
         let Ok(known) = known else { return Ok(self.failed()) };
         let words = of.words();
-        let before = known.iter().find(|one| text(one, words.id) == which);
-        let Some(seconds) = before.map(|one| ending::successor(one, LIFETIME)) else { return Ok(self.old_form()) };
-        if !self.takes_turn().await? {
+        let is_known = known.iter().any(|one| text(one, words.id) == which);
+        if !is_known || !self.takes_turn().await? {
             return Ok(self.old_form());
         }
-        let Ok(rotated) = self.rotated(of, which, seconds, overlap).await else {
+        let Ok(rotated) = self.rotated(of, which, overlap).await else {
             let why = format!("{} Ask {}.", words.refused, self.view.whom_to_ask());
             return Ok(self.not_done(StatusCode::CONFLICT, why));
         };
         Ok(self.rotated_page(of, &rotated))
     }
 
-    async fn rotated(&self, of: Credential, which: String, seconds: u64, overlap: u64) -> Result<Value, NotDone> {
+    async fn rotated(&self, of: Credential, which: String, overlap: u64) -> Result<Value, NotDone> {
         let (tenant, overlap_seconds) = (self.which(), Some(overlap));
         let request = match of {
-            Credential::Token => AdminRequest::TokenRotate { tenant, token: Some(which), seconds, overlap_seconds },
+            Credential::Token => {
+                AdminRequest::TokenRotate { tenant, token: Some(which), seconds: None, overlap_seconds }
+            }
             Credential::Client => {
-                let request = ClientRequest::Rotate { client: which, seconds, overlap_seconds };
+                let request = ClientRequest::Rotate { client: which, seconds: None, overlap_seconds };
                 AdminRequest::Client { tenant, request }
             }
         };

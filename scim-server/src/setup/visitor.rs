@@ -1,6 +1,6 @@
 //! Whoever has opened a link: one tenant, and what the link allows.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use hyper::StatusCode;
 use scim_protocol::Error;
@@ -26,6 +26,8 @@ pub(super) struct Visitor {
     pub reach: Arc<Reach>,
     /// What the server's URLs begin with, where that is known by the server itself.
     pub base: Option<String>,
+    /// The link, once the form has had its [turn](Self::takes_turn).
+    pub turn: OnceLock<SetupLink>,
     session: String,
 }
 
@@ -39,6 +41,7 @@ impl Visitor {
             form: Parameters::parse(&String::from_utf8_lossy(&asked.form)),
             base: setup.reach.base(asked),
             reach: Arc::clone(&setup.reach),
+            turn: OnceLock::new(),
             session: session.to_owned(),
             link,
             tenant,

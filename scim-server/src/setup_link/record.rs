@@ -44,6 +44,9 @@ pub struct SetupLink {
     /// When the last of them was, in milliseconds since the epoch; 0 when there is none.
     #[serde(default)]
     pub made_at: i64,
+    /// The first version whose pages have forms that may still make one: those of older pages are spent.
+    #[serde(default)]
+    pub good_from: u64,
     /// When it was made: the record's own time, not part of the document.
     #[serde(skip)]
     pub created: Timestamp,
@@ -94,6 +97,11 @@ impl SetupLink {
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
         let link: Self = own::read(record, format_args!("setup link {id}"))?;
         Ok(Self { id, created: record.header.created, version: record.header.version, ..link })
+    }
+
+    /// Whether a form of a page of that version may still make a credential.
+    pub fn takes(&self, version: u64) -> bool {
+        (self.good_from..=self.version).contains(&version)
     }
 
     /// As it is stored.

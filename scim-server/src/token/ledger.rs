@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use scim_protocol::{Timestamp, value::fold};
 
+pub use super::succession::LIFETIME;
 use super::{
-    Scopes, Secret,
+    Scopes, Secret, Step,
     record::{self, KIND, Token},
-    reminder,
+    reminder, succession,
 };
 use crate::{
     author::Author,
@@ -17,9 +18,6 @@ use crate::{
     store::{Commit, Expect, Position, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::{MOST_TOKENS, TenantRecord},
 };
-
-/// The default lifetime of a token: a year.
-pub const LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A token that was just issued: the only moment at which its text is known.
 #[derive(Debug, Clone)]
@@ -68,6 +66,16 @@ pub enum LedgerError {
     /// A token that has been replaced by a live one.
     #[error("the token {0} has been replaced by {1} already: rotate that one, or delete it and try again")]
     Replaced(ResourceId, ResourceId),
+    /// Two live tokens have the name, because one of them replaces the other, and no third may.
+    #[error(
+        "two tokens named {name:?} are live, and there may be no third: delete the older one when the newer one is in use (`token delete {older}`), or wait until one has ended, at {until}"
+    )]
+    Replacing {
+        name: String,
+        older: ResourceId,
+        /// When the first of them ends.
+        until: Timestamp,
+    },
     /// Several tokens have the name, because one of them replaces another.
     #[error("several tokens are named {0:?}: {1}. Delete the one that is not in use, by its id")]
     Several(String, String),
@@ -169,17 +177,21 @@ impl Ledger {
         Ok(issued)
     }
 
-    /// Issues a token with the name and the scopes of another. The other stays valid until it is deleted or, with an
-    /// `overlap`, until that time has passed. Both changes are one commit. `which` is the other's name or id; without
-    /// it the tenant must have exactly one live token, or none and exactly one that has ended.
+    /// Issues a token with the name and the scopes of another, and without a `lifetime` also with [that of the
+    /// other](succession::lifetime). The other stays valid until it is deleted or, with an `overlap`, until that time has
+    /// passed. Both changes are one commit. `which` is the other's name or id; without it the tenant must have exactly one
+    /// live token, or none and exactly one that has ended.
     pub async fn rotate(
         &self,
         tenant: &TenantRecord,
         which: Option<&str>,
-        lifetime: Duration,
+        lifetime: Option<Duration>,
         overlap: Option<Duration>,
     ) -> Result<(Token, Issued), LedgerError> {
-        let mut old = self.replaced(tenant, which).await?;
+        let known = self.list(tenant.id).await?;
+        let mut old = self.replaced(tenant, &known, which)?;
+        let lives = known.iter().filter(|token| token.is_alike(&old)).map(Token::life);
+        let lifetime = lifetime.unwrap_or_else(|| succession::lifetime(lives));
         let (name, line) = (old.name.clone(), Some(old.line()));
         let (issued, mut commit) = self.prepare(tenant, name, line, old.scopes, lifetime).await?;
         if let Some(overlap) = overlap {
@@ -196,12 +208,14 @@ impl Ledger {
     }
 
     /// The token that a rotation replaces: a live one, or else one that has ended.
-    async fn replaced(&self, tenant: &TenantRecord, which: Option<&str>) -> Result<Token, LedgerError> {
+    fn replaced(&self, tenant: &TenantRecord, known: &[Token], which: Option<&str>) -> Result<Token, LedgerError> {
         let now = self.clock.now();
-        let (live, ended): (Vec<_>, Vec<_>) =
-            self.list(tenant.id).await?.into_iter().partition(|token| token.is_live(now));
+        let (live, ended): (Vec<_>, Vec<_>) = known.iter().cloned().partition(|token| token.is_live(now));
         let old = match which {
-            Some(which) => one(&live, which).or_else(|error| newest(&ended, which).ok_or(error))?,
+            Some(which) => match newest(&live, which).or_else(|| newest(&ended, which)) {
+                Some(old) => old,
+                None => one(&[], which)?,
+            },
             None => match (&live[..], &ended[..]) {
                 ([only], _) | ([], [only]) => only.clone(),
                 ([], _) => return Err(LedgerError::NothingToRotate),
@@ -211,15 +225,24 @@ impl Ledger {
                 _ => return Err(LedgerError::Ambiguous),
             },
         };
-        // A token has only one successor at a time, also if it is named by its id: who sends a request twice gets one token.
+        let Some(other) = in_the_way(&old, &live) else { return Ok(old) };
         match &old.name {
-            Some(name) if old.is_live(now) => one(&live, name).map(|_| old),
-            Some(name) if live.iter().any(|token| is_named(token, name)) => Err(LedgerError::NameTaken(name.clone())),
-            _ => match live.iter().find(|token| token.replaces(&old)) {
-                Some(next) => Err(LedgerError::Replaced(old.id, next.id)),
-                None => Ok(old),
-            },
+            Some(name) if old.is_live(now) => Err(LedgerError::Replacing {
+                name: name.clone(),
+                older: if is_later(other, &old) { old.id } else { other.id },
+                until: Timestamp::from_millis(old.expires.min(other.expires)),
+            }),
+            _ => Err(LedgerError::Replaced(old.id, other.id)),
         }
+    }
+
+    /// Until when a live token gets no successor, as the tenant's `live` tokens stand: until one of two of its name has
+    /// ended, or one of as many as may live. `None` when it gets one now.
+    pub fn waits_until(tenant: &TenantRecord, token: &Token, live: &[Token]) -> Option<Timestamp> {
+        let of_two = in_the_way(token, live).map(|other| other.expires.min(token.expires));
+        let is_full = live.len() >= tenant.settings.live_tokens();
+        let of_all = || live.iter().map(|token| token.expires).min().filter(|_| is_full);
+        of_two.or_else(of_all).map(Timestamp::from_millis)
     }
 
     /// The token of a tenant with that name or id, even if it has expired.
@@ -265,11 +288,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// The tokens for which a reminder is due.
-    pub async fn due(&self, now: Timestamp) -> Result<Vec<Token>, StoreError> {
-        let mut tokens = self.all().await?;
-        tokens.retain(|token| reminder::is_due(token.expires, token.reminded, now));
-        Ok(tokens)
+    /// The tokens for which a reminder is due, with what they ask of somebody. Of what asks nothing nobody is reminded.
+    pub async fn due(&self, now: Timestamp) -> Result<Vec<(Token, Step)>, StoreError> {
+        let tokens = self.all().await?;
+        let due = tokens.iter().filter(|token| reminder::is_due(token.expires, token.reminded, now));
+        let steps = due.map(|token| (token.clone(), token.step(&tokens, now)));
+        Ok(steps.filter(|(_, step)| *step != Step::Nothing).collect())
     }
 
     /// Records that people are reminded of a token. `None` when no reminder is due any more, or the token is gone.
@@ -396,6 +420,17 @@ fn one(tokens: &[Token], which: &str) -> Result<Token, LedgerError> {
             Err(LedgerError::Several(which.to_owned(), ids.join(", ")))
         }
     }
+}
+
+/// The live token because of which another gets no successor: of a name two live at most, and what has no name is replaced
+/// once. So whoever sends a rotation twice gets one token, also if the token is named by its id.
+fn in_the_way<'t>(old: &Token, live: &'t [Token]) -> Option<&'t Token> {
+    let is_one = |other: &&Token| other.id != old.id && (old.name.is_some() || is_later(other, old));
+    live.iter().filter(|other| other.is_alike(old)).find(is_one)
+}
+
+fn is_later(token: &Token, than: &Token) -> bool {
+    (token.created, token.id) > (than.created, than.id)
 }
 
 /// The newest of these tokens with that name or id.

@@ -6,8 +6,9 @@ use scim_protocol::{Timestamp, value::fold};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Scopes, reminder,
+    Scopes, Step, reminder,
     secret::{Digest, PREFIX},
+    succession::Life,
 };
 use crate::{
     naming, own,
@@ -94,9 +95,21 @@ impl Token {
         self.line.unwrap_or(self.id)
     }
 
-    /// Whether this token has taken the place of the other, itself or by others between them.
-    pub fn replaces(&self, other: &Self) -> bool {
-        self.line() == other.line() && (self.created, self.id) > (other.created, other.id)
+    /// Whether both are of one writer: of such tokens each takes the place of the one before.
+    pub fn is_alike(&self, other: &Self) -> bool {
+        self.tenant == other.tenant && self.writer() == other.writer()
+    }
+
+    /// What its end asks of somebody, with the other tokens that there are.
+    pub fn step(&self, tokens: &[Self], now: Timestamp) -> Step {
+        let alike: Vec<_> = tokens.iter().filter(|other| other.is_alike(self)).map(Self::life).collect();
+        Step::of(&self.life(), &alike, now)
+    }
+
+    /// From when to when it lives.
+    pub fn life(&self) -> Life {
+        let (created, is_used) = (self.created.as_millis(), self.last_used.is_some());
+        Life { id: self.id, created, expires: self.expires, is_used }
     }
 
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {

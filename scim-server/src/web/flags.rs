@@ -2,13 +2,18 @@
 
 use super::{Field, Kind, Parameters};
 
+/// Commands about a tenant's tokens that its page “Tokens and clients” has a button for.
+const BUTTONS: [(&str, &str); 2] =
+    [("scim-server token create", "Make a token"), ("scim-server token rotate", "Rotate")];
+
 /// A sentence of a command in the words of a form: each flag by the name of its field, such as “Up to event” for `--until`. Of
 /// one that the form has no field for it says where it is. So is a member of JSON in quotes (`"to"`), or before a colon at
 /// the beginning, that a field is for. What stands between backticks is a command, and what else stands in quotes is
-/// somebody's: both stay as they are.
+/// somebody's: both stay as they are, but for commands that there is a button for.
 pub fn in_words(text: &str, fields: &[Field]) -> String {
+    let text = by_buttons(text);
     let member = text.split_once(": ").and_then(|(name, rest)| Some((format!("{}: ", of_member(name, fields)?), rest)));
-    let (begin, text) = member.unwrap_or((String::new(), text));
+    let (begin, text) = member.unwrap_or((String::new(), &text));
     let (mut is_code, mut is_quoted) = (false, false);
     let words = text.split_inclusive(' ').map(|word| {
         let written = if is_code || is_quoted { None } else { translated(word, fields) };
@@ -19,10 +24,37 @@ pub fn in_words(text: &str, fields: &[Field]) -> String {
     begin + &words.collect::<String>()
 }
 
+/// The same of a form that this was typed in: a reason that quotes what was typed in one field, and does not name it, begins
+/// with its name.
+pub fn of_typed(text: &str, fields: &[Field], typed: &Parameters) -> String {
+    let words = in_words(text, fields);
+    let is_quoted = |field: &&Field| {
+        let quoted = typed.get(field.name).map(|value| format!("{value:?}"));
+        !field.label.is_empty() && quoted.is_some_and(|quoted| text.contains(&quoted))
+    };
+    let mut quoted = fields.iter().filter(is_quoted);
+    match (quoted.next(), quoted.next()) {
+        (Some(field), None) if !words.contains(label(field)) => format!("“{}”: {words}", label(field)),
+        _ => words,
+    }
+}
+
 /// Which field that has to be filled in is empty.
 pub fn empty(fields: &[Field], typed: &Parameters) -> Option<String> {
     let field = fields.iter().find(|field| field.required && typed.get(field.name).is_none())?;
     Some(format!("“{}” is empty: fill it in", label(field)))
+}
+
+/// A sentence with buttons in the place of commands, as far as there are such.
+fn by_buttons(text: &str) -> String {
+    BUTTONS.iter().fold(text.to_owned(), |text, (command, button)| {
+        let found =
+            text.split_once(&format!("`{command}")).and_then(|(before, rest)| Some((before, rest.split_once('`')?)));
+        match found {
+            Some((before, (_, behind))) => format!("{before}“{button}” on the page “Tokens and clients”{behind}"),
+            None => text,
+        }
+    })
 }
 
 /// What a field is called. What stands behind a colon says how it is filled in, or what comes of it.
@@ -82,9 +114,29 @@ mod tests {
             ("\"the since\" is no \"since\".", "\"the since\" is no “After event”."),
             ("since: it is 3: \"a since\"", "“After event”: it is 3: \"a since\""),
             ("name: it is 3", "name: it is 3"),
+            (
+                "take --since, or `scim-server token rotate a --tenant b`; `scim-server admin-token create`",
+                "take “After event”, or “Rotate” on the page “Tokens and clients”; `scim-server admin-token create`",
+            ),
             ("", ""),
         ] {
             assert_eq!(in_words(text, &fields), expect);
+        }
+    }
+
+    #[test]
+    fn a_reason_that_quotes_what_was_typed_in_one_field_names_it() {
+        let fields = [Field::text("since", "After event: its number"), Field::text("lifetime", "It lives")];
+        for (typed, text, expect) in [
+            ("since=7&lifetime=xyz", "\"xyz\" is no time", "“It lives”: \"xyz\" is no time"),
+            ("since=7&lifetime=xyz", "--lifetime \"xyz\" is no time", "“It lives” \"xyz\" is no time"),
+            ("since=7&lifetime=xyz", "lifetime: no \"xyz\"", "“It lives”: no \"xyz\""),
+            // It may be that of either.
+            ("since=xyz&lifetime=xyz", "\"xyz\" is no time", "\"xyz\" is no time"),
+            ("since=7&lifetime=", "\"xyz\" is no \"\"", "\"xyz\" is no \"\""),
+            ("other=xyz", "\"xyz\" is no time", "\"xyz\" is no time"),
+        ] {
+            assert_eq!(of_typed(text, &fields, &Parameters::parse(typed)), expect, "{typed}");
         }
     }
 

@@ -2,6 +2,8 @@
 
 use askama::Template;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use scim_protocol::message::{Most, Names, Unread, read_json};
+use serde_json::Value;
 
 /// A form with fields that people fill in.
 #[derive(Debug, Clone, Default, Template)]
@@ -145,6 +147,18 @@ impl Parameters {
         of_name.flat_map(|(_, value)| value.split(',')).map(str::trim).filter(|value| !value.is_empty())
     }
 
+    /// A JSON document that somebody typed, with each name once in its object, as in bodies of requests.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn json(&self, name: &str) -> Result<Value, String> {
+        let any = Most { values: usize::MAX, operations: None, names: Names::Exactly };
+        read_json(self.text(name).as_bytes(), any).map_err(|why| match why {
+            Unread::Json(error) => format!("This is not JSON: {error}"),
+            why => format!("This must be JSON with each name once: {why}"),
+        })
+    }
+
     /// The same, empty where it is not there.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
@@ -186,6 +200,20 @@ mod tests {
         assert_eq!(read_lists.all("c").collect::<Vec<_>>(), ["x", "y", "z"]);
         assert_eq!(read.text("x"), "\u{fffd}");
         assert_eq!(Parameters::parse(""), Parameters::default());
+    }
+
+    #[test]
+    fn json_that_was_typed_has_each_name_once() {
+        let read = |text: &str| Parameters::parse(&format!("typed={}", encode(text))).json("typed");
+        assert_eq!(read(" {\"a\": {\"b\": 1, \"B\": 2}} "), Ok(serde_json::json!({"a": {"b": 1, "B": 2}})));
+        for (text, expect) in [
+            ("{\"a\": {\"b\": 1, \"b\": 2}}", "each name once: the name \"b\" stands in one object twice"),
+            ("{\"a\": ", "This is not JSON: EOF while parsing a value at line 1"),
+            ("", "This is not JSON: EOF"),
+        ] {
+            let why = read(text).unwrap_err();
+            assert!(why.contains(expect), "{text}: {why}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use askama::Template;
 use command_page::terminal;
 use serde_json::Value;
 
-use super::{Cell, Chart, Field, Form, Tone, form::Kind};
+use super::{Cell, Chart, Field, Form, Tone, form::Kind, legible};
 
 /// A piece of a page.
 #[derive(Debug, Clone, Template)]
@@ -66,6 +66,16 @@ impl Piece {
         Self::Code(terminal::json(&serde_json::to_string_pretty(document).unwrap_or_default()))
     }
 
+    /// Gives the tables in it that have no title yet this one.
+    fn entitle(&mut self, title: &str) {
+        match self {
+            Self::Table(table) if table.title.is_empty() => title.clone_into(&mut table.title),
+            Self::Live { pieces, .. } => pieces.iter_mut().for_each(|piece| piece.entitle(title)),
+            Self::Folded(label, pieces) => pieces.iter_mut().for_each(|piece| piece.entitle(label)),
+            _ => {}
+        }
+    }
+
     /// Several as HTML, one behind the other.
     fn drawn(pieces: &[Self]) -> askama::Result<String> {
         pieces.iter().map(Self::render).collect()
@@ -123,7 +133,9 @@ impl Section {
 
     #[must_use]
     pub fn with(mut self, piece: impl Into<Piece>) -> Self {
-        self.pieces.push(piece.into());
+        let mut piece = piece.into();
+        piece.entitle(&self.title);
+        self.pieces.push(piece);
         self
     }
 
@@ -138,6 +150,9 @@ impl Section {
 #[derive(Debug, Clone, Default, Template)]
 #[template(path = "table.html")]
 pub struct Table {
+    /// What tells it from others of the page where it is not seen; that of its section where it has none.
+    pub title: String,
+    /// One that is empty stands above buttons.
     pub headings: Vec<String>,
     pub rows: Vec<Row>,
     /// What is said when there are no rows: what to do next.
@@ -168,7 +183,9 @@ impl Table {
 
     /// What it is called where it is not seen.
     fn label(&self) -> String {
-        self.headings.iter().filter(|heading| !heading.is_empty()).cloned().collect::<Vec<_>>().join(", ")
+        let headings: Vec<_> = self.headings.iter().filter(|heading| !heading.is_empty()).map(String::as_str).collect();
+        let title = if self.title.is_empty() { String::new() } else { legible::clipped(&self.title) + ": " };
+        title + &headings.join(", ")
     }
 }
 

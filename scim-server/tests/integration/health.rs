@@ -103,6 +103,28 @@ async fn a_tenant_of_the_judge_is_neither_shown_nor_counted() {
     assert_eq!(calls, 1, "{hours}");
 }
 
+/// A tenant that nobody was ever let in to does not fail: it waits for whoever has its setup link.
+#[tokio::test]
+async fn a_tenant_waits_for_whoever_has_its_setup_link() {
+    let server = TestServer::start();
+    server.run_json(&["tenant", "create", "acme", "--json"]);
+    // The exit code is 0, or this panics.
+    let status = || server.run_json(&["status", "--tenant", "acme", "--json"])[0].clone();
+    let none = status();
+    assert_eq!((&none["state"], &none["problems"][0]["code"]), (&json!("warning"), &json!("NotConnected")), "{none}");
+    server.run_json(&["setup-link", "create", "--tenant", "acme", "--name", "acme-it", "--json"]);
+    let waits = status();
+    let detail = waits["problems"][0]["detail"].as_str().expect("a sentence");
+    assert!(waits["state"] == "new" && detail.contains("the setup link acme-it connects one until 20"), "{waits}");
+    // Once it had a token and has none any more, it fails.
+    server.run_json(&["token", "create", "--tenant", "acme", "--lifetime", "1s", "--json"]);
+    let end = Instant::now() + PATIENCE;
+    while server.run(&["status", "--tenant", "acme"]).status.success() {
+        assert!(Instant::now() < end, "the tenant does not fail");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 #[tokio::test]
 async fn status_counts_what_was_refused_and_what_is_left() {
     let settings = json!({"quotas": {"User": 1}, "rate_limit": 0});

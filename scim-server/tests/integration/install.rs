@@ -245,6 +245,9 @@ fn the_guide_shows_the_files_that_are_installed() {
     let guide = fs::read_to_string(repository().join("docs/guide/operations.md")).expect("the guide");
     let read = |file: &str| fs::read_to_string(repository().join("scim-server/dist").join(file)).expect(file);
     assert!(guide.contains(&read("scim-server.service")), "docs/guide/operations.md shows another unit");
+    let at = |path: &str| fs::read_to_string(repository().join(path)).expect(path);
+    let rotation = at("packaging/scim-server/logrotate");
+    assert!(at("docs/guide/audit.md").contains(&rotation), "docs/guide/audit.md shows another file for logrotate");
     // The file has every setting; the guide shows those that are set.
     let file = read("scim-server.toml");
     let set: Vec<_> = file.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
@@ -269,6 +272,8 @@ fn systemd_takes_the_units_and_finds_them_protected() {
     let machine = Machine::new();
     for name in UNITS {
         let unit = fs::read_to_string(repository().join(format!("{name}/dist/{name}.service"))).expect("the unit");
+        // By default systemd gives a unit up after five starts in ten seconds, also one that only waits for room on its disk.
+        assert!(unit.contains("\nStartLimitIntervalSec=0\n") && unit.contains("\nRestartSec="), "{name} is given up");
         // The program must be there to be verified.
         let unit = unit.replace(&format!("/usr/local/bin/{name}"), env!("CARGO_BIN_EXE_scim-server"));
         let file = machine.path(&format!("/{name}.service"));

@@ -299,3 +299,57 @@ async fn a_dry_run_knows_what_the_profile_refuses() {
     assert_eq!(client.patch(&format!("/Users/{}", users[0]), &write).await.expect(400).json["detail"], why);
     client.patch(&format!("/Users/{}", users[1]), &write).await.expect(200);
 }
+
+/// A member comes and goes at the same price whatever its group has, so such a write rewrites nothing; and the dry run says so.
+#[tokio::test]
+async fn a_write_of_members_alone_rewrites_nothing() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    let group = client.group("Staff", &[]).await;
+    let rules = json!([{"name": "low", "resource_type": "Group", "rewrite": "lower-case", "attribute": "displayName"}]);
+    let rules = file(&server, "rules.json", &rules);
+    let set = ["mapping", "set", "--tenant", "test", &rules];
+    let said = server.run(&[&set[..], &["--dry-run"]].concat()).stderr;
+    let said = String::from_utf8_lossy(&said);
+    let summary = "1 of 1 resource(s) would be changed by their next write; a PATCH that is only about the members";
+    assert!(said.contains(summary), "{said}");
+    server.run_json(&[&set[..], &["--json"]].concat());
+
+    let path = format!("/Groups/{group}");
+    let member = json!([{"op": "add", "path": "members", "value": [{"value": anna}]}]);
+    assert_eq!(client.patch(&path, &member).await.expect(200).json["displayName"], "Staff");
+    let more = json!([{"op": "add", "path": "externalId", "value": "g-1"}]);
+    assert_eq!(client.patch(&path, &more).await.expect(200).json["displayName"], "staff");
+}
+
+/// A name that an administrator has locked makes inactive whoever gets it: also by a rewrite.
+#[tokio::test]
+async fn a_dry_run_tells_of_a_locked_name() {
+    let server = TestServer::start();
+    let client = server.client();
+    client.user("locked").await;
+    server.run_json(&["user", "disable", "--tenant", "test", "locked", "--json"]);
+    server.run_json(&["user", "delete", "--tenant", "test", "locked", "--force", "--json"]);
+    let mut users = Vec::new();
+    for (name, title) in [("anna", "locked"), ("bert", "free")] {
+        let body = json!({"schemas": [USER], "userName": name, "title": title, "active": true});
+        users.push(client.post("/Users", &body).await.expect(201).id());
+    }
+    let rules = json!([{"name": "names", "rewrite": "copy", "attribute": "title", "to": "userName"}]);
+    let rules = file(&server, "rules.json", &rules);
+    let set = ["mapping", "set", "--tenant", "test", &rules];
+    let preview = server.run_json(&[&set[..], &["--dry-run", "--json"]].concat());
+    let of = |id: &String| {
+        let row = preview.as_array().expect("rows").iter().find(|row| row["id"] == **id);
+        row.expect("a row")["changes"].clone()
+    };
+    assert_eq!(of(&users[0])["active"], json!({"before": true, "after": false}));
+    assert_eq!(of(&users[1]).get("active"), None);
+
+    server.run_json(&[&set[..], &["--json"]].concat());
+    let write = json!([{"op": "add", "path": "nickName", "value": "x"}]);
+    for (id, active) in users.iter().zip([false, true]) {
+        assert_eq!(client.patch(&format!("/Users/{id}"), &write).await.expect(200).json["active"], active);
+    }
+}

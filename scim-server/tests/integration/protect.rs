@@ -180,6 +180,29 @@ async fn a_post_that_restores_takes_nothing_from_who_is_protected() {
     assert_eq!(client.post("/Groups", &team(&[&anna])).await.expect(201).id(), group);
 }
 
+/// One of those who are in a protected group stays in it, whoever else comes; and what is said of it is so.
+#[tokio::test]
+async fn all_of_a_protected_group_are_not_exchanged_at_once() {
+    let server = TestServer::start();
+    let client = server.client();
+    let users = people(&client, 4).await;
+    let group = client.group("Kept", &users[..2]).await;
+    protect(&server, &json!({"ids": [group]})).expect("set");
+    let path = format!("/Groups/{group}");
+    let put = |ids: &[String]| {
+        let members: Vec<_> = ids.iter().map(|id| json!({"value": id})).collect();
+        json!({"schemas": [GROUP], "displayName": "Kept", "members": members})
+    };
+    let exchange = json!([{"op": "replace", "path": "members", "value": put(&users[2..])["members"]}]);
+    for refused in [client.put(&path, &put(&users[2..])).await, client.patch(&path, &exchange).await] {
+        let refused = refused.expect(403);
+        let detail = refused.json["detail"].as_str().expect("a text");
+        assert!(detail.contains("also when others take their place") && !detail.contains("deleted"), "{detail}");
+    }
+    client.put(&path, &put(&users[1..])).await.expect(200);
+    assert_eq!(client.members(&group).await.len(), 3);
+}
+
 /// Without the group nobody would be protected: whoever deletes it says first who is.
 #[tokio::test]
 async fn the_group_of_the_protected_is_not_deleted_by_hand_either() {

@@ -8,6 +8,7 @@ mod names;
 mod preview;
 mod property;
 mod returned;
+mod unique;
 
 use std::{
     io::{BufRead, BufReader},

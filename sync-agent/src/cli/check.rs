@@ -20,9 +20,9 @@ use crate::{
     number,
     problem::Code,
     source::{
-        DirectoryError,
+        DirectoryError, Key,
         rights::{self, Rights},
-        settings::SourceSettings,
+        settings::{Bind, SourceSettings},
     },
     target::{TargetError, TargetReader, expiry, settings::TargetProfile},
 };
@@ -201,7 +201,7 @@ async fn try_directory(
     findings.push(if rights.canary {
         good("the canary is readable: absence can be proved")
     } else {
-        bad("the canary cannot be read: without it no deletion can be proved; correct source.canary")
+        bad(canary_hidden(&source.canary, &source.bind))
     });
     if rights.groups_that_hide_members > 0 {
         findings.push(bad(format!(
@@ -245,6 +245,18 @@ async fn try_directory(
         findings.push(less("the account sees no deleted objects; the guide says which right shows them"));
     }
     Ok(())
+}
+
+/// Which entry is the canary, and what to do when it cannot be read. By default it is the account's own.
+fn canary_hidden(canary: &Key, bind: &Bind) -> String {
+    let own = match (canary, bind) {
+        (Key::Dn(canary), Bind::Simple { account, .. }) => Dn::parse(account).is_ok_and(|account| account == *canary),
+        _ => false,
+    };
+    let whose = if own { ", the account's own entry, which is tried unless source.canary names another," } else { "" };
+    format!(
+        "the canary {canary}{whose} cannot be read: without it no deletion can be proved; let the account read it, or name in source.canary an entry that it can always read"
+    )
 }
 
 async fn target(config: &Config, now: Timestamp, findings: &mut Findings) {
@@ -299,4 +311,20 @@ async fn try_target(config: &Config, now: Timestamp, findings: &mut Findings) ->
         )));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_canary_that_cannot_be_read_is_named_with_what_to_set() {
+        let bind = Bind::Simple { account: "CN=sync,DC=test".to_owned(), password: Secret::new("x".to_owned()) };
+        let says = |canary| canary_hidden(&Key::Dn(Dn::parse(canary).unwrap()), &bind);
+        let own = says("cn=sync,dc=test");
+        assert!(own.contains("cn=sync,dc=test, the account's own entry") && own.contains("source.canary"), "{own}");
+        let other = says("ou=people,dc=test");
+        assert!(other.starts_with("the canary ou=people,dc=test cannot be read"), "{other}");
+    }
 }

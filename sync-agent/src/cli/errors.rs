@@ -8,6 +8,7 @@ use scim_protocol::Timestamp;
 
 use crate::{
     config::Config,
+    daemon::control::{self, Request, Response},
     problem::{CODES, log},
 };
 
@@ -16,14 +17,21 @@ pub fn errors(config: &Path, last: usize, json: bool) -> anyhow::Result<ExitCode
     let config = Config::read(config)?;
     let records = log::last(&config.errors, last)
         .with_context(|| format!("cannot read the error log {}", config.errors.display()))?;
+    let unwritten = unwritten(&config);
+    if let Some(failure) = &unwritten {
+        eprintln!("! {}", printable(failure));
+    }
     if json {
         for record in &records {
             println!("{}", serde_json::to_string(record)?);
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if records.is_empty() {
-        println!("No errors in {}.", config.errors.display());
+    if records.is_empty() && unwritten.is_none() {
+        println!(
+            "No errors in {}. `sync-agent status` says whether a cycle could not write there.",
+            config.errors.display()
+        );
     }
     for record in &records {
         let at =
@@ -37,4 +45,13 @@ pub fn errors(config: &Path, last: usize, json: bool) -> anyhow::Result<ExitCode
         println!("\n{}: {}", about.name, about.remedy);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The last cycle whose problems are not in the log, as the daemon remembers it. The log is read without a daemon too, and by
+/// anybody who may: the state is not opened for it.
+fn unwritten(config: &Config) -> Option<String> {
+    let Some(Response::Status(status)) = control::ask(&config.socket, &Request::Status).ok()? else { return None };
+    status.cycles.iter().find_map(|cycle| {
+        cycle.error_log_failure.as_ref().map(|failure| format!("the cycle of {}: {failure}", cycle.started))
+    })
 }

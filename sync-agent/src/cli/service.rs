@@ -47,6 +47,7 @@ pub fn pause(config: &Path, reason: String) -> anyhow::Result<ExitCode> {
     let request = Request::Pause { reason: reason.clone() };
     printed(ask_or(&config, &request, |state| {
         state.set_pause(Some(&Pause { since: SystemClock.now(), reason }))?;
+        state.save()?;
         Ok(status::PAUSED.to_owned())
     }))
 }
@@ -56,6 +57,7 @@ pub fn resume(config: &Path) -> anyhow::Result<ExitCode> {
     let config = Config::read(config)?;
     printed(ask_or(&config, &Request::Resume, |state| {
         state.set_pause(None)?;
+        state.save()?;
         Ok(status::RESUMED.to_owned())
     }))
 }

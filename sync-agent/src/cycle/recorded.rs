@@ -7,6 +7,7 @@
 use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet},
+    io,
     panic::AssertUnwindSafe,
     path::PathBuf,
 };
@@ -112,13 +113,13 @@ pub async fn run_cycle(
     if let Some(span) = span {
         ended(span, config, &record);
     }
-    state.add_cycle(record.clone())?;
-    state.flush().await?;
     let route = config.route();
     let now = clock.now();
     let records: Vec<Record> =
         due.iter().map(|problem| route.record(problem, now, |id| sids.get(&id).cloned())).collect();
-    write_log(config.errors.clone(), records).await;
+    record.error_log_failure = write_log(config.errors.clone(), records).await;
+    state.add_cycle(record.clone())?;
+    state.flush().await?;
     Ok(RecordedCycle { record, problems })
 }
 
@@ -163,17 +164,17 @@ pub async fn deactivate_after_pause(
     let mut outcome = apply::apply(&plan, &writer, state, &mut known, pace(config, clock, options), &|| {}).await?;
     state.keep_held_back(&plan.held_back, clock.now())?;
     outcome.problems.extend(limits_exceeded(state, &plan)?);
+    let now = clock.now();
+    let records = outcome.problems.iter().map(|problem| config.route().record(problem, now, |_| None)).collect();
     state.add_cycle(CycleRecord {
         writes: outcome.writes,
         problems: outcome.problems.len(),
         held_back: waiting(state, &plan)?.iter().map(HeldBack::losses).sum(),
         failure: outcome.stopped,
+        error_log_failure: write_log(config.errors.clone(), records).await,
         ..CycleRecord::new(started, false)
     })?;
     state.flush().await?;
-    let now = clock.now();
-    let records = outcome.problems.iter().map(|problem| config.route().record(problem, now, |_| None)).collect();
-    write_log(config.errors.clone(), records).await;
     Ok(outcome.writes)
 }
 
@@ -333,15 +334,15 @@ fn drift(prepared: &Prepared, outcome: &Outcome) -> Option<usize> {
     Some(missed.iter().filter(|id| news.contains(id) && surprising.contains(id)).count())
 }
 
-/// An error log that cannot be written does not end the cycle, whose work is done.
-async fn write_log(path: PathBuf, records: Vec<Record>) {
+/// An error log that cannot be written does not end the cycle, whose work is done. Says why its problems are not there.
+async fn write_log(path: PathBuf, records: Vec<Record>) -> Option<String> {
     let name = path.display().to_string();
     let written = tokio::task::spawn_blocking(move || log::append(&path, &records)).await;
-    match written {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!(path = name, %error, "the error log cannot be written"),
-        Err(error) => tracing::error!(path = name, %error, "the error log was not written"),
-    }
+    let error = written.map_err(io::Error::from).flatten().err()?;
+    let failure =
+        format!("its problems are not in the error log {name}: {error}; make room there, or correct service.error_log");
+    tracing::error!("the cycle has ended; {failure}");
+    Some(failure)
 }
 
 /// The SIDs of the objects that problems are about.

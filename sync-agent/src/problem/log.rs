@@ -6,7 +6,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufRead as _, BufReader, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -111,7 +111,7 @@ pub fn append(path: &Path, records: &[Record]) -> io::Result<()> {
         std::fs::rename(path, older(path))?;
     }
     let mut options = OpenOptions::new();
-    options.create(true).append(true);
+    options.create(true).append(true).read(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut lines = Vec::new();
@@ -119,8 +119,17 @@ pub fn append(path: &Path, records: &[Record]) -> io::Result<()> {
         serde_json::to_writer(&mut lines, record)?;
         lines.push(b'\n');
     }
+    let mut file = options.open(path)?;
+    // A full disk has cut off the line before; ours would be lost behind it. A pipe has no end to look at.
+    let mut last = *b"\n";
+    if file.seek(SeekFrom::End(-1)).is_ok() {
+        file.read_exact(&mut last)?;
+    }
+    if last != *b"\n" {
+        lines.insert(0, b'\n');
+    }
     // One write, so that two programs that append do not cut each other's lines.
-    options.open(path)?.write_all(&lines)
+    file.write_all(&lines)
 }
 
 /// The last records, the oldest first. Lines that are none are passed over.
@@ -187,6 +196,10 @@ mod tests {
         let path = folder.path().join("errors.jsonl");
         append(&path, &[record.clone(), record.clone()]).unwrap();
         append(&path, std::slice::from_ref(&record)).unwrap();
-        assert_eq!(last(&path, 2).unwrap(), [record.clone(), record]);
+        assert_eq!(last(&path, 2).unwrap(), [record.clone(), record.clone()]);
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        append(&path, std::slice::from_ref(&record)).unwrap();
+        assert_eq!(last(&path, 9).unwrap().len(), 3, "a line that was cut off takes no other with it");
     }
 }

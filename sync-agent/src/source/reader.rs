@@ -213,9 +213,10 @@ impl LdapReader {
             self.problems.push(Problem {
                 code: Code::AbsenceUnproved,
                 subject: None,
-                message: "the canary can no longer be read: the account may have lost its rights, and then no change \
-                          is seen either. Restore them, or name another entry in `source.canary`"
-                    .to_owned(),
+                message: format!(
+                    "the canary {canary} can no longer be read: the account may have lost its rights, and then no change \
+                     is seen either. Restore them, or name another entry in `source.canary`"
+                ),
             });
         }
         Ok(sees)

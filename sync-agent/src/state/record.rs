@@ -31,6 +31,9 @@ pub struct CycleRecord {
     pub drift: Option<usize>,
     /// Why it ended before its end.
     pub failure: Option<String>,
+    /// Why its problems are not in the error log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_log_failure: Option<String>,
 }
 
 impl CycleRecord {
@@ -47,6 +50,7 @@ impl CycleRecord {
             held_back: 0,
             drift: None,
             failure: None,
+            error_log_failure: None,
         }
     }
 }

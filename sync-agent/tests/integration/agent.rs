@@ -79,7 +79,21 @@ token_file = "{token}"
 
     /// Runs a subcommand to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().expect("the program starts");
+        Self::ran(self.command(arguments))
+    }
+
+    /// The same where no file may have more than `blocks` of 512 or 1024 bytes, by the shell: a write behind that fails as on
+    /// a full disk.
+    pub fn run_within(&self, blocks: u32, arguments: &[&str]) -> Ran {
+        let program = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""), "sh"]);
+        command.arg(program.get_program()).args(program.get_args());
+        Self::ran(command)
+    }
+
+    fn ran(mut command: Command) -> Ran {
+        let output = command.output().expect("the program starts");
         let Output { status, stdout, stderr } = output;
         let text = |bytes| String::from_utf8(bytes).expect("text");
         Ran { code: status.code(), stdout: text(stdout), stderr: text(stderr) }

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use crate::{
     agent::{Ran, TestAgent},
+    daemon::{Daemon, until},
     directory::{Software, TestDirectory},
     full::EVERYTHING,
     server::TestServer,
@@ -89,6 +90,12 @@ fn check_says_what_to_change() {
     assert_eq!(nobody.code, Some(1), "{nobody:?}");
     says(&nobody, &["no such group", "Not ready"]);
     agent.set("[\"*\", \"no such group\"]", "[\"*\"]");
+
+    agent.set("[source]", "[source]\ncanary = \"cn=nobody,dc=example,dc=test\"");
+    let blind = agent.run(&["check"]);
+    assert_eq!(blind.code, Some(1), "{blind:?}");
+    says(&blind, &["the canary cn=nobody,dc=example,dc=test cannot be read", "source.canary"]);
+    agent.set("canary = \"cn=nobody,dc=example,dc=test\"", "");
 
     // The two ways of TLS, each on the port of the other.
     let (plain, secured) = (directory.get("LDAP_URL").to_owned(), directory.get("LDAPS_URL").to_owned());
@@ -203,4 +210,50 @@ fn a_filter_that_cannot_be_parsed_is_told_with_what_to_write() {
     let checked = agent.run(&["check"]);
     assert_eq!(checked.code, Some(2), "{checked:?}");
     says(&checked, &["source.users.filter", "write (!(userAccountControl=2))"]);
+}
+
+/// A write that fails as on a full disk: the state is sound, and whoever deletes it loses what it has.
+#[test]
+fn a_state_without_room_is_kept() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let server = TestServer::start();
+    let agent = TestAgent::new(&directory, &server, EVERYTHING);
+    // The first pause is not told as done when it could not be written.
+    let reason = "x".repeat(4096);
+    let paused = agent.run_within(1, &["pause", "--reason", &reason]);
+    assert_eq!(paused.code, Some(2), "{paused:?}");
+    assert_eq!(agent.run(&["pause"]).code, Some(0));
+    for command in [&["status"][..], &["resume"], &["apply"]] {
+        let ran = agent.run_within(64, command);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        says(&ran, &["ulimit -f", "keep the state"]);
+        assert!(!ran.stderr.contains("deleted") && !ran.stderr.contains("sled::"), "{ran:?}");
+    }
+    says(&agent.run(&["status"]), &["paused since"]);
+}
+
+/// The cycle itself may have gone well; whoever looks into the log learns that it is not whole.
+#[test]
+fn an_error_log_that_cannot_be_written_is_told() {
+    let directory = TestDirectory::start(Software::OpenLdap);
+    let server = TestServer::start();
+    let more = format!("{EVERYTHING}[service]\nerror_log = \"away/errors.jsonl\"\n");
+    let agent = TestAgent::new(&directory, &server, &more);
+    std::fs::write(agent.file("password"), "wrong").expect("the password");
+    let ran = agent.run(&["apply"]);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    says(&ran, &["not in the error log", "service.error_log"]);
+    says(&agent.run(&["status"]), &["not in the error log"]);
+    says(&agent.run(&["errors"]), &["`sync-agent status` says"]);
+
+    let daemon = Daemon::start(&agent);
+    until("the daemon tells it", || {
+        let told = agent.run(&["errors"]);
+        told.stderr.contains("not in the error log") && !told.stdout.contains("No errors")
+    });
+    drop(daemon);
+
+    std::fs::create_dir(agent.file("away")).expect("a folder");
+    agent.run(&["apply"]);
+    says(&agent.run(&["errors"]), &["InvalidDirectoryCredentials"]);
 }

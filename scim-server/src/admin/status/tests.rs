@@ -10,7 +10,9 @@ use crate::{
     clock::{Clock, ManualClock},
     deferred::{Deferrals, Deferred},
     event::{Action, Deed, Event},
+    oauth::Scope,
     operation::Operations,
+    setup_link::{Allows, NewLink},
     store::{ResourceId, Store, sled::SledStore},
     stream::{Stream, Streams},
     tenant::Settings,
@@ -67,17 +69,94 @@ async fn a_store_that_refuses_writes_is_told() {
 #[tokio::test]
 async fn a_successor_in_use_is_known_before_that_is_stored() {
     let Place { time, context, record, .. } = &Place::new(Some(&[])).await;
-    let days = |days: u64| Duration::from_secs(days * 24 * 60 * 60);
     let (directory, name) = (context.directory(), "okta");
     directory.ledger().issue(record, Some(name.to_owned()), Scopes::ALL, days(10)).await.unwrap();
     time.advance(1000);
-    let (_, next) = directory.ledger().rotate(record, Some(name), days(365), None).await.unwrap();
+    let (_, next) = directory.ledger().rotate(record, Some(name), Some(days(365)), None).await.unwrap();
     context.access.reload().await.unwrap();
     let codes = async || of(context, record).await.unwrap().problems.iter().map(|one| one.code).collect::<Vec<_>>();
     assert_eq!(codes().await, ["TokenExpires"]);
     let bearer = format!("Bearer {}", next.secret.reveal());
     context.access.authenticate(&record.id.to_string(), Some(&bearer), context.clock.now()).unwrap();
     assert_eq!(codes().await, [""; 0]);
+}
+
+fn days(days: u64) -> Duration {
+    Duration::from_secs(days * 24 * 60 * 60)
+}
+
+/// What `status` says of tokens and secrets that live for a month at most, from the day on which they are made.
+#[tokio::test]
+async fn what_was_just_replaced_is_told_of_once() {
+    let Place { time, context, record, .. } = &Place::new(Some(&[])).await;
+    let directory = context.directory();
+    let (ledger, clients) = (directory.ledger(), directory.clients());
+    let details = async || {
+        let problems = of(context, record).await.unwrap().problems;
+        problems.into_iter().map(|one| one.detail).collect::<Vec<_>>()
+    };
+    let old = ledger.issue(record, Some("okta".to_owned()), Scopes::ALL, days(25)).await.unwrap().token;
+    let (client, secret) = clients.create(record, "entra", Scope::SCIM, Some(days(25))).await.unwrap();
+    let secret = secret.unwrap().record;
+    assert_eq!(details().await, [""; 0], "nobody has to act on the first day");
+    time.advance(17 * 86_400_000);
+    let told = details().await;
+    let rotations =
+        [format!("token rotate --tenant t {}`", old.id), format!("client rotate --tenant t {}`", client.id)];
+    assert!(told.len() == 2 && told.iter().zip(&rotations).all(|(one, rotate)| one.contains(rotate)), "{told:?}");
+
+    let (_, next) = ledger.rotate(record, Some("okta"), None, Some(days(7))).await.unwrap();
+    let (client, other, _) = clients.rotate(client, None, Some(days(7))).await.unwrap();
+    assert_eq!([next.token.days_left(time.now()), other.record.days_left(time.now())], [25, 25]);
+    let told = details().await;
+    let given = [next.token.id, other.record.id].map(|id| format!("ends in 7 days: the next one, {id}, was not used"));
+    assert!(told.len() == 2 && told.iter().zip(&given).all(|(one, next)| one.contains(next)), "{told:?}");
+    // A third is refused, with what can be done.
+    for which in ["okta", &old.id.to_string(), &next.token.id.to_string()] {
+        let why = ledger.rotate(record, Some(which), None, None).await.unwrap_err().to_string();
+        let until = Timestamp::from_millis(time.now().as_millis() + 7 * 86_400_000).to_string();
+        assert!(why.contains(&format!("token delete {}", old.id)) && why.contains(&until), "{why}");
+    }
+    let why = clients.rotate(client, None, None).await.unwrap_err().to_string();
+    assert!(why.contains(&format!("client secret delete entra {}", secret.id)), "{why}");
+    // What is in use is given to nobody any more; what has ended goes.
+    ledger.note_uses(&[(next.token.id, time.now().as_millis())]).await.unwrap();
+    assert!(details().await.iter().all(|one| !one.contains("okta")));
+    time.advance(8 * 86_400_000);
+    let told = details().await;
+    assert!(told.iter().any(|one| one.contains(&format!("token delete --tenant t {}`", old.id))), "{told:?}");
+}
+
+/// A tenant that nobody was ever let in to misses nobody: it waits for whoever has a link, or nobody can begin.
+#[tokio::test]
+async fn a_tenant_that_never_had_a_token_does_not_fail() {
+    let Place { time, context, .. } = &Place::new(Some(&[])).await;
+    context.access.directory().create("new", Settings::default(), None).await.unwrap();
+    let record = context.directory().find("new").await.unwrap();
+    context.access.reload().await.unwrap();
+    let stands = async || {
+        let status = of(context, &record).await.unwrap();
+        (status.state, status.problems.into_iter().map(|one| (one.code, one.detail)).collect::<Vec<_>>())
+    };
+    let (state, problems) = stands().await;
+    assert_eq!((state, problems[0].0, problems.len()), (State::Warning, "NotConnected", 1));
+    for way in ["token create --tenant new`", "setup-link create --tenant new`"] {
+        assert!(problems[0].1.contains(way), "{problems:?}");
+    }
+    let link = NewLink { name: Some("acme-it"), allows: Allows::default(), lifetime: days(7) };
+    let (link, _) = context.setup_links().create(record.id, link).await.unwrap();
+    let (state, problems) = stands().await;
+    assert_eq!((state, problems[0].0, problems.len()), (State::New, "SetupLinkWaits", 1));
+    let until = Timestamp::from_millis(link.expires).to_string();
+    assert!(problems[0].1.contains("acme-it") && problems[0].1.contains(&until), "{problems:?}");
+    time.advance(8 * 86_400_000);
+    assert_eq!(stands().await.0, State::Warning, "the link has ended");
+    // One that has ended was there.
+    context.directory().ledger().issue(&record, None, Scopes::ALL, days(1)).await.unwrap();
+    assert_eq!(stands().await, (State::New, vec![]));
+    time.advance(2 * 86_400_000);
+    let (state, problems) = stands().await;
+    assert_eq!((state, problems[0].0), (State::Failing, "NoToken"), "{problems:?}");
 }
 
 #[tokio::test]

@@ -55,8 +55,9 @@ pub enum ClientCommand {
         /// End the old secret after this time
         #[arg(long, value_name = "DURATION", value_parser = units::duration)]
         overlap: Option<Duration>,
-        #[command(flatten)]
-        lifetime: SecretLifetime,
+        /// How long the new secret lives, three years at most; without it as long as the old one was to
+        #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+        lifetime: Option<Duration>,
         #[command(flatten)]
         common: Common,
     },

@@ -166,11 +166,11 @@ pub enum UserCommand {
     },
     /// List users whom no provider has sent for a while; nothing is changed
     Stale(StaleArguments),
-    /// List the deleted users that can be restored
+    /// List the deleted users that are kept, and until when each can be restored
     Deleted(DeletedArguments),
     /// Restore a deleted user under its old id, with its groups
     Restore(RestoreArguments),
-    /// Remove a deleted user for good, before the tenant's restore_window is over
+    /// Remove a deleted user for good, at once
     Purge(PurgeArguments),
 }
 
@@ -229,10 +229,10 @@ pub enum GroupCommand {
     },
     /// List groups that no provider has sent for a while; nothing is changed
     Stale(StaleArguments),
-    /// List the deleted groups that can be restored
+    /// List the deleted groups that are kept, and until when each can be restored
     Deleted(DeletedArguments),
     /// Restore a deleted group under its old id, with its groups and members
     Restore(RestoreArguments),
-    /// Remove a deleted group for good, before the tenant's restore_window is over
+    /// Remove a deleted group for good, at once
     Purge(PurgeArguments),
 }

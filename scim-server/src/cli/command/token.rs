@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::{Common, Lifetime};
+use super::{Common, Lifetime, lifetime};
 use crate::units;
 
 /// `token …`
@@ -49,8 +49,9 @@ pub enum TokenCommand {
         /// Let the old token expire after this time
         #[arg(long, value_name = "DURATION", value_parser = units::duration)]
         overlap: Option<Duration>,
-        #[command(flatten)]
-        lifetime: Lifetime,
+        /// How long the new token lives; without it as long as the old one was to
+        #[arg(long, value_name = "DURATION", value_parser = lifetime)]
+        lifetime: Option<Duration>,
         #[command(flatten)]
         common: Common,
     },

@@ -15,7 +15,7 @@ impl AdminTokenCommand {
             Self::List { common } => (common, AdminTokenRequest::List, Show::AdminTokens),
             Self::Rotate { token, overlap, lifetime, common } => {
                 let overlap_seconds = overlap.map(|overlap| overlap.as_secs());
-                let seconds = lifetime.lifetime.as_secs();
+                let seconds = lifetime.map(|lifetime| lifetime.as_secs());
                 (common, AdminTokenRequest::Rotate { token, seconds, overlap_seconds }, Show::AdminTokenIssued)
             }
             Self::Delete { token, common } => (common, AdminTokenRequest::Delete { token }, Show::Deleted),

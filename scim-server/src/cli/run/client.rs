@@ -25,7 +25,7 @@ impl ClientCommand {
                 (which.tenant, ClientRequest::Show { client: which.client }, Show::Document, common)
             }
             Self::Rotate { which, overlap, lifetime, common } => {
-                let (client, seconds) = (which.client, lifetime.lifetime.as_secs());
+                let (client, seconds) = (which.client, lifetime.map(|lifetime| lifetime.as_secs()));
                 let overlap_seconds = overlap.map(|overlap| overlap.as_secs());
                 let request = ClientRequest::Rotate { client, seconds, overlap_seconds };
                 (which.tenant, request, Show::ClientIssued, common)

@@ -126,11 +126,11 @@ impl WhichArguments {
         };
         if !yes && typed::is_asked() {
             // What is refused is not asked about.
-            session::count(Session::open(&common.settings.0).await?, request(true)).await?;
+            let (_, notes) = session::count(Session::open(&common.settings.0).await?, request(true)).await?;
+            let then =
+                notes.first().map_or("it can be restored as long as restore_window of the tenant says", String::as_str);
             let kind = resource_type.to_lowercase();
-            let what = format!(
-                "This deletes the {kind} {name:?} of tenant {tenant:?}. It can be restored as long as the tenant's restore_window says."
-            );
+            let what = format!("This deletes the {kind} {name:?} of tenant {tenant:?}: {then}.");
             typed::confirm_person(&what, &name)?;
         }
         common.run(request(false), Show::Deleted).await
@@ -160,39 +160,29 @@ impl RestoreArguments {
 
 impl PurgeArguments {
     async fn run(self, resource_type: &str) -> Result<(), Failure> {
-        if !self.yes && typed::is_asked() {
-            self.confirm(resource_type).await?;
+        let Self { tenant, id, request, yes, common } = self;
+        let command = |dry_run| {
+            let request = match (request.clone(), id.clone()) {
+                (Some(request), _) => DeletedRequest::PurgeAll { request, dry_run },
+                (None, id) => DeletedRequest::Purge { id: id.unwrap_or_default(), dry_run },
+            };
+            AdminRequest::Deleted { tenant: tenant.clone(), resource_type: resource_type.to_owned(), request }
+        };
+        if !yes && typed::is_asked() {
+            // What is refused is not asked about.
+            let (number, _) = session::count(Session::open(&common.settings.0).await?, command(true)).await?;
+            let kind = resource_type.to_lowercase();
+            let (whom, word) = match (&request, &id) {
+                (Some(request), _) => {
+                    (format!("{number} deleted {kind}(s), all that the request deleted"), request.as_str())
+                }
+                (None, id) => (format!("the deleted {kind}"), id.as_deref().unwrap_or_default()),
+            };
+            let what = format!("This removes for good, from tenant {tenant:?}, what is kept of {whom}: {word}.");
+            typed::confirm_person(&what, word)?;
         }
-        let Self { tenant, id, request, common, .. } = self;
-        let resource_type = resource_type.to_owned();
-        let (request, show) = match request {
-            Some(request) => (DeletedRequest::PurgeAll { request }, Show::Purged),
-            None => (DeletedRequest::Purge { id: id.unwrap_or_default() }, Show::Deleted),
-        };
-        common.run(AdminRequest::Deleted { tenant, resource_type, request }, show).await
-    }
-
-    /// Asks a person for the id of what is to go. Of a request it says how many that are; nothing is asked of none.
-    async fn confirm(&self, resource_type: &str) -> Result<(), Failure> {
-        let (kind, tenant) = (resource_type.to_lowercase(), &self.tenant);
-        let Some(request) = &self.request else {
-            let id = self.id.as_deref().unwrap_or_default();
-            let what = format!("This removes what is kept of the deleted {kind} {id} of tenant {tenant:?}, for good.");
-            return typed::confirm_person(&what, id);
-        };
-        let list = AdminRequest::Deleted {
-            tenant: tenant.clone(),
-            resource_type: resource_type.to_owned(),
-            request: DeletedRequest::List { request: Some(request.clone()) },
-        };
-        let number = session::count(Session::open(&self.common.settings.0).await?, list).await?;
-        if number == 0 {
-            return Ok(());
-        }
-        let what = format!(
-            "This removes what is kept of {number} deleted {kind}(s) of tenant {tenant:?}, for good: all that the request {request} deleted."
-        );
-        typed::confirm_person(&what, request)
+        let show = if request.is_some() { Show::Purged } else { Show::Deleted };
+        common.run(command(false), show).await
     }
 }
 

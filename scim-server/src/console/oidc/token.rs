@@ -8,12 +8,11 @@ use crate::{
     admin::{Administrator, Role},
     config::OidcSettings,
     oauth::{Check, jwt::Unverified},
+    web::clipped,
 };
 
 /// How far clocks may be apart, in milliseconds.
 const LEEWAY: i64 = 60 * 1000;
-/// The longest name that events have, in characters.
-const LONGEST: usize = 200;
 
 /// What the token of one sign-in says.
 pub(super) struct Expected<'a> {
@@ -85,17 +84,39 @@ fn inside<'a>(said: &'a Map<String, Value>, pointer: &str) -> Option<&'a Value> 
     said.get(&first.replace("~1", "/").replace("~0", "~"))?.pointer(&rest)
 }
 
-/// What events call them: the e-mail address unless it is known to be unverified, or what the provider calls them, always
-/// with its host behind it. So it is never the name of a token, nor an address that somebody gave themselves for a name.
+/// What events call them. An e-mail address stands alone where the provider says that it is theirs. What else the provider
+/// calls them has its host before it, and also the claim, unless that is `preferred_username`. So nobody has the name of
+/// another, whichever claims they can choose, and no name is that of a token.
 fn name(said: &Map<String, Value>, settings: &OidcSettings) -> String {
-    let is_unverified = said.get("email_verified").is_some_and(|is| *is == false || *is == "false");
-    let plain = |text: &str| -> String { text.trim().chars().filter(|c| !c.is_control()).take(LONGEST).collect() };
-    let claim = |name: &str| said.get(name).and_then(Value::as_str).map(plain).filter(|text| !text.is_empty());
-    let email = claim("email").filter(|email| !is_unverified && email.contains('@'));
-    email.unwrap_or_else(|| {
-        let name = claim("preferred_username").or_else(|| claim("sub")).unwrap_or_default();
-        format!("{name}@{}", settings.host.trim_end_matches(":443"))
-    })
+    let claim = |name: &str| said.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let is_verified = said.get("email_verified").is_some_and(|is| *is == true || *is == "true");
+    let email = claim("email");
+    if let Some(email) = email.filter(|email| is_verified && is_address(email)) {
+        return email.to_owned();
+    }
+    let (which, name) = if let Some(name) = claim("preferred_username") {
+        ("", name)
+    } else if let Some(email) = email {
+        ("email/", email)
+    } else {
+        ("sub/", claim("sub").unwrap_or_default())
+    };
+    format!("{}/{which}{}", settings.host.trim_end_matches(":443"), written(name))
+}
+
+/// Whether a text is an e-mail address that looks like no other: each sign of it is seen, and it is in no need of quotes.
+fn is_address(text: &str) -> bool {
+    // The last three join letters or colour a picture: elsewhere nobody sees them.
+    let is_unfit = |c: char| c.is_whitespace() || matches!(c, '/' | '\u{200c}' | '\u{200d}' | '\u{fe0f}');
+    let has_sides = |(name, host): (&str, &str)| !name.is_empty() && !host.is_empty() && !host.contains('@');
+    text.split_once('@').is_some_and(has_sides) && !text.contains(is_unfit) && clipped(text) == text
+}
+
+/// A name of which each sign is seen, and none divides it. What is written out of another name is not the same, since a
+/// sign that somebody has written out themselves is written out, too.
+fn written(name: &str) -> String {
+    let name = name.replace("\\u{", "\\u{5c}u{").replace('/', "\\u{2f}").replace(' ', "\\u{20}");
+    clipped(&name)
 }
 
 #[cfg(test)]
@@ -140,16 +161,73 @@ mod tests {
         assert_eq!(name(&said, &settings("roles")), expect);
     }
 
+    const ANNA: &str = "anna@example.com";
+
     #[test]
-    fn a_person_is_never_named_as_a_token_is() {
-        named(json!({"sub": "1", "email": "anna@example.com"}), "anna@example.com");
-        named(json!({"sub": "1", "email": "root@x.example", "email_verified": false}), "1@login.example");
-        named(json!({"sub": "1", "preferred_username": "anna"}), "anna@login.example");
-        named(json!({"sub": "1", "email": " ", "preferred_username": "a\u{1b}[2J\n@b"}), "a[2J@b@login.example");
-        let anna = "anna@example.com";
-        named(json!({"sub": "1", "preferred_username": anna}), "anna@example.com@login.example");
-        named(json!({"sub": anna, "email": anna, "email_verified": false}), "anna@example.com@login.example");
-        named(json!({"sub": "1", "email": "anna"}), "1@login.example");
-        named(json!({"sub": "x".repeat(500)}), &format!("{}@login.example", "x".repeat(LONGEST)));
+    fn an_address_stands_alone_where_it_is_verified() {
+        for verified in [json!(true), json!("true")] {
+            named(json!({"sub": "1", "preferred_username": "x", "email": ANNA, "email_verified": verified}), ANNA);
+        }
+        let others = [json!(false), json!(null), json!(0), json!(1), json!([true])];
+        let words = ["false", "False", "FALSE", "True", "0", "1", "no", ""].map(|word| json!(word));
+        for other in others.into_iter().chain(words) {
+            let claims = json!({"sub": "1", "email": ANNA, "email_verified": other});
+            named(claims, "login.example/email/anna@example.com");
+        }
+        named(json!({"sub": "1", "email": ANNA}), "login.example/email/anna@example.com");
+    }
+
+    #[test]
+    fn everybody_else_has_the_host_before_their_name() {
+        named(json!({"sub": "1", "preferred_username": "anna", "email": ANNA}), "login.example/anna");
+        named(json!({"sub": "1", "preferred_username": ANNA}), "login.example/anna@example.com");
+        named(json!({"sub": ANNA}), "login.example/sub/anna@example.com");
+        named(json!({"sub": "1", "preferred_username": "", "email": ""}), "login.example/sub/1");
+        named(json!({"sub": "1", "preferred_username": "D\\anna"}), "login.example/D\\anna");
+        named(json!({"sub": "a\u{1b}[2J\nb /c "}), "login.example/sub/a\\u{1b}[2J\\u{a}b\\u{20}\\u{2f}c\\u{20}");
+        named(json!({"sub": "x".repeat(500)}), &format!("login.example/sub/{}…", "x".repeat(199)));
+    }
+
+    #[test]
+    fn no_two_have_one_name() {
+        let mut names = std::collections::BTreeSet::new();
+        let mut add = |claims: Value| {
+            let name = name(claims.as_object().unwrap(), &settings("roles"));
+            assert_eq!(name.contains('/'), name != ANNA, "{name}");
+            assert!(!name.contains(|c: char| c.is_control() || c.is_whitespace()), "{name}");
+            assert!(names.insert(name), "{claims}");
+        };
+        let addresses = [
+            ANNA,
+            "an\nna@example.com",
+            "an\rna@example.com",
+            "an\0na@example.com",
+            "anna\u{7f}@example.com",
+            "anna@example.com\u{85}",
+            " anna@example.com",
+            "anna@example.com ",
+            "\tanna@example.com",
+            "an\u{200b}na@example.com",
+            "an\u{200d}na@example.com",
+            "anna@example.com\u{fe0f}",
+            "an\\u{a}na/@example.com",
+            "anna@@example.com",
+            "anna@example.com@login.example",
+            "@example.com",
+            "anna@",
+            "anna",
+            "a/nna@example.com",
+        ];
+        for email in addresses {
+            add(json!({"sub": "1", "email": email, "email_verified": true}));
+        }
+        for username in
+            ["1", "sub/1", "email/1", "login.example/1", ANNA, "a\u{1b}", "a\\u{1b}", "a\\u{5c}u{1b}", "\\\u{1b}"]
+        {
+            add(json!({"sub": "1", "preferred_username": username}));
+        }
+        for claims in [json!({"sub": "1"}), json!({"sub": "2", "email": "1"}), json!({"sub": ANNA})] {
+            add(claims);
+        }
     }
 }

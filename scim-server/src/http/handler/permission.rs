@@ -13,11 +13,17 @@ use crate::{
 };
 
 /// 403: the users and groups of the tenant come from elsewhere.
-fn foreign(source: &Source) -> Error {
+fn foreign(caller: &Caller, source: &Source, endpoint: &Endpoint<'_>) -> Error {
+    let has_roles = caller.tenant().settings.role_resources.is_some();
+    let bulk = if has_roles && matches!(endpoint, Endpoint::Bulk) {
+        " That is for all of Bulk: send roles and entitlements one by one."
+    } else {
+        ""
+    };
     Error::new(
         ErrorKind::Forbidden,
         format!(
-            "Only {source} may change users and groups of this tenant. Make the change there, or ask the administrator of this server to change it with `scim-server tenant source TENANT --to SOURCE`."
+            "Only {source} may change users and groups of this tenant. Make the change there, or ask the administrator of this server to change it with `scim-server tenant source TENANT --to SOURCE`.{bulk}"
         ),
     )
 }
@@ -50,7 +56,9 @@ pub(super) fn authorise(caller: &Caller, method: &Method, endpoint: &Endpoint<'_
     if allowed {
         let changes = of_tokens == "write" && !is_told && !is_of_application(caller, endpoint);
         let source = caller.tenant().settings.source.as_ref().filter(|_| changes);
-        return source.filter(|source| !source.lets(caller.name())).map_or(Ok(()), |source| Err(foreign(source)));
+        return source
+            .filter(|source| !source.lets(caller.name()))
+            .map_or(Ok(()), |source| Err(foreign(caller, source, endpoint)));
     }
     let detail = format!("The token does not have the {scope} scope. Use one that has it.");
     Err(Error::new(ErrorKind::Forbidden, detail).with_source(InsufficientScope(scope)))

@@ -104,7 +104,7 @@ mod tests {
         access.reload().await.unwrap();
         let ledger = access.directory().ledger();
         let first = ledger.issue(&tenant, Some("Okta".to_owned()), Scopes::ALL, DAY).await.unwrap().token;
-        let (_, next) = ledger.rotate(&tenant, Some("okta"), DAY, None).await.unwrap();
+        let (_, next) = ledger.rotate(&tenant, Some("okta"), Some(DAY), None).await.unwrap();
         let other = ledger.issue(&tenant, Some("other".to_owned()), Scopes::ALL, DAY).await.unwrap().token;
         let operations = Operations::on(Arc::clone(&store), Arc::clone(&clock));
         let context = |token: &crate::token::Token| {

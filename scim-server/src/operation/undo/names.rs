@@ -1,55 +1,55 @@
-//! Who gets which name: of those who are to have one and the same, and of those who took one in a burst from who was lost.
+//! Who gets which name, that is, which value of a unique attribute: of those who are to have one and the same, and of those
+//! who took one in a burst from who was lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use scim_protocol::{schema::ResourceType, value::fold};
 use serde_json::{Map, Value};
 
 use super::{
-    Phase, Todo, Undo,
+    Phase, Subject, Todo, Undo,
     history::{ACTIVE, Histories, History, Turn},
-    values::value,
+    values::{Place, value},
 };
 use crate::{
     event::Json,
     index,
     operation::disable::Switch,
     store::{IndexKey, ResourceKey, TypeName},
-    tenant::{IndexSpec, Tenant},
+    tenant::Tenant,
 };
 
-/// A unique value: of which type and attribute, and folded as it is compared.
-type Name = (String, String, String);
+/// Unique values that somebody has.
+type Names = BTreeSet<IndexKey>;
 
-/// A history, by its place, and one of its unique attributes.
+/// A history, by its place, and the path of what was changed in it.
 type Rename = (usize, String);
 
 /// Who has which names.
 #[derive(Default)]
 struct Holders {
     /// Who has taken a name within the burst.
-    by_name: BTreeMap<Name, Vec<Rename>>,
+    by_name: BTreeMap<IndexKey, Vec<Rename>>,
     /// What each was called before.
-    before: BTreeMap<Rename, Name>,
+    before: BTreeMap<Rename, Names>,
     /// Who gives the name back.
     back: BTreeSet<Rename>,
     /// Names that somebody is to have again.
-    claimed: BTreeSet<Name>,
+    claimed: Names,
 }
 
 impl Holders {
     /// Somebody is to have these names: whoever has taken one of them within the burst is called as before. Who came with
     /// it (`is_new`) keeps the name if the one that it came with is another's.
-    fn claim(&mut self, mut wanted: Vec<Name>, is_new: impl Fn(usize) -> bool) {
+    fn claim(&mut self, mut wanted: Vec<IndexKey>, is_new: impl Fn(usize) -> bool) {
         self.claimed.extend(wanted.iter().cloned());
         while let Some(name) = wanted.pop() {
             for rename in self.by_name.remove(&name).unwrap_or_default() {
-                let before = self.before.get(&rename).cloned();
-                if is_new(rename.0) && before.as_ref().is_some_and(|before| self.claimed.contains(before)) {
+                let before = self.before.get(&rename).cloned().unwrap_or_default();
+                if is_new(rename.0) && !before.is_disjoint(&self.claimed) {
                     continue;
                 }
-                self.claimed.extend(before.clone());
+                self.claimed.extend(before.iter().cloned());
                 wanted.extend(before);
                 self.back.insert(rename);
             }
@@ -62,21 +62,18 @@ impl Histories {
     /// who had a name before has it again, and whoever has taken it is called as before. Other renames stay.
     pub fn keep_values(&mut self, tenant: &Tenant) {
         let (mut holders, mut wanted, mut renames) = (Holders::default(), Vec::new(), Vec::new());
-        for (place, ((rt, _), history)) in self.all.iter().enumerate() {
-            for spec in unique(tenant, rt).filter(|_| history.was_there()) {
-                let name = |json: Option<&Json>| named(rt, spec, json.and_then(value).as_ref());
-                let step = history.values.get(&*spec.path).and_then(Option::as_ref);
-                let taken = step.map(|step| (name(step.before.as_ref()), name(step.after.as_ref())));
-                match taken {
-                    Some((before, Some(after))) if before.as_ref() != Some(&after) => {
-                        let rename = (place, spec.path.to_string());
-                        holders.by_name.entry(after.clone()).or_default().push(rename.clone());
-                        holders.before.extend(before.map(|before| (rename.clone(), before)));
-                        renames.push((after, rename));
-                    }
-                    _ => wanted.extend(history.last_value(&spec.path).and_then(|last| named(rt, spec, Some(&last)))),
+        for (place, (subject, history)) in self.all.iter().enumerate().filter(|(_, (_, history))| history.was_there()) {
+            let mut kept = history.last_names(tenant, subject);
+            for (path, [before, after]) in history.names(tenant, subject) {
+                let rename = (place, path.to_owned());
+                for name in after.difference(&before) {
+                    kept.remove(name);
+                    holders.by_name.entry(name.clone()).or_default().push(rename.clone());
+                    renames.push((name.clone(), rename.clone()));
                 }
+                holders.before.insert(rename, before.difference(&after).cloned().collect());
             }
+            wanted.extend(kept);
         }
         let is_new = |place: usize| self.all.get(place).is_some_and(|(_, history)| history.turn == Turn::Came);
         holders.claim(wanted, is_new);
@@ -90,13 +87,10 @@ impl Histories {
                 holders.by_name.insert(name, vec![rename]);
             }
         }
-        for (place, ((rt, _), history)) in self.all.iter_mut().enumerate() {
+        for (place, (_, history)) in self.all.iter_mut().enumerate() {
             let is_back = |path: &String| holders.back.contains(&(place, path.clone()));
-            let is_renamed = unique(tenant, rt).any(|spec| {
-                let is_changed = history.values.get(&*spec.path).is_some_and(Option::is_some);
-                is_changed && !is_back(&spec.path.to_string())
-            });
-            if is_renamed {
+            let of_it = (place, String::new())..(place + 1, String::new());
+            if holders.before.range(of_it).any(|(rename, _)| !holders.back.contains(rename)) {
                 history.turn = history.turn.max(Turn::Renamed);
             }
             history.values.retain(|path, _| path == ACTIVE || is_back(path));
@@ -124,9 +118,10 @@ impl Undo<'_> {
     }
 
     /// The unique values that a resource is to have, and does not have now.
-    async fn names_of(&self, (phase, _, ((rt, id), history)): &Todo<'_>) -> Vec<IndexKey> {
+    async fn names_of(&self, (phase, _, (subject, history)): &Todo<'_>) -> Vec<IndexKey> {
+        let (rt, id) = subject;
         let context = self.fresh_context();
-        let (key, tenant) = (context.key(rt, *id), context.caller.tenant());
+        let tenant = context.caller.tenant();
         if phase.restores() {
             // Whether it can return is seen when it is to.
             let Ok(kept) = self.operations.kept(&context, rt, &id.to_string()).await else { return Vec::new() };
@@ -139,37 +134,41 @@ impl Undo<'_> {
         if *phase != Phase::PutBack {
             return Vec::new();
         }
-        let given = |spec: &IndexSpec| {
-            let before = history.values.get(&*spec.path)?.as_ref()?.before.as_ref().and_then(value)?;
-            Some(key_of(&key, spec, before.as_str()?))
-        };
-        unique(tenant, rt).filter_map(given).collect()
-    }
-}
-
-fn unique<'t>(tenant: &'t Tenant, rt: &ResourceType) -> impl Iterator<Item = &'t IndexSpec> {
-    tenant.index_specs(&rt.name).iter().filter(|spec| spec.unique)
-}
-
-fn named(rt: &ResourceType, spec: &IndexSpec, value: Option<&Value>) -> Option<Name> {
-    let text = value?.as_str().filter(|text| !text.is_empty())?;
-    let text = if spec.case_exact { text.to_owned() } else { fold(text) };
-    Some((rt.name.clone(), spec.path.to_string(), text))
-}
-
-fn key_of(key: &ResourceKey, spec: &IndexSpec, text: &str) -> IndexKey {
-    IndexKey {
-        tenant: key.tenant,
-        resource_type: TypeName::from(key.resource_type.as_str()),
-        attribute: spec.path.clone(),
-        value: index::text_value(text, spec.case_exact),
+        let all = history.names(tenant, subject);
+        all.into_iter()
+            .flat_map(|(_, [before, after])| before.difference(&after).cloned().collect::<Vec<_>>())
+            .collect()
     }
 }
 
 impl History {
-    /// A value of the document after the last chosen event.
-    fn last_value(&self, path: &str) -> Option<Value> {
-        let mut document: Map<String, Value> = serde_json::from_str(self.last_document()?.text()).ok()?;
-        document.remove(path)
+    /// The paths of what was changed of names, with the names before and after.
+    fn names(&self, tenant: &Tenant, subject: &Subject) -> Vec<(&str, [Names; 2])> {
+        let steps = self.values.iter().filter_map(|(path, step)| Some((path, step.as_ref()?)));
+        let names = steps.map(|(path, step)| {
+            let names = [&step.before, &step.after].map(|json| of_value(tenant, subject, path, json.as_ref()));
+            (path.as_str(), names)
+        });
+        names.filter(|(_, [before, after])| before != after).collect()
     }
+
+    /// The names in the document after the last chosen event.
+    fn last_names(&self, tenant: &Tenant, subject: &Subject) -> Names {
+        let document = self.last_document().and_then(|last| serde_json::from_str(last.text()).ok());
+        document.map(|document| of_document(tenant, subject, &document)).unwrap_or_default()
+    }
+}
+
+/// The names in a value of an attribute.
+fn of_value(tenant: &Tenant, subject: &Subject, path: &str, json: Option<&Json>) -> Names {
+    let (Some(place), Some(value)) = (Place::of(path, &subject.0), json.and_then(value)) else { return Names::new() };
+    let mut document = Map::new();
+    place.set(&mut document, Some(value));
+    of_document(tenant, subject, &document)
+}
+
+fn of_document(tenant: &Tenant, (rt, id): &Subject, document: &Map<String, Value>) -> Names {
+    let key = ResourceKey { tenant: tenant.home, resource_type: TypeName::from(rt.name.as_str()), id: *id };
+    let entries = index::entries(&key, document, tenant.index_specs(&rt.name));
+    entries.into_iter().filter(|entry| entry.unique).map(|entry| entry.key).collect()
 }

@@ -8,11 +8,10 @@ use std::{
 
 use futures_util::future::join_all;
 use scim_protocol::{Error, Resource, schema::ResourceType};
-use serde_json::Value;
 
 use super::{
     History, Outcome, Phase, Subject, TOGETHER, Todo, Undo,
-    values::{PutBack, temporary},
+    values::{PutBack, set_aside},
 };
 use crate::{
     index,
@@ -130,30 +129,30 @@ impl Undo<'_> {
             None => format!("another {kind}"),
         };
         let reason = format!(
-            "its {attribute} is now that of {other}: rename or delete that one, and run the same command again"
+            "its {attribute} is now that of {other}: give that one another, or delete it, and run the same command again"
         );
         Ok(self.given_up.entry(id).or_default().insert(path.clone(), reason).is_none())
     }
 
-    /// Gives a resource a value of its own instead of that one. False if the attribute is not a single text.
+    /// Gives a resource a value of its own instead of that one. False if it does not have it, or it is no text.
     async fn step_aside(&self, rt: &Arc<ResourceType>, id: ResourceId, entry: &IndexEntry) -> Result<bool, Error> {
-        let attribute = entry.key.attribute.as_ref();
         let context = self.fresh_context();
         let (key, record) = self.operations.find(&context, rt, &id.to_string()).await?;
         let now = stored_resource(&record)?;
-        if !matches!(now.document().get(attribute), Some(Value::String(_))) {
-            return Ok(false);
-        }
-        let decide = |now: &Resource| {
-            let mut aside = now.clone();
-            aside.set(attribute, temporary(id).into());
-            Ok(aside)
+        let attribute = &entry.key.attribute;
+        let specs = context.caller.tenant().index_specs(&rt.name);
+        let case_exact = specs.iter().any(|spec| spec.path == *attribute && spec.case_exact);
+        let is_it = |text: &str| index::text_value(text, case_exact) == entry.key.value;
+        let aside = |now: &Resource| {
+            let mut document = now.document().clone();
+            set_aside(&mut document, (rt, id), attribute, &is_it).then(|| Resource::from_stored(document))
         };
+        let Some(then) = aside(&now) else { return Ok(false) };
         if self.dry_run {
-            let specs = context.caller.tenant().index_specs(&rt.name);
-            let [before, after] = [&now, &decide(&now)?].map(|one| index::entries(&key, one.document(), specs));
+            let [before, after] = [&now, &then].map(|one| index::entries(&key, one.document(), specs));
             self.rehearsal.change(&*self.operations.store, id, &before, &after).await?;
         } else {
+            let decide = |now: &Resource| Ok(aside(now).unwrap_or_else(|| now.clone()));
             self.commit(&context, rt, id, Switch::Stay, &decide, &[]).await?;
         }
         Ok(true)

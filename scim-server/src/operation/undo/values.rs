@@ -41,7 +41,7 @@ impl PutBack {
                 continue;
             }
             // Only an undo gives such a name, and this may be the one that completes it.
-            let is_aside = now == Some(&aside);
+            let is_aside = now.is_some_and(|now| has(now, &aside));
             match &step.other {
                 Some(other) if !is_aside => put_back.refused.push((path.clone(), since(other))),
                 None if !mean_the_same(path, now, after.as_ref()) && !is_aside => {
@@ -69,8 +69,47 @@ impl PutBack {
 }
 
 /// The name that a resource has for the meantime, while names that were exchanged in a ring go back.
-pub(super) fn temporary(id: ResourceId) -> String {
+fn temporary(id: ResourceId) -> String {
     format!("undo-{id}")
+}
+
+/// Gives a resource that name in place of one at this path. Whether it has that one, as a text.
+pub(super) fn set_aside(
+    document: &mut Map<String, Value>,
+    (rt, id): (&ResourceType, ResourceId),
+    path: &str,
+    is_it: &dyn Fn(&str) -> bool,
+) -> bool {
+    let Some(Place { extension, attribute, sub }) = Place::of(path, rt) else { return false };
+    let holder = match extension {
+        Some(urn) => document.get_mut(urn).and_then(Value::as_object_mut),
+        None => Some(document),
+    };
+    let value = holder.and_then(|holder| holder.get_mut(attribute));
+    value.is_some_and(|value| replace(value, sub, is_it, &temporary(id)))
+}
+
+/// Replaces the texts that are meant: the value, those of its elements, or their sub-attribute. Whether there were any.
+fn replace(value: &mut Value, sub: Option<&str>, is_it: &dyn Fn(&str) -> bool, with: &str) -> bool {
+    match (value, sub) {
+        (Value::Array(all), sub) => all.iter_mut().fold(false, |found, one| replace(one, sub, is_it, with) || found),
+        (Value::Object(one), Some(sub)) => one.get_mut(sub).is_some_and(|one| replace(one, None, is_it, with)),
+        (Value::String(text), None) if is_it(text) => {
+            with.clone_into(text);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Whether a value is that one, or has it somewhere in it.
+fn has(value: &Value, one: &Value) -> bool {
+    value == one
+        || match value {
+            Value::Array(all) => all.iter().any(|value| has(value, one)),
+            Value::Object(all) => all.values().any(|value| has(value, one)),
+            _ => false,
+        }
 }
 
 /// Whether two values of an attribute mean the same: who has no `active` is active.
@@ -90,7 +129,7 @@ pub(super) fn since(other: &Other) -> String {
 const URN: &str = "urn:";
 
 /// A path of an event: of an extension or not, an attribute or a sub-attribute.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     extension: Option<&'a str>,
     attribute: &'a str,
     sub: Option<&'a str>,
@@ -98,7 +137,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     /// `None` if the resource type has no such attribute.
-    fn of(path: &'a str, rt: &'a ResourceType) -> Option<Self> {
+    pub fn of(path: &'a str, rt: &'a ResourceType) -> Option<Self> {
         let (extension, rest) = if path.starts_with(URN) {
             rt.extensions.iter().find_map(|one| {
                 let rest = path.strip_prefix(one.schema.id.as_str())?.strip_prefix(':')?;
@@ -125,7 +164,8 @@ impl<'a> Place<'a> {
         names.try_fold(first, |value, name| value.get(name))
     }
 
-    fn set(&self, document: &mut Map<String, Value>, value: Option<Value>) {
+    /// Puts a value there, or removes it.
+    pub fn set(&self, document: &mut Map<String, Value>, value: Option<Value>) {
         set(document, &self.names().collect::<Vec<_>>(), value);
     }
 }
@@ -174,6 +214,32 @@ mod tests {
         assert!(mean_the_same("active", None, Some(&yes)) && mean_the_same("active", Some(&yes), None));
         assert!(!mean_the_same("active", None, Some(&no)) && !mean_the_same("active", None, Some(&text)));
         assert!(!mean_the_same("title", None, Some(&yes)) && mean_the_same("title", Some(&text), Some(&text)));
+    }
+
+    #[test]
+    fn a_name_steps_aside_wherever_it_stands() {
+        let (registry, id) = (scim_protocol::schema::SchemaRegistry::core(), ResourceId(uuid::Uuid::nil()));
+        let user = registry.resource_type("User").unwrap();
+        let aside = temporary(id);
+        let urn = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+        let number = format!("{urn}:employeeNumber");
+        for (path, document, expect) in [
+            ("userName", json!({"userName": "a"}), Some(json!({"userName": aside}))),
+            ("userName", json!({"userName": "b"}), None),
+            (
+                "emails.value",
+                json!({"emails": [{"value": "a", "type": "work"}, {"value": "b"}, {"type": "home"}]}),
+                Some(json!({"emails": [{"value": aside, "type": "work"}, {"value": "b"}, {"type": "home"}]})),
+            ),
+            ("name.familyName", json!({"name": {"familyName": "a"}}), Some(json!({"name": {"familyName": aside}}))),
+            (&number, json!({urn: {"employeeNumber": "a"}}), Some(json!({urn: {"employeeNumber": aside}}))),
+            (&number, json!({"userName": "a"}), None),
+        ] {
+            let mut now = document.as_object().unwrap().clone();
+            assert_eq!(set_aside(&mut now, (user, id), path, &|text| text == "a"), expect.is_some(), "{path}");
+            assert_eq!(Value::Object(now.clone()), expect.clone().unwrap_or(document), "{path}");
+            assert_eq!(has(&Value::Object(now), &aside.as_str().into()), expect.is_some());
+        }
     }
 
     #[test]

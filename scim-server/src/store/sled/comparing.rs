@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    group_commit::GroupCommit,
+    group_commit::{Broken, GroupCommit},
     tree::{Tree, unavailable},
 };
 use crate::store::StoreError;
@@ -55,7 +55,7 @@ fn compare(tree: &Tree, group_commit: &GroupCommit, stop: &AtomicBool) {
         _ if stop.load(Ordering::Relaxed) => {}
         Ok(Some(damage)) => {
             tracing::error!(%damage, "acknowledged writes are lost");
-            group_commit.refuse();
+            group_commit.refuse(Broken::because(&format!("acknowledged writes are lost: {damage}")));
         }
         Err(error @ StoreError::Unavailable(_)) => tracing::warn!(
             error = &error as &dyn std::error::Error,

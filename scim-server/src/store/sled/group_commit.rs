@@ -9,6 +9,8 @@
 mod pipeline;
 
 use std::{
+    error::Error as _,
+    io,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -63,8 +65,36 @@ struct State {
     /// Whether the second stage is at work.
     syncing: bool,
     ending: Ending,
-    /// Set when a write failed: nobody knows what is on disk until the store is reopened.
-    broken: bool,
+    /// Why a write failed: nobody knows what is on disk until the store is reopened.
+    broken: Option<Broken>,
+}
+
+/// Why writes are refused.
+#[derive(Debug, Clone)]
+pub(super) struct Broken {
+    kind: io::ErrorKind,
+    said: String,
+}
+
+impl Broken {
+    /// For a reason that is not the operating system's.
+    pub fn because(why: &str) -> Self {
+        Self { kind: io::ErrorKind::Other, said: format!("{why}; the store refuses writes until it is reopened") }
+    }
+
+    /// The error of each write from then on.
+    fn error(&self) -> StoreError {
+        unavailable(io::Error::new(self.kind, self.said.clone()))
+    }
+}
+
+impl From<&StoreError> for Broken {
+    fn from(error: &StoreError) -> Self {
+        let cause = error.source();
+        let kind = cause.and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
+        let why = cause.map_or_else(|| error.to_string(), ToString::to_string);
+        Self { kind: kind.unwrap_or(io::ErrorKind::Other), ..Self::because(&format!("a write failed ({why})")) }
+    }
 }
 
 /// What the first stage does.
@@ -174,9 +204,10 @@ impl GroupCommit {
     /// Adds a commit. `outcome` is answered when everything is durable that it was decided on.
     pub fn add(&self, changes: KeyChanges, outcome: Result<Committed, StoreError>, answer: Reply) {
         let mut state = self.state();
-        if state.broken {
+        if let Some(broken) = &state.broken {
+            let error = broken.error();
             drop(state);
-            let _ = answer.send(Err(broken()));
+            let _ = answer.send(Err(error));
             return;
         }
         state.gathered.extend(changes);
@@ -184,7 +215,7 @@ impl GroupCommit {
         if state.gathered.len() >= BATCH {
             drop(state);
             self.decided.notify_one();
-            self.wait_while(|state| state.gathered.len() >= BATCH && !state.broken);
+            self.wait_while(|state| state.gathered.len() >= BATCH && state.broken.is_none());
         }
     }
 
@@ -219,7 +250,7 @@ impl GroupCommit {
 
     /// An error when a write has failed.
     pub fn whole(&self) -> Result<(), StoreError> {
-        if self.state().broken { Err(broken()) } else { Ok(()) }
+        self.state().broken.as_ref().map_or(Ok(()), |broken| Err(broken.error()))
     }
 
     /// Notes that a write failed. No other is tried until the tree is reopened.
@@ -228,18 +259,17 @@ impl GroupCommit {
             error = error as &dyn std::error::Error,
             "a write failed; the store refuses writes until it is reopened"
         );
-        self.refuse();
+        self.refuse(Broken::from(error));
     }
 
     /// Lets no other write be tried until the tree is reopened.
-    pub fn refuse(&self) {
+    pub fn refuse(&self, broken: Broken) {
         self.metrics.refusing.set(1);
-        self.state().broken = true;
+        let mut state = self.state();
+        if state.broken.is_none() {
+            state.broken = Some(broken);
+        }
     }
-}
-
-pub(super) fn broken() -> StoreError {
-    unavailable("a write failed; the store refuses writes until it is reopened")
 }
 
 #[cfg(test)]

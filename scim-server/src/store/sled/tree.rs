@@ -460,14 +460,27 @@ impl Again {
 fn failure(error: sled::Error) -> StoreError {
     use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
     match error {
-        sled::Error::Corruption { at, .. } => StoreError::Corrupt(format!("sled found damage at {at:?}")),
-        sled::Error::Io(error) if matches!(error.kind(), InvalidData | NotFound | UnexpectedEof) => {
-            StoreError::Corrupt(format!("a part of it is missing: {error}"))
-        }
-        // Kept as it is: the start of the program adds what to do about it.
-        sled::Error::Io(error) => unavailable(error),
+        sled::Error::Corruption { .. } => StoreError::Corrupt(format!("sled cannot read its files; {RESTORE}")),
+        sled::Error::Io(error) => match original(error) {
+            error if matches!(error.kind(), InvalidData | NotFound | UnexpectedEof) => {
+                StoreError::Corrupt(format!("a part of it is missing: {error}; {RESTORE}"))
+            }
+            // Kept as it is: whoever tells it adds what to do about it.
+            error => unavailable(error),
+        },
         error => unavailable(error),
     }
+}
+
+/// What to do about files that are damaged.
+const RESTORE: &str =
+    "look at the disk, and restore a backup into another directory with `scim-server restore FILE --data DIR`";
+
+/// The error of the operating system. sled passes on copies, whose text is how such an error is shown to programmers.
+fn original(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    let code = text.strip_prefix("Os { code: ").and_then(|rest| rest.split(',').next()?.parse().ok());
+    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 pub(super) fn unavailable(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> StoreError {

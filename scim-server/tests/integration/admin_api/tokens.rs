@@ -79,7 +79,13 @@ async fn a_token_ends_and_is_replaced() {
     let [old, new] = [&first, &second].map(|made| Api::with(&server, text(made, "token")));
     old.get("/tenants").await.expect(200);
     new.get("/tenants").await.expect(200);
-    problem(&root.post("/admin-tokens/app/rotate", json!({})).await, 409, "two tokens are named");
+    // A third there may not be, however the token is named: the answer says which goes first, or when one has ended.
+    for which in ["app", text(&first, "token_id"), text(&second, "token_id")] {
+        let refused = root.post(&format!("/admin-tokens/{which}/rotate"), json!({})).await;
+        problem(&refused, 409, &format!("admin-token delete {}`", text(&first, "token_id")));
+        problem(&refused, 409, text(&first, "expires"));
+    }
+    problem(&root.delete("/admin-tokens/app").await, 409, "two tokens are named");
     problem(&root.delete(&format!("/admin-tokens/{}", text(&first, "token"))).await, 400, "never pass a token");
     root.delete(&format!("/admin-tokens/{}", text(&first, "token_id"))).await.expect(200);
     problem(&old.get("/tenants").await, 401, "not valid");
@@ -158,6 +164,43 @@ async fn a_token_of_one_tenant_sees_no_other() {
     let [there, none] = [own.get("/tenants/other").await.text, own.get("/tenants/none").await.text];
     assert_eq!(there, none);
     root.get(&format!("/webhooks/{shared}")).await.expect(200);
+}
+
+/// What takes the place of another lives as long as that was to, unless something else is said.
+#[tokio::test]
+async fn a_successor_lives_as_long_as_the_one_before() {
+    let server = TestServer::start();
+    let root = Api::root(&server);
+    let month = 30 * 86_400;
+    let made = json!({"name": "app", "role": "viewer", "seconds": month});
+    root.post("/admin-tokens", made).await.expect(201);
+    root.post("/tenants/test/tokens", json!({"name": "okta", "seconds": month})).await.expect(201);
+    root.post("/tenants/test/clients", json!({"name": "entra", "seconds": month})).await.expect(201);
+    let client = "/tenants/test/clients/entra";
+    for (path, list) in [
+        ("/admin-tokens/app/rotate".to_owned(), "/admin-tokens"),
+        ("/tenants/test/tokens/okta/rotate".to_owned(), "/tenants/test/tokens"),
+        (format!("{client}/rotate"), client),
+    ] {
+        let next = root.post(&path, json!({"overlap_seconds": 86_400})).await.expect(201).json;
+        let shown = root.get(list).await.expect(200).json;
+        let rows = shown["items"].as_array().or(shown["secrets"].as_array()).expect("rows");
+        let id = next.get("secret_id").unwrap_or(&next["token_id"]);
+        let is_next = |row: &&Value| row.get("secret_id").or(row.get("token_id")) == Some(id);
+        assert_eq!(rows.iter().find(is_next).expect("the next")["days_left"], 30, "{path}: {shown}");
+    }
+    // A third there may not be: the list says until when, and a given lifetime is taken.
+    let tokens = root.get("/tenants/test/tokens").await.expect(200).json;
+    let okta = tokens["items"].as_array().expect("tokens").iter().filter(|token| token["name"] == "okta");
+    let okta: Vec<_> = okta.cloned().collect();
+    for token in &okta {
+        assert_eq!(token["rotation_waits_until"], okta[0]["expires"], "{tokens}");
+        let path = format!("/tenants/test/tokens/{}/rotate", text(token, "token_id"));
+        problem(&root.post(&path, json!({})).await, 409, "wait until one has ended, at ");
+    }
+    root.delete(&format!("/tenants/test/tokens/{}", text(&okta[0], "token_id"))).await.expect(200);
+    let next = root.post("/tenants/test/tokens/okta/rotate", json!({"seconds": 60})).await.expect(201).json;
+    assert!(text(&next, "expires") < text(&okta[1], "expires"), "{next}");
 }
 
 /// A token that was issued for a year has a year left, however long issuing it took; it was 366 days for some.

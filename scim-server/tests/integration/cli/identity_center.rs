@@ -14,8 +14,20 @@ fn under_identity_center_tokens_are_issued_twice_at_most_and_never_shown_again()
     let list = world.json(&["token", "list", "--tenant", "acme"]);
     assert_eq!(
         keys(&list[0]),
-        ["token_id", "tenant_id", "tenant", "scopes", "status", "created", "expires", "days_left", "last_used"]
+        [
+            "token_id",
+            "tenant_id",
+            "tenant",
+            "scopes",
+            "status",
+            "created",
+            "expires",
+            "days_left",
+            "last_used",
+            "rotation_waits_until"
+        ]
     );
+    assert_eq!(list[1]["rotation_waits_until"], list[0]["expires"]);
     assert_eq!((&list[0]["status"], &list[1]["status"]), (&"expiring".into(), &"valid".into()));
 
     let id = first["token_id"].as_str().unwrap();

@@ -6,7 +6,7 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt as _, time::Duration};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::server::{TestServer, program};
+use crate::server::{Options, TestServer, program};
 
 /// The program run by somebody who may not look into the data directory.
 fn stranger(world: &World, arguments: &[&str]) -> Output {
@@ -411,6 +411,28 @@ fn doctor_leaves_the_group_its_data() {
     }
 }
 
+/// Whether it could be written, and whether the server that runs could.
+#[tokio::test]
+async fn doctor_looks_at_the_audit_log() {
+    let looked = |server: &TestServer, log: &str| {
+        let checks: Value =
+            serde_json::from_slice(&server.run(&["doctor", "--json", "--audit-log", log]).stdout).unwrap();
+        let check = checks.as_array().unwrap().iter().find(|check| check["check"] == "audit log").unwrap();
+        (check["state"].as_str().unwrap().to_owned(), check["detail"].as_str().unwrap().to_owned())
+    };
+    let sound = TestServer::start();
+    let file = sound.scratch("audit.jsonl").display().to_string();
+    assert!(looked(&sound, &file).1.contains(" MiB are free for "));
+    assert!(!Path::new(&file).exists(), "whoever looks makes no file");
+    let (state, detail) = looked(&sound, "/nowhere/audit.jsonl");
+    assert!(state == "failing" && detail.contains("/nowhere/audit.jsonl"), "{detail}");
+    let full = TestServer::with(Options::args(&["--audit-log", "/dev/full", "--drain-timeout", "1s"]));
+    full.client().get("/Users").await.expect(200);
+    full.wait_for_log("cannot write the audit log");
+    let (state, detail) = looked(&full, "/dev/full");
+    assert!(state == "failing" && detail.contains("the running server cannot write /dev/full"), "{detail}");
+}
+
 /// The signal that a limit of the size of files sends ended the program without a word.
 #[test]
 fn a_limit_of_the_size_of_files_is_told_and_leaves_nothing_half() {
@@ -441,8 +463,15 @@ fn no_empty_store_takes_the_place_of_one_that_is_half_restored() {
     world.json(&["backup", &backup]);
     let other = World::new();
     std::fs::create_dir_all(other.path("data/store.partial")).unwrap();
-    for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["init", "--tenant", "other"]] {
-        other.check(arguments, 1, "run the same `scim-server restore` again");
+    let again = format!("`scim-server restore FILE --data {}` with the same file", other.path("data").display());
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["init", "--tenant", "other"],
+        &["tenant", "list"],
+        &["import", &backup],
+        &["check"],
+    ] {
+        other.check(arguments, 1, &again);
     }
     other.json(&["restore", &backup]);
     other.check(&["tenant", "show", "acme"], 0, "");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use scim_server::internals::config::SETTINGS;
 
 use super::*;
-use crate::server::TestServer;
+use crate::server::{Options, TestServer};
 
 /// What `config show` says of each setting: its value, and where it is from.
 fn shown(world: &World, arguments: &[&str]) -> BTreeMap<String, (Value, String)> {
@@ -109,4 +109,17 @@ fn the_program_writes_its_manual_and_completions() {
         let completions = world.run(&["completions", shell]);
         assert!(stdout(&completions).contains(words), "{shell}");
     }
+}
+
+/// What could not be read was said to have been.
+#[test]
+fn a_signal_reads_what_it_can_and_says_what_not() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "page_size = 50\n").unwrap();
+    let server = TestServer::with(Options::args(&["--config", &file.path().to_string_lossy()]));
+    std::fs::write(file.path(), "page_sise = 20\n").unwrap();
+    server.signal("HUP");
+    let log = server.wait_for_log("SIGHUP: not everything could be read");
+    assert!(log.contains("the configuration stays as it was"), "{log}");
+    assert!(!log.contains("read the files again"), "{log}");
 }

@@ -36,6 +36,7 @@ fn a_person_types_whom_to_delete_and_a_program_does_not() {
     }
     let asked = at_a_terminal(&world, &with(&["user", "delete", "anna", "--force"]), "anna");
     assert_eq!(asked.status.code(), Some(0), "{}", stdout(&asked));
+    assert!(stdout(&asked).contains("can be restored as long as restore_window"), "{}", stdout(&asked));
     let asked = at_a_terminal(&world, &with(&["user", "purge", id]), "anna");
     assert_eq!(asked.status.code(), Some(1), "{}", stdout(&asked));
     let asked = at_a_terminal(&world, &with(&["user", "purge", id, "--yes"]), "");
@@ -51,7 +52,11 @@ fn a_person_types_whom_to_delete_and_a_program_does_not() {
 fn a_person_is_not_asked_about_what_is_refused() {
     let (world, _) = World::with_tenant("acme");
     world.json(&with(&["user", "create", "--user-name", "anna", "--force"]));
+    let anna = world.json(&with(&["user", "show", "anna"]))["id"].as_str().unwrap().to_owned();
     for (words, why) in [
+        (with(&["user", "purge", &anna]), "No deleted User"),
+        (with(&["user", "purge", "anna"]), "is no id"),
+        (with(&["user", "purge", "--request", "nothing"]), "is kept"),
         (with(&["user", "delete", "anna"]), "--force"),
         (with(&["user", "delete", "nobody", "--force"]), "There is no User"),
         (vec!["tenant", "delete", "acme"], "--force"),
@@ -62,6 +67,18 @@ fn a_person_is_not_asked_about_what_is_refused() {
         assert!(said.contains(why) && !said.contains("Type"), "{said}");
     }
     assert_eq!(world.json(&with(&["user", "show", "anna"]))["userName"], "anna");
+}
+
+/// Where the tenant keeps nothing of who is deleted, a person is told so before it is done.
+#[test]
+fn a_person_is_told_that_nothing_is_kept() {
+    let (world, _) = World::with_tenant("acme");
+    let file = world.file("set.json", &json!({"restore_window": "0"}).to_string());
+    world.json(&["tenant", "set", "acme", "--settings", &file]);
+    world.json(&with(&["user", "create", "--user-name", "anna", "--force"]));
+    let asked = at_a_terminal(&world, &with(&["user", "delete", "anna", "--force"]), "no");
+    let said = stdout(&asked);
+    assert!(said.contains("nothing is kept of it") && !said.contains("can be restored"), "{said}");
 }
 
 /// Of a request a person types its id, and is told how many go.

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Visitor, complains, cookie, encode, form, hidden, link, root_token, with_console};
+use super::{Visitor, complains, cookie, encode, form, hidden, link, paths::PAGES, root_token, with_console};
 use crate::{
     admin_api::Api,
-    server::{Options, PATIENCE, TestServer},
+    server::{Options, PATIENCE, Response, TestServer},
 };
 
 #[tokio::test]
@@ -236,18 +236,55 @@ async fn a_form_of_a_session_that_has_ended_is_told_of() {
     let entered = visitor.post_raw("/console/sign-in", &body, &[]).await.expect(200);
     assert!(entered.text.contains(&format!("url={sent}\"")), "{}", entered.text);
     // Nothing was typed by whoever signs out.
-    assert_eq!(visitor.post("/console/sign-out", &[]).await.expect(303).header("location"), "/console/sign-in");
+    let out = visitor.post("/console/sign-out", &[]).await.expect(303);
+    assert_eq!((out.header("location"), &*cookie(&out)), ("/console/sign-in", "scim_console="));
+}
+
+/// Whoever looks at a page after their session has ended is told so. Whoever had none, or has signed out, is not.
+#[tokio::test]
+async fn a_page_of_a_session_that_has_ended_is_told_of() {
+    let server = with_console();
+    let (ended, mut left) = (Visitor::root(&server).await, Visitor::root(&server).await);
+    let sessions = left.get("/console/server").await.expect(200).text;
+    let number = sessions.split("name=\"number\" value=\"").nth(1).and_then(|rest| rest.split('"').next());
+    left.post("/console/server/sessions", &[("number", number.expect("a session"))]).await.expect(303);
+    let sign_out = left.post("/console/sign-out", &[]).await.expect(303);
+    left.cookie = cookie(&sign_out);
+    let path = "/console/t/test/users?q=an&columns=title";
+    // A search, or a part that asks by itself, has its page loaded.
+    let part = ended.http.send("GET", path, &[("cookie", ended.cookie.as_str()), ("hx-request", "true")], None).await;
+    assert_eq!(part.expect(200).header("hx-refresh"), "true");
+    for (visitor, is_told) in [(ended, true), (left, false), (Visitor::stranger(&server), false)] {
+        let away = visitor.get(path).await.expect(303);
+        let page = visitor.get(away.header("location")).await.expect(200).text;
+        assert_eq!(page.contains("Your session has ended"), is_told, "{page}");
+        assert!(!page.contains("what you typed was not taken"), "{page}");
+        assert_eq!(hidden(&page, "/console/sign-in", "to"), path.replace('&', "&#38;"));
+    }
+}
+
+/// Tries until an address has to wait: after ten attempts, and one more for each six seconds that they have taken.
+pub async fn slowed_down(attempt: impl AsyncFn() -> Response) {
+    let begun = Instant::now();
+    let mut refused = 0;
+    loop {
+        let answer = attempt().await;
+        if answer.status == 429 {
+            assert!(answer.text.contains("Too many attempts. Try again in"), "{}", answer.text);
+            break;
+        }
+        answer.expect(403);
+        refused += 1;
+        assert!(refused <= 10 + begun.elapsed().as_secs() / 6, "{refused} attempts");
+    }
+    assert!(refused >= 10, "{refused} attempts");
 }
 
 #[tokio::test]
 async fn guessing_is_slowed_down() {
     let server = with_console();
     let stranger = Visitor::stranger(&server);
-    let mut statuses = Vec::new();
-    for _ in 0..12 {
-        statuses.push(stranger.sign_in("scim_guess").await.status);
-    }
-    assert!(statuses.starts_with(&[403; 10]) && statuses.contains(&429), "{statuses:?}");
+    slowed_down(async || stranger.sign_in("scim_guess").await).await;
     // Others may be behind that address, which is a proxy's perhaps: with the right token they get in.
     stranger.sign_in(&root_token(&server)).await.expect(200);
 }
@@ -292,6 +329,43 @@ async fn nobody_is_led_to_another_host() {
         let body = form(&[("token", &root_token(&server)), ("to", to)]);
         let page = stranger.post_raw("/console/sign-in", &body, &[]).await.expect(200);
         assert!(page.text.contains(&format!("url={to}\"")), "{to}: {}", page.text);
+    }
+}
+
+/// What is no page of the console is not where somebody goes on: such as what begins another sign-in.
+#[tokio::test]
+async fn a_sign_in_leads_to_pages_alone() {
+    let server = with_console();
+    let stranger = Visitor::stranger(&server);
+    let leads = async |to: &str, expect: &str| {
+        let body = form(&[("token", &root_token(&server)), ("to", to)]);
+        let page = stranger.post_raw("/console/sign-in", &body, &[]).await.expect(200).text;
+        assert!(page.contains(&format!("url={}\"", expect.replace('&', "&#38;"))), "{to}: {page}");
+    };
+    for to in [
+        "/console/oidc",
+        "/console/oidc?to=/console",
+        "/console/oidc/back?error=x",
+        "/console/sign-in",
+        "/console/sign-in?lost=page",
+        "/console/sign-out",
+        "/console/enter?code=x",
+        "/console/assets/site.css",
+        "/console/nothing",
+        "/console/t/test/nothing",
+        "/console/t/test/nothing/set",
+        "/console/judge/report/x",
+        "/",
+        "",
+    ] {
+        leads(to, "/console").await;
+    }
+    for to in PAGES {
+        leads(to, to).await;
+    }
+    // The address of a form leads to its page, when it is opened.
+    for to in ["/console/judge/report", "/console/server/sessions", "/console/t/test/requests/x/values"] {
+        leads(to, to).await;
     }
 }
 

@@ -56,6 +56,19 @@ async fn a_chart_follows_the_pointer() {
     assert_eq!(browser.faults(), Vec::<String>::new());
 }
 
+/// On a phone what chooses the columns keeps its place.
+#[tokio::test]
+async fn the_choice_of_columns_fits_on_a_phone() {
+    let server = with_console();
+    server.client().user("anna").await;
+    let mut browser = signed_in(&server);
+    browser.open(&format!("{}/console/t/test/users", server.admin()));
+    browser.click("summary", "Columns");
+    browser.resize(390, 900, false);
+    let juts_out = "(() => { const form = document.querySelector('.filters'); const most = form.getBoundingClientRect().right + 0.5; return [...form.children].filter(one => one.getBoundingClientRect().right > most).map(one => one.textContent); })()";
+    assert_eq!(browser.run(juts_out), json!([]));
+}
+
 /// The command below a list finds what the list shows, also while one types.
 #[tokio::test]
 async fn the_command_follows_the_search() {

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    Visitor, cookie, hidden,
+    Visitor, cookie,
+    entry::slowed_down,
+    hidden,
     provider::{Provider, parameter},
 };
 use crate::{
@@ -184,29 +186,34 @@ async fn of_two_attempts_the_newer_one_gets_in() {
     assert!(response.text.contains("url=/console/t/test\""), "{}", response.text);
 }
 
-/// What somebody calls themselves at the provider is no e-mail address of theirs, however it looks.
+/// What the provider does not vouch for is no e-mail address of theirs, however it looks, and nothing of it is left out.
 #[tokio::test]
 async fn nobody_takes_the_name_of_another_by_what_they_call_themselves() {
     let provider = Provider::start(BASIC).await;
     let server = provider.server(&[]);
-    let cases: [Change; 3] = [
-        |claims| claims["email"] = Value::Null,
-        |claims| claims["email_verified"] = json!(false),
-        |claims| (claims["email"], claims["sub"]) = (Value::Null, json!("anna@example.com")),
+    let cases: [(Change, &str); 6] = [
+        (|claims| claims["email_verified"] = Value::Null, "email/anna@example.com"),
+        (|claims| claims["email_verified"] = json!("FALSE"), "email/anna@example.com"),
+        (|claims| claims["email"] = json!("an\nna@example.com"), "email/an\\u{a}na@example.com"),
+        (|claims| claims["email"] = json!("anna@example.com "), "email/anna@example.com\\u{20}"),
+        (|claims| (claims["email"], claims["sub"]) = (Value::Null, json!("anna@example.com")), "sub/anna@example.com"),
+        (
+            |claims| (claims["email"], claims["preferred_username"]) = (Value::Null, json!("anna@example.com")),
+            "anna@example.com",
+        ),
     ];
     let host = provider.issuer.trim_start_matches("https://");
-    for (at, change) in cases.into_iter().enumerate() {
-        let (mut visitor, response) = sign_in(&server, &provider, |claims| {
-            if at < 2 {
-                claims["preferred_username"] = json!("anna@example.com");
-            }
-            change(claims);
-        })
-        .await;
+    for (change, expect) in cases {
+        let (mut visitor, response) = sign_in(&server, &provider, change).await;
         visitor.enter(&response.expect(200)).await;
         let page = visitor.get("/console").await.expect(200).text;
-        assert!(page.contains(&format!("anna@example.com@{host} <small>operator</small>")), "{at}: {page}");
+        assert!(page.contains(&format!("{host}/{expect} <small>operator</small>")), "{expect}: {page}");
+        assert!(!page.contains(">anna@example.com <small>"), "{expect}: {page}");
     }
+    let told = server.run(&["events", "--server", "--json"]);
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.contains(&format!("admin:{host}/email/anna@example.com")), "{told}");
+    assert!(!told.contains("admin:anna@example.com"), "{told}");
 }
 
 /// An ID token is no assertion of a client, and its refusals do not speak of one.
@@ -229,12 +236,8 @@ async fn behind_a_trusted_proxy_who_guesses_keeps_nobody_else_out() {
     let provider = Provider::start(BASIC).await;
     let server = provider.server(&["--trusted-proxies", "127.0.0.1"]);
     let stranger = Visitor::stranger(&server);
-    let mut statuses = Vec::new();
-    for _ in 0..12 {
-        let from = [("x-forwarded-for", "6.6.6.6, 203.0.113.9")];
-        statuses.push(stranger.post_raw("/console/sign-in", "token=guess", &from).await.status);
-    }
-    assert!(statuses.starts_with(&[403; 10]) && statuses.contains(&429), "{statuses:?}");
+    let from = [("x-forwarded-for", "6.6.6.6, 203.0.113.9")];
+    slowed_down(async || stranger.post_raw("/console/sign-in", "token=guess", &from).await).await;
     provider.say(|claims| claims["roles"] = json!("administrator"));
     let mut visitor = Visitor::stranger(&server);
     let back = leave(&mut visitor, &provider, "").await;
@@ -243,6 +246,16 @@ async fn behind_a_trusted_proxy_who_guesses_keeps_nobody_else_out() {
     visitor.enter(&response).await;
     let page = visitor.get("/console/server").await.expect(200).text;
     assert!(page.contains("192.0.2.1"), "{page}");
+}
+
+/// A way back that leads nowhere is an attempt that has failed, as a wrong token is.
+#[tokio::test]
+async fn made_up_ways_back_are_slowed_down() {
+    let provider = Provider::start(BASIC).await;
+    let server = provider.server(&[]);
+    let stranger = Visitor::stranger(&server);
+    slowed_down(async || stranger.get("/console/oidc/back?code=c0de&state=guess").await).await;
+    assert!(provider.exchanges().is_empty(), "the provider was not asked");
 }
 
 /// A cookie that somebody has put into a browser is no session afterwards, whoever signs in there.

@@ -239,6 +239,7 @@ async fn every_page_says_its_command() {
     client.delete(&format!("/Users/{gone}")).await.expect(204);
     let refused = client.get(&format!("/Users/{gone}")).await.expect(404);
     server.run_json(&["tenant", "create", "empty", "--json"]);
+    assert!(server.run(&["tenant", "disable", "empty"]).status.success());
     let visitor = Visitor::root(&server).await;
     let of = |part: String| format!("/console/t/test/{part}");
     let more =
@@ -247,5 +248,65 @@ async fn every_page_says_its_command() {
         says_commands(&path, &visitor.get(&path).await.expect(200).text);
     }
     let overview = visitor.get("/console").await.expect(200).text;
-    assert!(overview.contains("<code>scim-server token create --tenant empty</code> makes a token"), "{overview}");
+    assert!(overview.contains("<code>scim-server tenant enable empty</code> opens it"), "{overview}");
+}
+
+/// Nothing is wrong with a tenant that nobody has called yet, and whoever has just made it learns where it goes on.
+#[tokio::test]
+async fn a_tenant_that_waits_for_its_first_call_leads_to_how_it_is_connected() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    let way = "<a href=\"/console/t/test\">test waits for its first call: connect a provider</a>";
+    let overview = visitor.get("/console").await.expect(200).text;
+    assert!(overview.contains(way) && !overview.contains("Nothing needs a person"), "{overview}");
+    server.client().get("/Users").await.expect(200);
+    let overview = visitor.get("/console").await.expect(200).text;
+    assert!(!overview.contains("connect a provider") && overview.contains("Nothing needs a person now."), "{overview}");
+}
+
+/// Whoever hears a page tells its tables and searches apart, and each column has a name.
+#[tokio::test]
+async fn what_a_page_has_several_of_has_names_of_its_own() {
+    let server = with_console();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    let staff = client.group("Staff", std::slice::from_ref(&anna)).await;
+    client.delete(&format!("/Groups/{staff}")).await.expect(204);
+    client.delete(&format!("/Users/{anna}")).await.expect(204);
+    client.user("bert").await;
+    let visitor = Visitor::root(&server).await;
+    for (part, names) in [
+        ("deleted", &["\"Users: Name, Deleted, By, Kept until\"", "\"Groups: Name, Deleted, By, Kept until\""][..]),
+        (
+            "users",
+            &["\"search\" aria-label=\"userName that begins", "\"search\" aria-label=\"Show these columns\""][..],
+        ),
+        ("tokens", &["<th scope=\"col\" role=\"columnheader\"><span class=\"unseen\">Actions</span></th>"][..]),
+    ] {
+        let page = visitor.get(&format!("/console/t/test/{part}")).await.expect(200).text;
+        for name in names {
+            assert!(page.contains(name), "{name}: {page}");
+        }
+    }
+}
+
+/// What is refused is said by the name of its field, and buttons are named, not commands.
+#[tokio::test]
+async fn a_refused_token_names_the_field_or_the_button() {
+    let server = with_console();
+    let visitor = Visitor::root(&server).await;
+    let made = server.run_json(&["token", "create", "--tenant", "test", "--name", "okta", "--json"]);
+    assert_eq!(made["name"], "okta", "{made}");
+    for (name, lifetime, why) in [
+        ("app", "xyz", "“It lives”: &#34;xyz&#34; is not a duration"),
+        ("app", "999999d", "“It lives”: a token lives from 1 second to ten years, not 999999d."),
+        ("okta", "90d", "issue its successor with “Rotate” on the page “Tokens and clients”."),
+    ] {
+        let fields = [("name", name), ("scopes", "read"), ("lifetime", lifetime)];
+        let page = visitor.post("/console/t/test/tokens/create", &fields).await.text;
+        assert!(page.contains(why), "{why}: {page}");
+    }
+    let page = visitor.post("/console/tenants", &[("name", "test")]).await.expect(409).text;
+    let why = "choose another name, or use “Make a token” on the page “Tokens and clients” for another token of it.";
+    assert!(page.contains(why), "{page}");
 }

@@ -195,9 +195,11 @@ async fn tokens_are_made_rotated_and_deleted() {
     let page = visitor.get(base).await.expect(200).text;
     assert!(!page.contains(&token) && page.contains("badge warn\">20 days"), "{page}");
     let overview = visitor.get("/console").await.expect(200).text;
-    assert!(overview.contains("The token app ends in 20 days"), "{overview}");
+    assert!(!overview.contains("The token app ends"), "{overview}");
     let rotated = visitor.post(&format!("{base}/rotate"), &[("id", "app")]).await.expect(200).text;
     assert!(rotated.contains("The one before is good until"), "{rotated}");
+    let overview = visitor.get("/console").await.expect(200).text;
+    assert!(overview.contains("The token app ends in 7 days: the next one, "), "{overview}");
     // Two of that name are there: what would be refused is not asked about.
     let asked = visitor.done(&format!("{base}/ask"), &[("id", "app")]).await.text;
     assert!(asked.contains("notice bad") && !asked.contains("Delete the token"), "{asked}");

@@ -42,6 +42,10 @@ async fn a_preview_says_what_it_does_not_show() {
         let (table, below) = page.split_once("The first 200 of ").unwrap_or_else(|| panic!("{form}: {page}"));
         assert!(below.starts_with(&format!("{all} are shown. This command lists all:")), "{form}: {below}");
         assert!(below.contains(command), "{form}: {below}");
+        // Above the list, and beside what does it, stands how many there are.
+        let (_, section) = table.split_once("<section>").expect("a section");
+        let (note, _) = section.split_once("<form").expect("what does it");
+        assert!(note.contains(&format!("{all} ")), "{form}: {note}");
         assert_eq!(table.matches("<tr role=\"row\"><td").count(), 200, "{form}: {table}");
     }
     let few = newest(&server);

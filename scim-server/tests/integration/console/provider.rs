@@ -77,7 +77,7 @@ impl Provider {
     pub fn say(&self, change: impl FnOnce(&mut Value)) {
         let mut claims = json!({
             "iss": self.issuer, "sub": "1", "aud": "console", "exp": now() + 300, "iat": now(),
-            "email": "anna@example.com", "roles": ["other", "operator", "viewer"],
+            "email": "anna@example.com", "email_verified": true, "roles": ["other", "operator", "viewer"],
         });
         change(&mut claims);
         self.talk().claims = claims;

@@ -24,6 +24,7 @@ async fn a_rule_is_looked_at_and_set() {
     }
     browser.click("button", "Look whose roles would change");
     let preview = browser.sees("Whose roles would change");
+    assert!(preview.contains("1 of 2 user(s) would have other roles; nothing was changed."), "{preview}");
     assert!(preview.contains("anna") && preview.contains("member") && !preview.contains("bert"), "{preview}");
     assert!(!has_rule(), "it was only looked at");
     browser.click("button", "Set the rule");

@@ -40,11 +40,11 @@ fn axe() -> String {
     fs::read_to_string(script).expect("axe-core")
 }
 
-/// What axe finds that is serious.
+/// What axe finds that is serious, or that keeps people who hear a page from telling its parts apart.
 fn findings(browser: &mut Browser, axe: &str) -> Vec<String> {
     browser.run(&format!("{axe}; 1"));
     let found = browser.run(
-        "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact)).map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')))",
+        "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.filter(v => ['serious', 'critical'].includes(v.impact) || ['empty-table-header', 'landmark-unique'].includes(v.id)).map(v => v.id + ': ' + v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')))",
     );
     let found = found.as_array().cloned().unwrap_or_default();
     found.iter().filter_map(Value::as_str).map(str::to_owned).collect()

@@ -35,6 +35,11 @@ async fn common_settings_are_a_form() {
         );
         assert_eq!(shown(), settings, "nothing was changed");
     }
+    // Of two values nobody knows which is meant.
+    let repeated = "{\"rate_limit\": 11, \"quotas\": {\"User\": 9, \"User\": 8}}";
+    let refused = visitor.set(HERE, "set", &[("settings", repeated)]).await.expect(400).text;
+    let why = "the name &#34;User&#34; stands in one object twice. Nothing was changed.";
+    assert!(refused.contains(why) && shown() == settings, "{refused}");
     // What is left empty has its default again, and what is no part of the form stays.
     visitor.set(HERE, "set", &[("settings", "{\"quotas\": {\"User\": 9}}")]).await.expect(303);
     visitor.set(HERE, "form", &[("profile", "rfc")]).await.expect(303);
@@ -91,6 +96,7 @@ async fn a_schema_is_looked_at_added_replaced_and_removed() {
     let look = format!("{HERE}/schema-add-preview");
     for (wrong, why) in [
         ("{".to_owned(), "This is not JSON"),
+        ("{\"extends\": \"User\", \"extends\": \"Group\"}".to_owned(), "each name once"),
         (badge(&json!([{"name": "a b"}])), "a b"),
         (badge(&json!([{"name": "n", "type": "text"}])), "text"),
         (json!({"extends": "Nobody", "schema": {"id": BADGE, "name": "B", "attributes": []}}).to_string(), "Nobody"),

@@ -101,3 +101,28 @@ async fn a_group_made_by_hand_is_not_the_deleted_one_of_a_token() {
     assert!(said.contains(&format!("`scim-server group restore {staff} --tenant test`")), "{said}");
     assert!(client.members(&outer).await.is_empty());
 }
+
+/// A group without `externalId` is known by its name, and whoever makes one of that name is told of the deleted one.
+#[tokio::test]
+async fn a_deleted_group_of_the_same_name_is_told() {
+    let server = TestServer::start();
+    let client = server.client();
+    let anna = client.user("anna").await;
+    for by_token in [true, false] {
+        let name = format!("Staff {by_token}");
+        let first = client.group(&name, std::slice::from_ref(&anna)).await;
+        client.delete(&format!("/Groups/{first}")).await.expect(204);
+        let second = client.group(&name, &[]).await;
+        if by_token {
+            client.delete(&format!("/Groups/{second}")).await.expect(204);
+        } else {
+            by_hand(&server, &["group", "delete", &second, "--force"]);
+        }
+        let (new, said) = made(&server, "group", &json!({"displayName": name.to_uppercase()}));
+        assert!(new["id"] != json!(first) && new["id"] != json!(second), "{new}");
+        // Of several it is the one that was deleted last.
+        assert!(said.contains(&format!("`scim-server group restore {second} --tenant test`")), "{said}");
+    }
+    let (_, said) = made(&server, "group", &json!({"displayName": "Nobody had this name"}));
+    assert!(!said.contains("stays deleted"), "{said}");
+}

@@ -141,6 +141,29 @@ async fn forged_forms_do_nothing() {
     shown_token(&browser.send("POST", "/setup/make", &own, Some(with(&form[0].1))).await);
 }
 
+/// What is refused has made nothing: the other forms of the page are still good, once.
+#[tokio::test]
+async fn a_refused_form_spends_no_other() {
+    let server = TestServer::start();
+    let browser = Browser::opened(&server, &link(&server, &["--allow", "tokens"])).await;
+    let way = browser.get("/setup/to/okta").await.expect(200);
+    let form = Browser::make_form(&way, "okta", "token");
+    let all = tokens(&server);
+    let id = all[0]["token_id"].as_str().expect("an id").to_owned();
+    assert!(server.run(&["token", "rotate", "--tenant", "test", &id]).status.success());
+    let [(_, csrf), (_, version), ..] = &form;
+    for _ in 0..2 {
+        let pairs = [("csrf", &**csrf), ("version", &**version), ("token", &id), ("overlap", "3600")];
+        let refused = browser.post("/setup/rotate", &pairs).await.expect(409);
+        assert!(!refused.text.contains("This form was sent before"), "{}", refused.text);
+    }
+    let make = form.each_ref().map(|(name, value)| (*name, &**value));
+    shown_token(&browser.post("/setup/make", &make).await);
+    let again = browser.post("/setup/make", &make).await.expect(409);
+    assert!(again.text.contains("This form was sent before"), "{}", again.text);
+    assert_eq!(tokens(&server).len(), all.len() + 2);
+}
+
 #[tokio::test]
 async fn a_session_that_somebody_else_has_chosen_is_not_taken() {
     let server = TestServer::start();

@@ -5,7 +5,10 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{Browser, link, path};
-use crate::server::{Client, Options, TestServer, USER};
+use crate::{
+    chromium,
+    server::{Client, Options, TestServer, USER},
+};
 
 /// A second tenant: its id, the id of its token, and the token.
 fn another(server: &TestServer) -> [String; 3] {
@@ -110,6 +113,24 @@ async fn older_calls_are_on_further_pages() {
     let page = browser.get(&older).await.expect(200).text;
     assert_eq!(page.matches("GET /Groups").count(), 10, "{page}");
     assert!(page.contains(&format!("created user {first}")) && !page.contains("calls?before="), "{page}");
+}
+
+/// However long its path is, a call stays in its column.
+#[tokio::test]
+async fn a_long_call_stays_in_its_column() {
+    let server = TestServer::start();
+    server.client().delete("/Users/00000000-0000-7000-8000-000000000000").await.expect(404);
+    let mut browser = chromium::Browser::start(server.origin());
+    browser.open(link(&server, &["--allow", "log"])["url"].as_str().expect("a URL"));
+    browser.click("button", "Begin");
+    browser.sees("Choose your identity provider");
+    browser.open(&format!("{}/setup/calls", server.origin()));
+    browser.sees("DELETE /Users/");
+    let outside = "[...document.querySelectorAll('td > code')].filter(one => one.getBoundingClientRect().right > one.parentElement.getBoundingClientRect().right).map(one => one.textContent)";
+    for width in [390, 800, 1280] {
+        browser.resize(width, 900, false);
+        assert_eq!(browser.run(outside), json!([]), "{width}");
+    }
 }
 
 #[tokio::test]

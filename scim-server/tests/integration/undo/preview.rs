@@ -196,7 +196,7 @@ async fn a_name_that_another_has_is_refused_alone() {
     let refused = &done["refused"][0];
     assert_eq!((&refused["change"], done["refused"].as_array().map(Vec::len)), (&json!("userName"), Some(1)));
     let reason = refused["reason"].as_str().expect("a text");
-    assert!(reason.contains(&taken) && reason.contains("rename or delete"), "{reason}");
+    assert!(reason.contains(&taken) && reason.contains("give that one another"), "{reason}");
     let now = shown(&client, "Users", &anna).await;
     assert_eq!((&now["userName"], now["active"] != false), (&json!("old"), true));
 }

@@ -72,7 +72,7 @@ pub(super) const ROUTES: &[Route] = &[
     get(
         "/tenants/{tenant}/deleted/{resource_type}",
         r#"{"command": "deleted", "tenant": "{tenant}", "resource_type": "{resource_type}", "request": {"list": {"*": 0}}}"#,
-        "Lists the deleted users or groups that can be restored.",
+        "Lists the deleted users or groups that are kept, also those that wait to be purged (`until` is over).",
     )
     .list()
     .asks(&[("request", Text)]),
@@ -90,14 +90,15 @@ pub(super) const ROUTES: &[Route] = &[
     post(
         "/tenants/{tenant}/deleted/{resource_type}/purge",
         r#"{"command": "deleted", "tenant": "{tenant}", "resource_type": "{resource_type}", "request": {"purge-all": {"*": 0}}}"#,
-        "Removes for good what is kept of all that one request deleted.",
+        "Removes for good what is kept of all that one request deleted; with `dry_run` it only tells of whom that is.",
     )
     .list(),
     delete(
         "/tenants/{tenant}/deleted/{resource_type}/{id}",
-        r#"{"command": "deleted", "tenant": "{tenant}", "resource_type": "{resource_type}", "request": {"purge": {"id": "{id}"}}}"#,
-        "Removes for good what is kept of a deleted user or group.",
-    ),
+        r#"{"command": "deleted", "tenant": "{tenant}", "resource_type": "{resource_type}", "request": {"purge": {"id": "{id}", "*": 0}}}"#,
+        "Removes for good what is kept of a deleted user or group; with `dry_run` it only tells whether that would be refused.",
+    )
+    .asks(&[("dry_run", Flag)]),
     post(
         "/tenants/{tenant}/undo",
         r#"{"command": "undo", "tenant": "{tenant}", "*": 0}"#,

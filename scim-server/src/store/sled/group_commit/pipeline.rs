@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use super::{Doing, Ending, Group, GroupCommit, State, broken};
+use super::{Broken, Doing, Ending, Group, GroupCommit, State};
 use crate::{
     metrics::StoreMetrics,
     store::{
@@ -99,7 +99,7 @@ impl GroupCommit {
         let batch = Batch::from(&changes);
         state.underway = changes;
         state.doing = Doing::Applying;
-        let broken = state.broken;
+        let broken = state.broken.is_some();
         drop(state);
         self.changed.notify_all();
 
@@ -118,7 +118,8 @@ impl GroupCommit {
         state.doing = Doing::Nothing;
         let group = Group { answers, dirty, begun };
         // The second stage may have ended.
-        let failed = if state.broken {
+        let broken = state.broken.clone();
+        let failed = if broken.is_some() {
             Some(group)
         } else {
             state.written.push(group);
@@ -129,7 +130,7 @@ impl GroupCommit {
         self.changed.notify_all();
         drop(gone);
         if let Some(group) = failed {
-            group.answer(false);
+            group.answer(broken.as_ref());
         }
         true
     }
@@ -150,15 +151,15 @@ impl GroupCommit {
         }
         let groups = std::mem::take(&mut state.written);
         state.syncing = true;
-        let mut durable = !state.broken;
+        let mut broken = state.broken.clone();
         drop(state);
 
-        if durable && groups.iter().any(|group| group.dirty) {
+        if broken.is_none() && groups.iter().any(|group| group.dirty) {
             match tree.sync() {
                 Ok(()) => observe(&groups, metrics),
                 Err(error) => {
                     self.fail(&error);
-                    durable = false;
+                    broken = Some(Broken::from(&error));
                 }
             }
         }
@@ -171,17 +172,18 @@ impl GroupCommit {
         }
         self.changed.notify_all();
         for group in groups {
-            group.answer(durable);
+            group.answer(broken.as_ref());
         }
         true
     }
 }
 
 impl Group {
-    fn answer(self, durable: bool) {
+    /// With what became of each; with why they are not durable, if they are not.
+    fn answer(self, broken: Option<&Broken>) {
         for (answer, outcome) in self.answers {
             // If the caller has gone, its commit is valid nevertheless.
-            let _ = answer.send(if durable { outcome } else { Err(broken()) });
+            let _ = answer.send(broken.map_or(outcome, |broken| Err(broken.error())));
         }
     }
 }
@@ -207,7 +209,8 @@ impl Drop for Over {
         }
         self.0.metrics.refusing.set(1);
         let mut state = self.0.state();
-        *state = State { broken: true, ending: state.ending, ..State::default() };
+        let broken = Some(Broken::because("a thread of the store has failed"));
+        *state = State { broken, ending: state.ending, ..State::default() };
         drop(state);
         self.0.decided.notify_all();
         self.0.applied.notify_all();

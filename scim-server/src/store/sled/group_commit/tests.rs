@@ -169,7 +169,8 @@ fn a_failure_is_everybodys_who_is_not_durable() {
     // Also when the disk works again: what it has is not known.
     place.disk(Habit::Works);
     place.decide(WORTH + 3..2 * WORTH + 4);
-    assert!(place.overlay.group_commit.drain().is_err());
+    let Err(StoreError::Unavailable(why)) = place.overlay.group_commit.drain() else { panic!("it goes on") };
+    assert!(why.to_string().starts_with("a write failed (a disk that fails)"), "{why}");
     assert!(!place.has(2 * WORTH), "nothing is applied any more");
     let told = place.told();
     assert_eq!(told.len(), 2 * WORTH + 4);

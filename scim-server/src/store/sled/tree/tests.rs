@@ -86,3 +86,14 @@ fn a_tree_is_opened_again_where_it_was_and_nowhere_else() {
     assert!(matches!(again.open(false), Err(OpenError::Store(StoreError::Unavailable(_)))));
     assert!(!directory.path().join(FILE).exists());
 }
+
+/// sled's copy of an error shows it as programmers see it.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_error_that_sled_has_copied_is_told_as_it_was() {
+    let copy = sled::Error::Io(io::Error::from_raw_os_error(28)).clone();
+    let StoreError::Unavailable(cause) = failure(copy) else { panic!("it is damage") };
+    assert_eq!(cause.to_string(), "No space left on device (os error 28)");
+    let damage = failure(sled::Error::Corruption { at: None, bt: () }).to_string();
+    assert!(damage.starts_with("the store is damaged: ") && damage.contains("restore a backup"), "{damage}");
+}

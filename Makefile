@@ -67,7 +67,7 @@ packaging-check: python packagers tests ## Check dashboards, alerts, manifests, 
 packaging-test: packaging-check ## The same; make packages of unoptimised programs, and install them in a chroot
 	packaging/test-packages.sh $(or $(CARGO_TARGET_DIR),target)/debug
 
-reproducible: ## Build the programs of a release in two folders, and compare them byte for byte
+reproducible: ## Build the programs of a release here and in another folder, and compare them byte for byte
 	packaging/reproducible.sh
 
 release: python systemd packagers ## Make and test all that is released, in ./dist; SIGN="minisign -S -m" signs the checksums

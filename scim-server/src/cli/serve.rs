@@ -343,11 +343,16 @@ impl Reload {
 
 /// Notes what was read, or says why it was not. Whether it was.
 fn report<E: std::fmt::Display>(read: &mut Vec<&'static str>, what: &'static str, outcome: Result<(), E>) -> bool {
-    match &outcome {
-        Ok(()) => read.push(what),
-        Err(error) => tracing::error!(%error, "the {what} stays as it was"),
+    match outcome {
+        Ok(()) => {
+            read.push(what);
+            true
+        }
+        Err(error) => {
+            tracing::error!(%error, "the {what} stays as it was");
+            false
+        }
     }
-    outcome.is_ok()
 }
 
 async fn on_hangup(mut hangup: Hangup, reload: Reload) {

@@ -92,7 +92,13 @@ pub(super) fn set_aside(
 /// Replaces the texts that are meant: the value, those of its elements, or their sub-attribute. Whether there were any.
 fn replace(value: &mut Value, sub: Option<&str>, is_it: &dyn Fn(&str) -> bool, with: &str) -> bool {
     match (value, sub) {
-        (Value::Array(all), sub) => all.iter_mut().fold(false, |found, one| replace(one, sub, is_it, with) || found),
+        (Value::Array(all), sub) => {
+            let mut found = false;
+            for one in all {
+                found |= replace(one, sub, is_it, with);
+            }
+            found
+        }
         (Value::Object(one), Some(sub)) => one.get_mut(sub).is_some_and(|one| replace(one, None, is_it, with)),
         (Value::String(text), None) if is_it(text) => {
             with.clone_into(text);

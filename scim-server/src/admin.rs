@@ -67,7 +67,7 @@ pub use self::{
     browse::{BrowseRequest, NAMED},
     consumers::ConsumerRequest,
     deleted::DeletedRequest,
-    error::{AdminError, Fault, chain},
+    error::{AdminError, Fault, chain, is_full},
     events::EventsRequest,
     hand::{HandRequest, UpdateRequest},
     line::{Input, Line, Output},

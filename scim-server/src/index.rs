@@ -41,16 +41,21 @@ pub fn prefix_value(folded: &str) -> IndexValue {
     IndexValue(folded.bytes().take(EXACT_BYTES).collect())
 }
 
+/// A value of an attribute as an index holds it: text or a number. Nothing of another form is indexed.
+pub fn held(value: &Value, case_exact: bool) -> Option<IndexValue> {
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text_value(text, case_exact)),
+        Value::Number(number) => Some(text_value(&number.to_string(), true)),
+        _ => None,
+    }
+}
+
 /// The entries that a document has. Text and numbers are indexed; values of another form are not.
 pub fn entries(key: &ResourceKey, document: &Map<String, Value>, specs: &[IndexSpec]) -> BTreeSet<IndexEntry> {
     let mut found = BTreeSet::new();
     for spec in specs {
         each_value(document, &spec.path, &mut |value| {
-            let value = match value {
-                Value::String(text) if !text.is_empty() => text_value(text, spec.case_exact),
-                Value::Number(number) => text_value(&number.to_string(), true),
-                _ => return,
-            };
+            let Some(value) = held(value, spec.case_exact) else { return };
             found.insert(IndexEntry {
                 key: IndexKey {
                     tenant: key.tenant,

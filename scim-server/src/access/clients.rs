@@ -299,7 +299,7 @@ mod tests {
 
     fn secret(digest: Digest) -> ClientSecret {
         let id = ResourceId(uuid::Uuid::from_u128(u128::from(digest[0])));
-        ClientSecret { id, digest, created: 0, expires: 10, last_used: None, reminded: None }
+        ClientSecret { id, digest, created: 0, expires: 10, meant: None, last_used: None, reminded: None }
     }
 
     #[test]

@@ -147,7 +147,12 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 fn is_for_want_of_room(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes =
         successors(Some(error), |cause| (*cause).source()).filter_map(|cause| cause.downcast_ref::<io::Error>());
-    causes.any(|cause| matches!(cause.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    causes.any(is_full)
+}
+
+/// Whether there is no room on a disk, or none for this user.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn of_admin_token(error: &TokenError) -> u16 {

@@ -161,7 +161,7 @@ impl AdminTokens {
         if let Some(overlap) = overlap {
             let stored = self.store.get(&old.key()).await?.ok_or(TokenError::Raced)?;
             old = AdminToken::from_record(old.id, &stored)?;
-            old.expires = old.expires.min(after(now, overlap));
+            succession::shorten(&mut old.expires, &mut old.meant, after(now, overlap));
             commit.expect.push(Expect::Version(old.key(), stored.header.version));
             commit.writes.push(Write::Put(old.key(), old.body()?));
         }
@@ -207,6 +207,7 @@ impl AdminTokens {
             role,
             tenant,
             expires: after(now, lifetime),
+            meant: None,
             last_used: None,
             reminded: None,
             created: now,

@@ -43,6 +43,9 @@ pub struct AdminToken {
     pub tenant: Option<TenantId>,
     /// When it ends.
     pub expires: i64,
+    /// When it was to end before it was replaced, if it ends sooner because of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meant: Option<i64>,
     /// When it was last used, stored once a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<i64>,
@@ -106,7 +109,7 @@ impl AdminToken {
     /// From when to when it lives.
     pub fn life(&self) -> Life {
         let (created, is_used) = (self.created.as_millis(), self.last_used.is_some());
-        Life { id: self.id, created, expires: self.expires, is_used }
+        Life { id: self.id, created, expires: self.expires, meant: self.meant.unwrap_or(self.expires), is_used }
     }
 
     /// Whether people call it so, in any case.

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io, path::Path};
 
-pub(super) use crate::admin::chain;
+pub(super) use crate::admin::{chain, is_full};
 
 /// An error with its causes, about a file or directory, with what to do about it.
 pub(super) fn about(path: &Path, error: &(dyn Error + 'static)) -> String {

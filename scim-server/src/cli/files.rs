@@ -324,7 +324,8 @@ impl OpenOutput {
 }
 
 fn unwritable(path: &Path, error: io::Error) -> Failure {
-    Failure::because(format!("cannot write {}: {error}", path.display()), error)
+    let hint = if fault::is_full(&error) { "; make room there, or name a file on another disk" } else { "" };
+    Failure::because(format!("cannot write {}: {error}{hint}", path.display()), error)
 }
 
 fn broken(error: io::Error) -> Failure {

@@ -66,6 +66,9 @@ pub struct ClientSecret {
     pub created: i64,
     /// When it ends.
     pub expires: i64,
+    /// When it was to end before it was replaced, if it ends sooner because of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meant: Option<i64>,
     /// When it, or a token that it got, was last used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<i64>,
@@ -156,7 +159,13 @@ impl Client {
 impl ClientSecret {
     /// From when to when it lives.
     pub fn life(&self) -> Life {
-        Life { id: self.id, created: self.created, expires: self.expires, is_used: self.last_used.is_some() }
+        Life {
+            id: self.id,
+            created: self.created,
+            expires: self.expires,
+            meant: self.meant.unwrap_or(self.expires),
+            is_used: self.last_used.is_some(),
+        }
     }
 
     /// Whether it still lets its bearer in.

@@ -188,7 +188,7 @@ impl Clients {
             return Err(ClientsError::Secrets { name: client.name, older: older.id, until });
         }
         if let (Some(overlap), Some(old)) = (overlap, changed.secrets.last_mut()) {
-            old.expires = old.expires.min(after(now, overlap));
+            succession::shorten(&mut old.expires, &mut old.meant, after(now, overlap));
         }
         let previous = changed.secrets.last().cloned();
         let issued = self.secret(lifetime);
@@ -309,6 +309,7 @@ impl Clients {
             digest: secret.digest(),
             created: now.as_millis(),
             expires: after(now, lifetime),
+            meant: None,
             last_used: None,
             reminded: None,
         };

@@ -56,7 +56,8 @@ impl Visitor {
             let (id, name) = (text(token, "token_id"), text(token, "name"));
             let shown = if name.is_empty() { "(no name)" } else { name };
             table.push(cells(Cell::Several(vec![shown.into(), Cell::Note(id.to_owned())]), token));
-            if text(token, "status") != "expired" {
+            // Of a name two live at most, and one that was replaced gets no other successor.
+            if text(token, "status") != "expired" && text(token, "rotation_waits_until").is_empty() {
                 choices.push((id.to_owned(), format!("{shown}, ends {}", text(token, "expires"))));
             }
         }

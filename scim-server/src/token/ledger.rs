@@ -197,8 +197,7 @@ impl Ledger {
         if let Some(overlap) = overlap {
             let version = self.version(&old).await?;
             let end = after(self.clock.now(), overlap);
-            if end < old.expires {
-                old.expires = end;
+            if succession::shorten(&mut old.expires, &mut old.meant, end) {
                 commit.expect.push(Expect::Version(old.key(), version));
                 commit.writes.push(Write::Put(old.key(), old.body()?));
             }
@@ -347,6 +346,7 @@ impl Ledger {
             slot,
             scopes,
             expires,
+            meant: None,
             last_used: None,
             reminded: None,
             created: now,

@@ -45,6 +45,9 @@ pub struct Token {
     pub scopes: Scopes,
     /// When it ends.
     pub expires: i64,
+    /// When it was to end before it was replaced, if it ends sooner because of that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meant: Option<i64>,
     /// When it was last used, stored once a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<i64>,
@@ -109,7 +112,7 @@ impl Token {
     /// From when to when it lives.
     pub fn life(&self) -> Life {
         let (created, is_used) = (self.created.as_millis(), self.last_used.is_some());
-        Life { id: self.id, created, expires: self.expires, is_used }
+        Life { id: self.id, created, expires: self.expires, meant: self.meant.unwrap_or(self.expires), is_used }
     }
 
     pub fn from_record(id: ResourceId, record: &Record) -> Result<Self, StoreError> {
@@ -225,6 +228,7 @@ mod tests {
             slot: 1,
             scopes: Scopes::ALL,
             expires: 1_000 * DAY,
+            meant: None,
             last_used: None,
             reminded: None,
             created: Timestamp::default(),

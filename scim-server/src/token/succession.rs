@@ -19,6 +19,8 @@ pub struct Life {
     pub id: ResourceId,
     pub created: i64,
     pub expires: i64,
+    /// When it was to end before it was replaced.
+    pub meant: i64,
     /// Whether it was ever used.
     pub is_used: bool,
 }
@@ -39,12 +41,23 @@ pub enum Step {
 }
 
 /// How long what takes the place of these lives when nobody says it: as long as the newest of them was to, or a year when
-/// that cannot be told. Those before the newest were replaced, and end sooner than they were to. A begun second is whole:
-/// the instant at which a token is stored is a little behind the one that its end is counted from.
+/// that cannot be told. A begun second is whole: the instant at which a token is stored is a little behind the one that its
+/// end is counted from.
 pub fn lifetime(lives: impl IntoIterator<Item = Life>) -> Duration {
     let newest = lives.into_iter().max_by_key(|life| (life.created, life.id));
-    let millis = newest.and_then(|life| u64::try_from(life.expires - life.created).ok()).filter(|millis| *millis > 0);
+    let millis = newest.and_then(|life| u64::try_from(life.meant - life.created).ok()).filter(|millis| *millis > 0);
     millis.map_or(LIFETIME, |millis| Duration::from_secs(millis.div_ceil(1000)))
+}
+
+/// Has something end when what takes its place has been beside it long enough, and keeps when it was `meant` to. False if it
+/// ends sooner anyway.
+pub fn shorten(expires: &mut i64, meant: &mut Option<i64>, end: i64) -> bool {
+    if end >= *expires {
+        return false;
+    }
+    meant.get_or_insert(*expires);
+    *expires = end;
+    true
 }
 
 impl Step {
@@ -111,7 +124,8 @@ mod tests {
     const DAY: i64 = 24 * 60 * 60 * 1000;
 
     fn life(id: u128, created: i64, expires: i64, is_used: bool) -> Life {
-        Life { id: ResourceId(Uuid::from_u128(id)), created: created * DAY, expires: expires * DAY, is_used }
+        let (created, expires) = (created * DAY, expires * DAY);
+        Life { id: ResourceId(Uuid::from_u128(id)), created, expires, meant: expires, is_used }
     }
 
     #[test]
@@ -119,15 +133,24 @@ mod tests {
         let second = Duration::from_secs(1);
         let of = |lives: &[Life]| lifetime(lives.iter().copied()).as_secs() / 86_400;
         assert_eq!(of(&[life(1, 3, 8, false)]), 5);
-        // The one before was replaced, and ends sooner.
+        // One that was replaced ends sooner than it was to.
+        assert_eq!(of(&[Life { expires: 4 * DAY, ..life(1, 3, 8, false) }]), 5);
         assert_eq!(of(&[life(1, 3, 4, false), life(2, 4, 12, false)]), 8);
         assert_eq!(of(&[life(2, 4, 12, false), life(1, 3, 4, false)]), 8);
         for unknown in [&[][..], &[life(1, 3, 3, false)], &[life(1, 3, 2, false)]] {
             assert_eq!(lifetime(unknown.iter().copied()), LIFETIME);
         }
-        let stored = Life { expires: 93 * DAY - 11, ..life(1, 3, 93, false) };
+        let stored = Life { meant: 93 * DAY - 11, ..life(1, 3, 93, false) };
         assert_eq!(lifetime([stored]), 90 * 86_400 * second);
-        assert_eq!(lifetime([Life { expires: 3 * DAY + 1, ..stored }]), second);
+        assert_eq!(lifetime([Life { meant: 3 * DAY + 1, ..stored }]), second);
+    }
+
+    #[test]
+    fn what_is_shortened_twice_keeps_when_it_was_to_end() {
+        let (mut expires, mut meant) = (100, None);
+        assert!(!shorten(&mut expires, &mut meant, 100) && meant.is_none());
+        assert!(shorten(&mut expires, &mut meant, 50) && shorten(&mut expires, &mut meant, 20));
+        assert_eq!((expires, meant), (20, Some(100)));
     }
 
     /// The newest decides, unless it is still to be given to somebody.

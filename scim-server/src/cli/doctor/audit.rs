@@ -12,22 +12,23 @@ use crate::{
 
 const NAME: &str = "audit log";
 
-/// Looks at it, if there is one.
+/// Looks at it, if there is one: the running server may have another one than the configuration names.
 pub(super) async fn look(config: &Config) -> Option<Check> {
-    let log = config.audit_log.as_ref()?;
+    let log = config.audit_log.as_ref();
     if fails(config).await {
         let detail = match log {
-            Destination::Stdout => {
+            None => "the running server cannot write it, and lines wait in memory: its log says why".to_owned(),
+            Some(Destination::Stdout) => {
                 "the running server cannot write it to standard output: look at what reads that, and start the server again".to_owned()
             }
-            Destination::File { path, .. } => format!(
+            Some(Destination::File { path, .. }) => format!(
                 "the running server cannot write {}, and lines wait in memory: its log says why; where the disk is full, make room",
                 path.display()
             ),
         };
         return Some(Check::failing(NAME, detail));
     }
-    Some(match log {
+    Some(match log? {
         Destination::Stdout => Check::ok(NAME, "standard output"),
         Destination::File { path, .. } => file(path),
     })

@@ -8,6 +8,7 @@ use std::{
 
 use futures_util::future::join_all;
 use scim_protocol::{Error, Resource, schema::ResourceType};
+use serde_json::Value;
 
 use super::{
     History, Outcome, Phase, Subject, TOGETHER, Todo, Undo,
@@ -134,7 +135,7 @@ impl Undo<'_> {
         Ok(self.given_up.entry(id).or_default().insert(path.clone(), reason).is_none())
     }
 
-    /// Gives a resource a value of its own instead of that one. False if it does not have it, or it is no text.
+    /// Gives a resource a value of its own instead of that one. False if it does not have it.
     async fn step_aside(&self, rt: &Arc<ResourceType>, id: ResourceId, entry: &IndexEntry) -> Result<bool, Error> {
         let context = self.fresh_context();
         let (key, record) = self.operations.find(&context, rt, &id.to_string()).await?;
@@ -142,7 +143,7 @@ impl Undo<'_> {
         let attribute = &entry.key.attribute;
         let specs = context.caller.tenant().index_specs(&rt.name);
         let case_exact = specs.iter().any(|spec| spec.path == *attribute && spec.case_exact);
-        let is_it = |text: &str| index::text_value(text, case_exact) == entry.key.value;
+        let is_it = |value: &Value| index::held(value, case_exact).as_ref() == Some(&entry.key.value);
         let aside = |now: &Resource| {
             let mut document = now.document().clone();
             set_aside(&mut document, (rt, id), attribute, &is_it).then(|| Resource::from_stored(document))

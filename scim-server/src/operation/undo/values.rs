@@ -27,7 +27,7 @@ pub(super) struct PutBack {
 impl PutBack {
     /// Puts back in a document what can be put back without losing what somebody else has done.
     pub fn new(document: &Map<String, Value>, steps: &Steps, rt: &ResourceType, id: ResourceId) -> Self {
-        let aside = Value::from(temporary(id));
+        let aside = [temporary(id).into(), temporary_number(id).into()];
         let mut put_back = Self { document: document.clone(), ..Self::default() };
         for (path, step) in steps.iter().filter_map(|(path, step)| Some((path, step.as_ref()?))) {
             let Some(place) = Place::of(path, rt) else {
@@ -41,7 +41,7 @@ impl PutBack {
                 continue;
             }
             // Only an undo gives such a name, and this may be the one that completes it.
-            let is_aside = now.is_some_and(|now| has(now, &aside));
+            let is_aside = now.is_some_and(|now| aside.iter().any(|aside| has(now, aside)));
             match &step.other {
                 Some(other) if !is_aside => put_back.refused.push((path.clone(), since(other))),
                 None if !mean_the_same(path, now, after.as_ref()) && !is_aside => {
@@ -73,12 +73,18 @@ fn temporary(id: ResourceId) -> String {
     format!("undo-{id}")
 }
 
-/// Gives a resource that name in place of one at this path. Whether it has that one, as a text.
+/// The same where names are numbers: one that nobody gives, and that is this resource's own.
+fn temporary_number(id: ResourceId) -> i64 {
+    let random = i64::try_from(id.0.as_u128() & 0x000F_FFFF_FFFF_FFFF).unwrap_or_default();
+    -1 - random
+}
+
+/// Gives a resource that name in place of one at this path. Whether it has that one.
 pub(super) fn set_aside(
     document: &mut Map<String, Value>,
     (rt, id): (&ResourceType, ResourceId),
     path: &str,
-    is_it: &dyn Fn(&str) -> bool,
+    is_it: &dyn Fn(&Value) -> bool,
 ) -> bool {
     let Some(Place { extension, attribute, sub }) = Place::of(path, rt) else { return false };
     let holder = match extension {
@@ -86,22 +92,22 @@ pub(super) fn set_aside(
         None => Some(document),
     };
     let value = holder.and_then(|holder| holder.get_mut(attribute));
-    value.is_some_and(|value| replace(value, sub, is_it, &temporary(id)))
+    value.is_some_and(|value| replace(value, sub, is_it, id))
 }
 
-/// Replaces the texts that are meant: the value, those of its elements, or their sub-attribute. Whether there were any.
-fn replace(value: &mut Value, sub: Option<&str>, is_it: &dyn Fn(&str) -> bool, with: &str) -> bool {
+/// Replaces what is meant: the value, those of its elements, or their sub-attribute. Whether there was any.
+fn replace(value: &mut Value, sub: Option<&str>, is_it: &dyn Fn(&Value) -> bool, id: ResourceId) -> bool {
     match (value, sub) {
         (Value::Array(all), sub) => {
             let mut found = false;
             for one in all {
-                found |= replace(one, sub, is_it, with);
+                found |= replace(one, sub, is_it, id);
             }
             found
         }
-        (Value::Object(one), Some(sub)) => one.get_mut(sub).is_some_and(|one| replace(one, None, is_it, with)),
-        (Value::String(text), None) if is_it(text) => {
-            with.clone_into(text);
+        (Value::Object(one), Some(sub)) => one.get_mut(sub).is_some_and(|one| replace(one, None, is_it, id)),
+        (one @ (Value::String(_) | Value::Number(_)), None) if is_it(one) => {
+            *one = if one.is_string() { temporary(id).into() } else { temporary_number(id).into() };
             true
         }
         _ => false,
@@ -240,11 +246,18 @@ mod tests {
             ("name.familyName", json!({"name": {"familyName": "a"}}), Some(json!({"name": {"familyName": aside}}))),
             (&number, json!({urn: {"employeeNumber": "a"}}), Some(json!({urn: {"employeeNumber": aside}}))),
             (&number, json!({"userName": "a"}), None),
+            // The core schema has no number that could be unique; what a schema of a tenant has is treated alike.
+            ("title", json!({"title": 7}), Some(json!({"title": temporary_number(id)}))),
         ] {
             let mut now = document.as_object().unwrap().clone();
-            assert_eq!(set_aside(&mut now, (user, id), path, &|text| text == "a"), expect.is_some(), "{path}");
+            assert_eq!(
+                set_aside(&mut now, (user, id), path, &|value| *value == "a" || *value == 7),
+                expect.is_some(),
+                "{path}"
+            );
             assert_eq!(Value::Object(now.clone()), expect.clone().unwrap_or(document), "{path}");
-            assert_eq!(has(&Value::Object(now), &aside.as_str().into()), expect.is_some());
+            let now = Value::Object(now);
+            assert_eq!(has(&now, &aside.as_str().into()) || has(&now, &temporary_number(id).into()), expect.is_some());
         }
     }
 

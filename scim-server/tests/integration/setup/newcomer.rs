@@ -101,7 +101,7 @@ async fn nobody_is_refused_while_a_customer_replaces_a_token() {
     old.goes_on(50).await;
     new.goes_on(50).await;
     browser.click("a", "See whether it is used");
-    browser.sees("Make its successor");
+    browser.sees("Last used");
     old.goes_on(20).await;
     for statuses in [old.end().await, new.end().await] {
         assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");

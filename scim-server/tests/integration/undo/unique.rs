@@ -92,6 +92,42 @@ async fn a_ring_may_go_through_several_attributes() {
     }
 }
 
+/// A number cannot be `undo-` and an id: for a moment it is one that nobody has.
+#[tokio::test]
+async fn numbers_that_were_exchanged_go_back() {
+    const DESK: &str = "urn:example:scim:schemas:extension:desk:2.0:User";
+    let attributes = json!([
+        {"name": "number", "type": "integer", "required": true, "uniqueness": "server"},
+        {"name": "height", "type": "decimal", "uniqueness": "server"},
+    ]);
+    let schema = json!({"id": DESK, "name": "Desk", "attributes": attributes});
+    let server = TestServer::with(Options::settings(json!({"schemas": [{"schema": schema, "extends": "User"}]})));
+    let client = server.client();
+    let user = |name: &str, number: i64, height: f64| {
+        json!({
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", DESK],
+            "userName": name,
+            DESK: {"number": number, "height": height},
+        })
+    };
+    let mut users = Vec::new();
+    for (name, number, height) in [("anna", 1, 0.5), ("bert", 2, 2.5)] {
+        let made = client.post("/Users", &user(name, number, height)).await.expect(201).json;
+        users.push(made["id"].as_str().expect("an id").to_owned());
+    }
+    let before = [shown(&client, "Users", &users[0]).await, shown(&client, "Users", &users[1]).await];
+    let since = newest(&server);
+    let put = async |id: &String, user: Value| client.put(&format!("/Users/{id}"), &user).await.expect(200);
+    put(&users[0], user("x", 9, 9.5)).await;
+    put(&users[1], user("anna", 1, 0.5)).await;
+    put(&users[0], user("bert", 2, 2.5)).await;
+    all_undone(&server, &since);
+    for (id, before) in users.iter().zip(before) {
+        let now = shown(&client, "Users", id).await;
+        assert_eq!((&now["userName"], &now[DESK]), (&before["userName"], &before[DESK]));
+    }
+}
+
 #[tokio::test]
 async fn who_took_an_address_in_a_burst_gives_it_back() {
     let server = server(&json!({"brake": {"users": 1, "window": "1h"}, "restore_by": "none"}));

@@ -114,15 +114,17 @@ fn read(mut from: impl std::io::Read, most: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
-    /// A program that does this.
+    /// A program that does this. Written by another process: a child of another test would hold what this one writes open
+    /// for writing, and such a program cannot be started.
     fn script(folder: &tempfile::TempDir, text: &str) -> PathBuf {
         let path = folder.path().join(NAME);
-        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let mut install = Command::new("install");
+        let mut install = install.args(["-m", "755", "/dev/stdin"]).arg(&path).stdin(Stdio::piped()).spawn().unwrap();
+        writeln!(install.stdin.take().unwrap(), "#!/bin/sh\n{text}").unwrap();
+        assert!(install.wait().unwrap().success());
         path
     }
 

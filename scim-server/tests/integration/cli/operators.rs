@@ -22,7 +22,10 @@ fn stranger(world: &World, arguments: &[&str]) -> Output {
     // The program may lie where only root comes; a copy does not.
     let place = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir_in("/tmp").unwrap();
     let program = place.path().join("scim-server");
-    std::fs::copy(env!("CARGO_BIN_EXE_scim-server"), &program).unwrap();
+    // Copied by another process: this one may start a child for another test meanwhile, which would hold the copy open for
+    // writing, and a program that somebody writes cannot be started.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_scim-server")).arg(&program).status().unwrap();
+    assert!(copied.success());
     mode(0o700);
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(program).args(arguments);

@@ -79,7 +79,7 @@ pub(super) struct Broken {
 impl Broken {
     /// For a reason that is not the operating system's.
     pub fn because(why: &str) -> Self {
-        Self { kind: io::ErrorKind::Other, said: format!("{why}; the store refuses writes until it is reopened") }
+        Self { kind: io::ErrorKind::Other, said: format!("{why}; the store refuses writes for now") }
     }
 
     /// The error of each write from then on.

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     admin::{AdminRequest, clients::ClientRequest},
+    oauth::client::MOST_SECRETS,
     web::{Cell, Field, Form, Kind, Section, Table, ending},
 };
 
@@ -75,7 +76,10 @@ impl Visitor {
             for secret in list(client, "secrets") {
                 table.push(cells(name.into(), secret));
             }
-            if !client.get("disabled").and_then(Value::as_bool).unwrap_or_default() {
+            // A third secret there may not be.
+            let live = list(client, "secrets").iter().filter(|secret| text(secret, "status") != "expired");
+            let is_full = live.count() >= MOST_SECRETS;
+            if !is_full && !client.get("disabled").and_then(Value::as_bool).unwrap_or_default() {
                 choices.push((id.to_owned(), name.to_owned()));
             }
         }

@@ -437,4 +437,6 @@ fn unauthorized(refusal: Refusal) -> Error {
 }
 
 #[cfg(test)]
+mod in_use;
+#[cfg(test)]
 mod tests;

@@ -21,7 +21,7 @@ use crate::{
     administrator::Administrator,
     clock::Clock,
     event::{Action, Deed, Event},
-    store::{Commit, Expect, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{ATTEMPTS, Commit, Expect, Start, Store, StoreError, TenantId, TypeName, Write},
     token::record::new_id,
 };
 
@@ -29,7 +29,6 @@ use crate::{
 pub const MOST: usize = 1000;
 
 /// How often a report is tried to be kept while others change the same record.
-const TRIES: usize = 5;
 
 /// Why something was not done with an agent.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +95,7 @@ impl Agents {
     /// is written only when it would otherwise be forgotten that the agent was heard.
     pub async fn report(&self, by: &Administrator, report: Report) -> Result<Option<Decision>, AgentError> {
         let name = by.name.as_deref().unwrap_or_default();
-        for _ in 0..TRIES {
+        for _ in 0..ATTEMPTS {
             let (now, before) = (self.clock.now(), self.known(name).await?);
             let agent = match &before {
                 Some(before) => before.reporting(report.clone(), by.tenant, now),
@@ -112,6 +111,16 @@ impl Agents {
 
     /// Decides about what an agent holds back. `plan` is the digest of what the giver has seen.
     pub async fn decide(&self, name: &str, word: Word, plan: &str, actor: &str) -> Result<Agent, AgentError> {
+        for _ in 0..ATTEMPTS {
+            match self.try_decide(name, word, plan, actor).await {
+                Err(AgentError::Raced(_)) => {}
+                done => return done,
+            }
+        }
+        Err(AgentError::Raced(name.to_owned()))
+    }
+
+    async fn try_decide(&self, name: &str, word: Word, plan: &str, actor: &str) -> Result<Agent, AgentError> {
         let mut agent = self.find(name).await?;
         let named = || agent.name.clone();
         let held = agent.report.held.as_ref().ok_or_else(|| AgentError::Nothing(named()))?;

@@ -62,11 +62,6 @@ use crate::{
     store::{IndexEntry, Record, Reference, ResourceId, ResourceKey, Store, StoreError},
 };
 
-/// How often an operation is decided again if other writers are faster. Each conflict means that one of them has
-/// committed, so this is how many may write to one resource at once before one is refused: more than any provider has
-/// connections.
-pub const ATTEMPTS: usize = 64;
-
 /// Bounds on the work that one request may ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {

@@ -42,6 +42,11 @@ pub use self::{
 pub use crate::ids::{ResourceId, ResourceKey, TenantId, TypeName};
 use crate::{event::Event, metrics::StoreMetrics};
 
+/// How often a commit that expects something is decided again if other writers are faster. Each conflict means that one of
+/// them has committed, so this is how many may write to one resource at once before one is refused: more than any provider
+/// has connections.
+pub const ATTEMPTS: usize = 64;
+
 /// What the client sees of a resource, in the form in which it is served.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Body {

@@ -13,7 +13,10 @@ pub use self::record::{Credential, Notice, Part, Push, Status, Stream, Tells};
 use self::record::{key, push_key, tenant_key};
 use crate::{
     author::Author,
-    store::{Commit, Expect, IndexKey, IndexRange, Position, ResourceId, Store, StoreError, TenantId, Values, Write},
+    store::{
+        ATTEMPTS, Commit, Expect, IndexKey, IndexRange, Position, ResourceId, Store, StoreError, TenantId, Values,
+        Write,
+    },
 };
 
 /// The kind of record.
@@ -22,8 +25,6 @@ pub const KIND: &str = "Stream";
 pub const MOST_STREAMS: usize = 16;
 /// The most resources that one stream leaves out.
 pub const MOST_REMOVED: usize = 1000;
-/// How often a change of a stream is tried, when somebody else changes it too.
-const ATTEMPTS: usize = 64;
 /// How many streams whose tokens are sent are read at a time.
 const PAGE: usize = 500;
 

@@ -5,14 +5,10 @@ use serde_json::json;
 
 use super::{AdminContext, AdminError, Output, indexing, provision, resources};
 use crate::{
-    directory::DirectoryError,
     event::Deed,
-    store::StoreError,
+    store::ATTEMPTS,
     tenant::{Settings, TenantRecord, attributes::USER},
 };
-
-/// How often a change is made again when somebody else has changed the tenant meanwhile.
-const MOST_RACES: usize = 8;
 
 /// What is to be done with the access attributes of a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +132,7 @@ pub(super) async fn change_settings(
     (deed, names): (Deed, &[&str]),
     change: impl Fn(&mut Settings) -> Result<(), AdminError>,
 ) -> Result<TenantRecord, AdminError> {
-    for _ in 0..MOST_RACES {
+    for _ in 0..ATTEMPTS {
         let record = context.directory().find(tenant).await?;
         let mut settings = record.settings.clone();
         change(&mut settings)?;
@@ -145,9 +141,9 @@ pub(super) async fn change_settings(
         }
         let author = context.telling(&record, deed).about(names);
         match indexing::apply(context, &author, record, settings).await {
-            Err(AdminError::Directory(DirectoryError::Store(StoreError::Conflict(_)))) => {}
+            Err(error) if indexing::is_raced(&error) => {}
             changed => return changed,
         }
     }
-    Err(AdminError::Refused("the tenant was changed again and again meanwhile; give the command again".to_owned()))
+    Err(indexing::changed_again_and_again())
 }

@@ -13,19 +13,27 @@ use super::{AdminContext, AdminError};
 use crate::{
     author::Author,
     directory::DirectoryError,
-    store::{Finding, StoreError},
+    store::{ATTEMPTS, Finding, StoreError},
     tenant::{Settings, Tenant, TenantRecord},
 };
 
-/// How often it is begun again when somebody has changed the tenant meanwhile.
-const MOST_RACES: usize = 8;
+/// Whether somebody else has changed the tenant since its record was read: nothing was done, and it can be decided again on
+/// what the record is now.
+pub(super) fn is_raced(error: &AdminError) -> bool {
+    matches!(error, AdminError::Directory(DirectoryError::Store(StoreError::Conflict(_))))
+}
+
+/// What is said when others were faster each time.
+pub(super) fn changed_again_and_again() -> AdminError {
+    AdminError::Refused("the tenant was changed again and again meanwhile; give the command again".to_owned())
+}
 
 /// Gives each resource the index entries that it should have now, and lets queries rely on them.
 pub(super) async fn fill(context: &AdminContext, mut tenant: TenantRecord) -> Result<TenantRecord, AdminError> {
     let directory = context.access.directory();
     // From then on everybody writes by the new settings.
     context.until_noticed().await;
-    for _ in 0..MOST_RACES {
+    for _ in 0..ATTEMPTS {
         index_again(context).await?;
         match directory.set_filled(tenant.clone()).await {
             // What somebody else changed may be the indexes.
@@ -39,7 +47,7 @@ pub(super) async fn fill(context: &AdminContext, mut tenant: TenantRecord) -> Re
             }
         }
     }
-    Err(AdminError::Refused("the tenant was changed again and again meanwhile; set the settings again".to_owned()))
+    Err(changed_again_and_again())
 }
 
 /// Fills the indexes whose filling was cut off, because the process ended in the middle of it, and

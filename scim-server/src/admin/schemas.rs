@@ -9,7 +9,7 @@ use super::{AdminContext, AdminError, Output, indexing};
 use crate::{
     event::Deed,
     render::stored_document,
-    store::{Start, StoreError, TypeName},
+    store::{ATTEMPTS, Start, StoreError, TypeName},
     tenant::{Settings, TenantRecord, role_resources::RoleResources},
 };
 
@@ -68,8 +68,24 @@ pub(super) async fn add(
     replace: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
+    for _ in 0..ATTEMPTS {
+        match try_add(context, tenant, &definition, replace, output).await {
+            Err(error) if indexing::is_raced(&error) => {}
+            done => return done,
+        }
+    }
+    Err(indexing::changed_again_and_again())
+}
+
+async fn try_add(
+    context: &AdminContext,
+    tenant: &str,
+    definition: &Value,
+    replace: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
-    let urn = Definition(&definition).urn().to_owned();
+    let urn = Definition(definition).urn().to_owned();
     let mut settings = tenant.settings.clone();
     let known = settings.schemas.iter().position(|known| Definition(known).urn().eq_ignore_ascii_case(&urn));
     match known {
@@ -84,11 +100,27 @@ pub(super) async fn add(
     }
     let author = context.telling(&tenant, Deed::SchemaAdded).about(&[&urn]);
     let tenant = indexing::apply(context, &author, tenant, settings).await?;
-    show(context, &tenant, &Definition(&definition), output).await
+    show(context, &tenant, &Definition(definition), output).await
 }
 
 /// Removes one. Refused while it is used, unless `force`.
 pub(super) async fn remove(
+    context: &AdminContext,
+    tenant: &str,
+    schema: &str,
+    force: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
+    for _ in 0..ATTEMPTS {
+        match try_remove(context, tenant, schema, force, output).await {
+            Err(error) if indexing::is_raced(&error) => {}
+            done => return done,
+        }
+    }
+    Err(indexing::changed_again_and_again())
+}
+
+async fn try_remove(
     context: &AdminContext,
     tenant: &str,
     schema: &str,

@@ -20,7 +20,7 @@ use crate::{
     event::Deed,
     profile::Profile,
     sink,
-    store::TypeName,
+    store::{ATTEMPTS, TypeName},
     tenant::{Protected, Settings, TenantRecord, record::feed_path},
     token::{Issued, Ledger, Scopes, Status, Token, secret::PREFIX},
 };
@@ -237,6 +237,22 @@ pub(super) async fn set(
     force: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
+    for _ in 0..ATTEMPTS {
+        match try_set(context, tenant, changes.clone(), force, output).await {
+            Err(error) if indexing::is_raced(&error) => {}
+            done => return done,
+        }
+    }
+    Err(indexing::changed_again_and_again())
+}
+
+async fn try_set(
+    context: &AdminContext,
+    tenant: &str,
+    changes: Map<String, Value>,
+    force: bool,
+    output: &Output,
+) -> Result<(), AdminError> {
     let tenant = context.directory().find(tenant).await?;
     let names: Vec<_> = changes.keys().cloned().collect();
     if changes.contains_key("source") {
@@ -325,12 +341,19 @@ pub(super) async fn disable(
     disabled: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
-    let tenant = context.directory().find(tenant).await?;
     let deed = if disabled { Deed::TenantDisabled } else { Deed::TenantEnabled };
-    let directory = context.directory().by(&context.telling(&tenant, deed));
-    let tenant = directory.set_disabled(tenant, disabled).await?;
-    context.access.reload().await?;
-    context.show_tenant(&tenant, output).await
+    for _ in 0..ATTEMPTS {
+        let tenant = context.directory().find(tenant).await?;
+        let directory = context.directory().by(&context.telling(&tenant, deed));
+        match directory.set_disabled(tenant, disabled).await.map_err(AdminError::from) {
+            Err(error) if indexing::is_raced(&error) => {}
+            tenant => {
+                context.access.reload().await?;
+                return context.show_tenant(&tenant?, output).await;
+            }
+        }
+    }
+    Err(indexing::changed_again_and_again())
 }
 
 /// Removes a tenant with everything in it.

@@ -13,8 +13,8 @@ pub(super) use self::view::WebhookView;
 use super::{AdminContext, AdminError, Output, lifetime};
 use crate::{
     event::Deed,
-    operation::{ATTEMPTS, feed::TypePattern},
-    store::{ResourceId, StoreError, TenantId},
+    operation::feed::TypePattern,
+    store::{ATTEMPTS, ResourceId, StoreError, TenantId},
     tenant::Tenant,
     webhook::{
         DeadLetter, MOST_KEYS, MOST_RATE, Message, NewWebhook, Outcome, Replay, USUAL_RATE, Webhook, Webhooks,
@@ -273,24 +273,29 @@ async fn try_enable(context: &AdminContext, id: &str) -> Result<Webhook, AdminEr
 
 /// Gives a webhook new keys. The ones before sign too, for so long.
 async fn rotate(context: &AdminContext, id: &str, overlap_seconds: u64, output: &Output) -> Result<(), AdminError> {
-    let mut webhook = context.webhook(id).await?;
     let now = context.clock.now().as_millis();
     let millis = i64::try_from(overlap_seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-    if !webhook.rotate(now, now.saturating_add(millis)) {
+    let rotate = |webhook: &mut Webhook| {
+        if webhook.rotate(now, now.saturating_add(millis)) {
+            return Ok(());
+        }
         let until = webhook.keys.iter().filter_map(|keys| keys.ends).min().unwrap_or(now);
-        return Err(AdminError::Refused(format!(
+        Err(AdminError::Refused(format!(
             "{MOST_KEYS} keys of the webhook sign at the same time, which is the most; the first of them ends at {}",
             Timestamp::from_millis(until)
-        )));
-    }
-    keep(context, &webhook, Deed::WebhookRotated).await?;
+        )))
+    };
+    let webhook = edit(context, id, Deed::WebhookRotated, rotate).await?;
     output.row(&WebhookView::with_secret(&webhook, context.clock.now())).await
 }
 
 /// Changes how many messages a second a webhook gets at most.
 async fn update(context: &AdminContext, id: &str, rate: u32, output: &Output) -> Result<(), AdminError> {
-    let webhook = Webhook { rate, ..context.webhook(id).await? };
-    keep(context, &webhook, Deed::WebhookChanged).await?;
+    let set = |webhook: &mut Webhook| {
+        webhook.rate = rate;
+        Ok(())
+    };
+    let webhook = edit(context, id, Deed::WebhookChanged, set).await?;
     output.row(&WebhookView::new(&webhook, context.clock.now())).await
 }
 
@@ -383,14 +388,25 @@ async fn again(
     Ok(context.webhooks_telling(Some(tenant.id), Deed::WebhookReplayed).replay(&replay, instead_of).await?)
 }
 
-async fn keep(context: &AdminContext, webhook: &Webhook, deed: Deed) -> Result<(), AdminError> {
-    match context.webhooks_telling(webhook.tenant, deed).keep(webhook, deed.name()).await {
-        Err(StoreError::Conflict(_) | StoreError::Missing(_)) => Err(AdminError::Refused(
-            "the webhook was changed by somebody else at the same moment; look at `webhook show WEBHOOK` and try again"
-                .to_owned(),
-        )),
-        done => Ok(done?),
+/// Changes a webhook as an administrator says. The server disables one that fails for too long: what is changed in that
+/// moment is changed as it is then.
+async fn edit(
+    context: &AdminContext,
+    id: &str,
+    deed: Deed,
+    change: impl Fn(&mut Webhook) -> Result<(), AdminError>,
+) -> Result<Webhook, AdminError> {
+    for _ in 0..ATTEMPTS {
+        let mut webhook = context.webhook(id).await?;
+        change(&mut webhook)?;
+        match context.webhooks_telling(webhook.tenant, deed).keep(&webhook, deed.name()).await {
+            Err(StoreError::Conflict(_) | StoreError::Missing(_)) => {}
+            done => return Ok(done.map(|()| webhook)?),
+        }
     }
+    Err(AdminError::Refused(
+        "the webhook was changed again and again meanwhile; look at `webhook show WEBHOOK` and try again".to_owned(),
+    ))
 }
 
 #[cfg(test)]

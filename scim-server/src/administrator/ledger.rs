@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     command_line::line,
     event::{Action, Deed, Event},
-    store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{ATTEMPTS, Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     token::{Secret, Step, record::new_id, reminder, secret, succession},
 };
 
@@ -48,10 +48,8 @@ pub enum TokenError {
         "there is an administrator's token {0:?} already; choose another name, or issue its successor with `admin-token rotate {0}`"
     )]
     NameTaken(String),
-    /// Another administrator changed the tokens at the same moment.
-    #[error(
-        "another administrator has changed these tokens at the same moment; check `admin-token list` and try again"
-    )]
+    /// Others changed the tokens at the same moment, again and again.
+    #[error("these tokens were changed again and again meanwhile; check `admin-token list` and try again")]
     Raced,
     /// Two live tokens have the name, because one of them replaces the other, and no third may.
     #[error(
@@ -123,21 +121,42 @@ impl AdminTokens {
         actor: &str,
     ) -> Result<Issued, TokenError> {
         record::check_name(name).map_err(TokenError::Name)?;
-        let now = self.clock.now();
-        let named: Vec<_> = self.list().await?.into_iter().filter(|token| token.is_named(name)).collect();
-        if named.iter().any(|token| token.is_live(now)) {
-            return Err(TokenError::NameTaken(name.to_owned()));
+        for _ in 0..ATTEMPTS {
+            let now = self.clock.now();
+            let named: Vec<_> = self.list().await?.into_iter().filter(|token| token.is_named(name)).collect();
+            if named.iter().any(|token| token.is_live(now)) {
+                return Err(TokenError::NameTaken(name.to_owned()));
+            }
+            let event = event(Deed::AdminTokenCreated, actor);
+            let (issued, commit) = self.prepare(name, (role, tenant), &named, lifetime, event)?;
+            match self.commit(commit).await {
+                Err(TokenError::Raced) => {}
+                done => return done.map(|()| issued),
+            }
         }
-        let event = event(Deed::AdminTokenCreated, actor);
-        let (issued, commit) = self.prepare(name, (role, tenant), &named, lifetime, event)?;
-        self.commit(commit).await?;
-        Ok(issued)
+        Err(TokenError::Raced)
     }
 
     /// Issues a token with the name, role and tenant of another, and without a `lifetime` also with [that of the
     /// other](succession::lifetime). The other is valid until it is deleted or, with an `overlap`, until that time has
-    /// passed. Both changes are one commit.
+    /// passed. Both changes are one commit. What is used in that moment, which is written down, is rotated as it is then.
     pub async fn rotate(
+        &self,
+        which: &str,
+        lifetime: Option<Duration>,
+        overlap: Option<Duration>,
+        actor: &str,
+    ) -> Result<(AdminToken, Issued), TokenError> {
+        for _ in 0..ATTEMPTS {
+            match self.try_rotate(which, lifetime, overlap, actor).await {
+                Err(TokenError::Raced) => {}
+                done => return done,
+            }
+        }
+        Err(TokenError::Raced)
+    }
+
+    async fn try_rotate(
         &self,
         which: &str,
         lifetime: Option<Duration>,
@@ -195,7 +214,7 @@ impl AdminTokens {
     ) -> Result<(Issued, Commit), TokenError> {
         let now = self.clock.now();
         let (live, ended): (Vec<_>, Vec<_>) = named.iter().partition(|token| token.is_live(now));
-        // The lowest free place: if two issue a token at once, both take it, and one of them fails.
+        // The lowest free place: if two issue a token at once, both take it, and one of them begins again.
         let free = |place: &u8| live.iter().all(|token| token.place != *place);
         let place = (0..PLACES).find(free).ok_or(TokenError::Raced)?;
         let secret = Secret::of_administrator((self.random)());

@@ -12,7 +12,7 @@ use crate::{
     administrator, agent, audit, config, consumer, cursor, http,
     http::request,
     index, naming,
-    operation::{self, feed, members, pace, password},
+    operation::{feed, members, pace, password},
     request_log, setup_link, store, tenant, webhook,
 };
 
@@ -339,7 +339,7 @@ fn work() -> Vec<Row> {
     rows.extend(logs());
     rows.push(number(
         "times in a row that another writer changes the resource before an operation can commit",
-        operation::ATTEMPTS,
+        store::ATTEMPTS,
         "503 with `Retry-After: 1`",
     ));
     rows

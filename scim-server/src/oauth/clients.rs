@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     event::{Action, Event},
     naming,
-    store::{Commit, Expect, Position, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{ATTEMPTS, Commit, Expect, Position, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
     tenant::TenantRecord,
     token::{Secret, Step, record::new_id, reminder, succession},
 };
@@ -42,8 +42,8 @@ pub enum ClientsError {
         "the tenant has a client {0:?} already; choose another name, or give it another secret with `client rotate {0}`"
     )]
     NameTaken(String),
-    /// Another administrator did something at the same moment.
-    #[error("the client was changed by somebody else at the same moment; look at `client show CLIENT` and try again")]
+    /// Others changed the client at the same moment, again and again.
+    #[error("the client was changed again and again meanwhile; look at `client show CLIENT` and try again")]
     Raced,
     /// As many secrets live as may.
     #[error(
@@ -177,74 +177,91 @@ impl Clients {
         lifetime: Option<Duration>,
         overlap: Option<Duration>,
     ) -> Result<(Client, IssuedSecret, Option<ClientSecret>), ClientsError> {
-        let now = self.clock.now();
-        let lives = client.secrets.iter().map(ClientSecret::life);
-        let lifetime = lifetime.unwrap_or_else(|| succession::lifetime(lives));
-        let mut changed = client.clone();
-        changed.secrets.retain(|secret| secret.is_live(now));
-        if let (Some(older), true) = (changed.secrets.first(), changed.secrets.len() >= MOST_SECRETS) {
-            let until = changed.secrets.iter().map(|secret| secret.expires).min().unwrap_or_default();
-            let until = Timestamp::from_millis(until);
-            return Err(ClientsError::Secrets { name: client.name, older: older.id, until });
-        }
-        if let (Some(overlap), Some(old)) = (overlap, changed.secrets.last_mut()) {
-            succession::shorten(&mut old.expires, &mut old.meant, after(now, overlap));
-        }
-        let previous = changed.secrets.last().cloned();
-        let issued = self.secret(lifetime);
-        changed.secrets.push(issued.record.clone());
-        let changed = self.write(&client, changed, "secrets").await?;
-        Ok((changed, issued, previous))
+        let rotate = |client: &mut Client| {
+            let now = self.clock.now();
+            let lives = client.secrets.iter().map(ClientSecret::life);
+            let lifetime = lifetime.unwrap_or_else(|| succession::lifetime(lives));
+            client.secrets.retain(|secret| secret.is_live(now));
+            if let (Some(older), true) = (client.secrets.first(), client.secrets.len() >= MOST_SECRETS) {
+                let until = client.secrets.iter().map(|secret| secret.expires).min().unwrap_or_default();
+                let until = Timestamp::from_millis(until);
+                return Err(ClientsError::Secrets { name: client.name.clone(), older: older.id, until });
+            }
+            if let (Some(overlap), Some(old)) = (overlap, client.secrets.last_mut()) {
+                succession::shorten(&mut old.expires, &mut old.meant, after(now, overlap));
+            }
+            let previous = client.secrets.last().cloned();
+            let issued = self.secret(lifetime);
+            client.secrets.push(issued.record.clone());
+            Ok((issued, previous))
+        };
+        let (client, (issued, previous)) = self.edit(client, "secrets", rotate).await?;
+        Ok((client, issued, previous))
     }
 
     /// Removes a secret: it gets no token from now on, and those that it got let nobody in.
     pub async fn remove_secret(&self, client: Client, which: &str) -> Result<Client, ClientsError> {
-        let mut changed = client.clone();
-        changed.secrets.retain(|secret| secret.id.to_string() != which);
-        if changed.secrets.len() == client.secrets.len() {
-            return Err(ClientsError::UnknownPart("secret", which.to_owned()));
-        }
-        self.write(&client, changed, "secrets").await
+        let remove = |client: &mut Client| {
+            let known = client.secrets.iter().position(|secret| secret.id.to_string() == which);
+            let known = known.ok_or_else(|| ClientsError::UnknownPart("secret", which.to_owned()))?;
+            client.secrets.remove(known);
+            Ok(())
+        };
+        Ok(self.edit(client, "secrets", remove).await?.0)
     }
 
     /// Adds a trust. Its id, and when it was added, are set here.
     pub async fn add_trust(&self, client: Client, trust: Trust) -> Result<(Client, Trust), ClientsError> {
-        if client.trusts.len() >= MOST_TRUSTS {
-            return Err(ClientsError::Trusts(client.name));
-        }
         let now = self.clock.now();
         let trust = Trust { id: new_id(now, (self.random)()), created: now.as_millis(), last_used: None, ..trust };
-        let mut changed = client.clone();
-        if changed.trusts.iter().any(|other| other.digest(client.tenant) == trust.digest(client.tenant)) {
-            return Err(ClientsError::TrustTaken);
-        }
-        changed.trusts.push(trust.clone());
-        Ok((self.write(&client, changed, "trusts").await?, trust))
+        let add = |client: &mut Client| {
+            if client.trusts.len() >= MOST_TRUSTS {
+                return Err(ClientsError::Trusts(client.name.clone()));
+            }
+            if client.trusts.iter().any(|other| other.digest(client.tenant) == trust.digest(client.tenant)) {
+                return Err(ClientsError::TrustTaken);
+            }
+            client.trusts.push(trust.clone());
+            Ok(())
+        };
+        let (client, ()) = self.edit(client, "trusts", add).await?;
+        Ok((client, trust))
     }
 
     /// Removes a trust: no assertion of it gets a token from now on, and those that it got let nobody in.
     pub async fn remove_trust(&self, client: Client, which: &str) -> Result<Client, ClientsError> {
-        let mut changed = client.clone();
-        changed.trusts.retain(|trust| trust.id.to_string() != which);
-        if changed.trusts.len() == client.trusts.len() {
-            return Err(ClientsError::UnknownPart("trust", which.to_owned()));
-        }
-        self.write(&client, changed, "trusts").await
+        let remove = |client: &mut Client| {
+            let known = client.trusts.iter().position(|trust| trust.id.to_string() == which);
+            let known = known.ok_or_else(|| ClientsError::UnknownPart("trust", which.to_owned()))?;
+            client.trusts.remove(known);
+            Ok(())
+        };
+        Ok(self.edit(client, "trusts", remove).await?.0)
     }
 
     /// Disables or enables a client.
     pub async fn set_disabled(&self, client: Client, disabled: bool) -> Result<Client, ClientsError> {
-        let changed = Client { disabled, ..client.clone() };
-        self.write(&client, changed, "disabled").await
+        let set = |client: &mut Client| {
+            client.disabled = disabled;
+            Ok(())
+        };
+        Ok(self.edit(client, "disabled", set).await?.0)
     }
 
     /// Removes a client with all that it has.
     pub async fn remove(&self, client: &Client) -> Result<(), ClientsError> {
-        let mut commit = Commit::new(client.key(), event(client.id, &["deleted"]));
-        commit.expect.push(Expect::Version(client.key(), client.version));
-        commit.writes = removal(client);
-        commit.writes.extend(trace::removal(&*self.store, client.id).await?);
-        self.commit(commit).await.map(drop)
+        let mut client = client.clone();
+        for _ in 0..ATTEMPTS {
+            let mut commit = Commit::new(client.key(), event(client.id, &["deleted"]));
+            commit.expect.push(Expect::Version(client.key(), client.version));
+            commit.writes = removal(&client);
+            commit.writes.extend(trace::removal(&*self.store, client.id).await?);
+            match self.commit(commit).await {
+                Err(ClientsError::Raced) => client = self.now(&client).await?,
+                done => return done.map(drop),
+            }
+        }
+        Err(ClientsError::Raced)
     }
 
     /// The writes that remove every client of a tenant, for the commit that deletes the tenant.
@@ -316,13 +333,31 @@ impl Clients {
         IssuedSecret { record, secret }
     }
 
-    /// Puts a client as it is to be in the place of what it was.
-    async fn write(&self, was: &Client, client: Client, attribute: &str) -> Result<Client, ClientsError> {
-        let mut commit = Commit::new(client.key(), event(client.id, &[attribute]));
-        commit.expect.push(Expect::Version(client.key(), was.version));
-        commit.writes = replacement(was, &client)?;
-        let version = self.commit(commit).await?;
-        Ok(Client { version, ..client })
+    /// Changes a client as an administrator says, and gives what came of it. The server writes down each use of a client:
+    /// one that is used in that moment is changed as it is then.
+    async fn edit<T>(
+        &self,
+        mut was: Client,
+        attribute: &str,
+        change: impl Fn(&mut Client) -> Result<T, ClientsError>,
+    ) -> Result<(Client, T), ClientsError> {
+        for _ in 0..ATTEMPTS {
+            let mut client = was.clone();
+            let done = change(&mut client)?;
+            let mut commit = Commit::new(client.key(), event(client.id, &[attribute]));
+            commit.expect.push(Expect::Version(client.key(), was.version));
+            commit.writes = replacement(&was, &client)?;
+            match self.commit(commit).await {
+                Err(ClientsError::Raced) => was = self.now(&was).await?,
+                version => return Ok((Client { version: version?, ..client }, done)),
+            }
+        }
+        Err(ClientsError::Raced)
+    }
+
+    /// A client as it is now.
+    async fn now(&self, client: &Client) -> Result<Client, ClientsError> {
+        self.get(client.id).await?.ok_or_else(|| ClientsError::Unknown(client.name.clone()))
     }
 
     async fn commit(&self, commit: Commit) -> Result<u64, ClientsError> {

@@ -10,12 +10,14 @@ use scim_protocol::Error;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{ATTEMPTS, Answer, Context, Operations, disable::is_active, feed::plain};
+use super::{Answer, Context, Operations, disable::is_active, feed::plain};
 use crate::{
     event::Json,
     index, profile,
     render::{etag, stored_document},
-    store::{IndexRange, Memberships, Page, Record, ResourceId, Start, StoreError, TenantId, TypeName, Values},
+    store::{
+        ATTEMPTS, IndexRange, Memberships, Page, Record, ResourceId, Start, StoreError, TenantId, TypeName, Values,
+    },
     tenant::{
         Tenant,
         attributes::USER,

@@ -18,7 +18,7 @@ use crate::{
     membership::{self, MEMBERS, MemberOperation},
     profile,
     render::{View, etag, stored_document},
-    store::{IndexEntry, IndexKey, IndexRange, ResourceId, ResourceKey, StoreError, TypeName, Values},
+    store::{ATTEMPTS, IndexEntry, IndexKey, IndexRange, ResourceId, ResourceKey, StoreError, TypeName, Values},
     tenant::SameBy,
 };
 
@@ -48,9 +48,6 @@ struct Found {
     /// From whom it is.
     by: Option<source::Sent>,
 }
-
-/// How often it is looked at again when it was changed meanwhile.
-const ATTEMPTS: usize = 16;
 
 impl Operations {
     /// Takes over the resource of another source that a POST means by the tenant's rule. `None` where there is none: then

@@ -3,13 +3,13 @@
 
 use scim_protocol::{Error, ErrorKind, Timestamp};
 
-use super::{ATTEMPTS, Context, Operations};
+use super::{Context, Operations};
 use crate::{
     brake::{self, Gone, Left, Read, State, Tally, Trip},
     caller::Caller,
     command_line::line,
     event::{Action, Deed, Event},
-    store::{Commit, Expect, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
+    store::{ATTEMPTS, Commit, Expect, ResourceId, ResourceKey, StoreError, TenantId, TypeName, Write},
     tenant::{Brake, Mode, record},
 };
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 use super::{
-    ATTEMPTS, Answer, Operations,
+    Answer, Operations,
     feed::{FeedPage, FeedQuery, LOOK, ShownPage, TypePattern, plain},
     prefill::Part,
 };
@@ -20,7 +20,7 @@ use crate::{
     author::Author,
     consumer::{Consumer, ConsumerError, Consumers, Lease, Place, Prefill},
     event::Deed,
-    store::{Log, StoreError},
+    store::{ATTEMPTS, Log, StoreError},
     tenant::Tenant,
 };
 

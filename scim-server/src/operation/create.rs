@@ -6,7 +6,7 @@ use scim_protocol::{Error, Resource, dialect, message::Query, projection::specif
 use serde_json::Value;
 
 use super::{
-    ATTEMPTS, Answer, Context, Operations, Outcome,
+    Answer, Context, Operations, Outcome,
     adopt::Sent,
     disable::{self, Made},
     mapped::Applied,
@@ -22,7 +22,9 @@ use crate::{
     membership::{self, MEMBERS},
     profile,
     render::View,
-    store::{Body, Commit, Edge, Expect, IndexKey, Record, ResourceId, ResourceKey, StoreError, TypeName, Write},
+    store::{
+        ATTEMPTS, Body, Commit, Edge, Expect, IndexKey, Record, ResourceId, ResourceKey, StoreError, TypeName, Write,
+    },
 };
 
 /// Until another try, when somebody was deleted or restored meanwhile, or the edges of a group are not swept yet.

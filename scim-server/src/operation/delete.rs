@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use scim_protocol::{Error, schema::ResourceType};
 
 use super::{
-    ATTEMPTS, Answer, Condition, Content, Context, Operations, Outcome, Preconditions, brake::Loss, changed,
-    disable::is_active, recast::Keep, told,
+    Answer, Condition, Content, Context, Operations, Outcome, Preconditions, brake::Loss, changed, disable::is_active,
+    recast::Keep, told,
 };
 use crate::{
     deleted::{self, Deleted, GroupOf, MEMBERS_IN_A_PART, Part},
@@ -14,7 +14,7 @@ use crate::{
     index,
     render::stored_document,
     sent,
-    store::{Commit, Expect, Record, Reference, ResourceId, ResourceKey, StoreError, TypeName, Write},
+    store::{ATTEMPTS, Commit, Expect, Record, Reference, ResourceId, ResourceKey, StoreError, TypeName, Write},
 };
 
 /// How many members are read at a time.

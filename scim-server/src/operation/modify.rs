@@ -13,7 +13,7 @@ use scim_protocol::{
 use serde_json::{Map, Value};
 
 use super::{
-    ATTEMPTS, Answer, Asked, Condition, Context, Operations, Outcome, Preconditions,
+    Answer, Asked, Condition, Context, Operations, Outcome, Preconditions,
     brake::Loss,
     changed,
     disable::{self, Switch, is_active},
@@ -30,7 +30,7 @@ use crate::{
     membership::{self, MemberOperation},
     profile,
     render::{View, stored_document},
-    store::{Commit, Expect, Record, ResourceKey, StoreError, Write},
+    store::{ATTEMPTS, Commit, Expect, Record, ResourceKey, StoreError, Write},
     tenant::mapping::{self, Rewrite},
 };
 

@@ -14,14 +14,14 @@ use serde_json::{Map, Value};
 
 pub(super) use self::{memberships::FormerGroups, namesake::Namesake};
 use super::{
-    ATTEMPTS, Answer, Context, Operations, Outcome, disable::Switch, modify::provided_resource, recast::Recast, told,
-    view,
+    Answer, Context, Operations, Outcome, disable::Switch, modify::provided_resource, recast::Recast, told, view,
 };
 use crate::{
     deleted::{self, Deleted},
     event::{Action, Event, SERVER},
     store::{
-        Body, Commit, Edge, Expect, IndexEntry, Record, ResourceId, ResourceKey, Start, StoreError, TypeName, Write,
+        ATTEMPTS, Body, Commit, Edge, Expect, IndexEntry, Record, ResourceId, ResourceKey, Start, StoreError, TypeName,
+        Write,
     },
     tenant::Tenant,
 };

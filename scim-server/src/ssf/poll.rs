@@ -7,12 +7,13 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::transmitter::{Next, Transmitter};
-use crate::{store::StoreError, stream::busy};
+use crate::{
+    store::{ATTEMPTS, StoreError},
+    stream::busy,
+};
 
 /// How often somebody who waits looks by itself.
 const LOOK: Duration = Duration::from_millis(200);
-/// How often a change of the stream by somebody else is waited for.
-const ATTEMPTS: usize = 64;
 
 /// What a receiver asks for.
 #[derive(Debug, Clone)]

@@ -15,7 +15,9 @@ use crate::{
     clock::Clock,
     event::{Action, Event},
     profile,
-    store::{Commit, Expect, Position, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{
+        ATTEMPTS, Commit, Expect, Position, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write,
+    },
     tenant::{MOST_TOKENS, TenantRecord},
 };
 
@@ -58,10 +60,8 @@ pub enum LedgerError {
     /// There is no token to rotate: none lives, and not exactly one has ended.
     #[error("the tenant has no live token to rotate; issue one with `token create`")]
     NothingToRotate,
-    /// Another administrator changed the tokens at the same moment.
-    #[error(
-        "another administrator has changed the tenant's tokens at the same moment; check `token list` and try again"
-    )]
+    /// Others changed the tokens at the same moment, again and again.
+    #[error("the tenant's tokens were changed again and again meanwhile; check `token list` and try again")]
     Raced,
     /// A token that has been replaced by a live one.
     #[error("the token {0} has been replaced by {1} already: rotate that one, or delete it and try again")]
@@ -168,20 +168,45 @@ impl Ledger {
     ) -> Result<Issued, LedgerError> {
         if let Some(name) = &name {
             record::check_name("a token's name", name).map_err(LedgerError::Name)?;
-            if self.live(tenant.id).await?.iter().any(|token| is_named(token, name)) {
+        }
+        for _ in 0..ATTEMPTS {
+            if let Some(name) = &name
+                && self.live(tenant.id).await?.iter().any(|token| is_named(token, name))
+            {
                 return Err(LedgerError::NameTaken(name.clone()));
             }
+            let (issued, commit) = self.prepare(tenant, name.clone(), None, scopes, lifetime).await?;
+            match self.commit(commit).await {
+                Err(LedgerError::Raced) => {}
+                done => return done.map(|()| issued),
+            }
         }
-        let (issued, commit) = self.prepare(tenant, name, None, scopes, lifetime).await?;
-        self.commit(commit).await?;
-        Ok(issued)
+        Err(LedgerError::Raced)
     }
 
     /// Issues a token with the name and the scopes of another, and without a `lifetime` also with [that of the
     /// other](succession::lifetime). The other stays valid until it is deleted or, with an `overlap`, until that time has
     /// passed. Both changes are one commit. `which` is the other's name or id; without it the tenant must have exactly one
     /// live token, or none and exactly one that has ended.
+    ///
+    /// The server writes down each use of a token: what is used in that moment is rotated as it is then.
     pub async fn rotate(
+        &self,
+        tenant: &TenantRecord,
+        which: Option<&str>,
+        lifetime: Option<Duration>,
+        overlap: Option<Duration>,
+    ) -> Result<(Token, Issued), LedgerError> {
+        for _ in 0..ATTEMPTS {
+            match self.try_rotate(tenant, which, lifetime, overlap).await {
+                Err(LedgerError::Raced) => {}
+                done => return done,
+            }
+        }
+        Err(LedgerError::Raced)
+    }
+
+    async fn try_rotate(
         &self,
         tenant: &TenantRecord,
         which: Option<&str>,
@@ -195,10 +220,11 @@ impl Ledger {
         let (name, line) = (old.name.clone(), Some(old.line()));
         let (issued, mut commit) = self.prepare(tenant, name, line, old.scopes, lifetime).await?;
         if let Some(overlap) = overlap {
-            let version = self.version(&old).await?;
+            let stored = self.store.get(&old.key()).await?.ok_or(LedgerError::Raced)?;
+            old = Token::from_record(old.id, &stored)?;
             let end = after(self.clock.now(), overlap);
             if succession::shorten(&mut old.expires, &mut old.meant, end) {
-                commit.expect.push(Expect::Version(old.key(), version));
+                commit.expect.push(Expect::Version(old.key(), stored.header.version));
                 commit.writes.push(Write::Put(old.key(), old.body()?));
             }
         }
@@ -329,7 +355,7 @@ impl Ledger {
         if live.len() >= tenant.settings.live_tokens() {
             return Err(LedgerError::Full(live.len()));
         }
-        // The lowest free place: if two issue a token at once, both take it, and one of them fails.
+        // The lowest free place: if two issue a token at once, both take it, and one of them begins again.
         let free = |slot: &u8| live.iter().all(|token| token.slot != *slot);
         let slot = (0..MOST_TOKENS).find(free).ok_or(LedgerError::Full(live.len()))?;
 
@@ -365,10 +391,6 @@ impl Ledger {
             Err(StoreError::Taken(_) | StoreError::Conflict(_) | StoreError::Missing(_)) => Err(LedgerError::Raced),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn version(&self, token: &Token) -> Result<u64, LedgerError> {
-        Ok(self.store.get(&token.key()).await?.ok_or(LedgerError::Raced)?.header.version)
     }
 
     /// Reads a token, lets `edit` change it, and writes it if `edit` returns true; starts again if another writer

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use scim_protocol::Error;
 
-use super::{super::ATTEMPTS, Context, Kept, Operations, no_longer_kept};
+use super::{Context, Kept, Operations, no_longer_kept};
 use crate::{
     deleted::{self, GroupOf, Part},
     event::Json,
-    store::{Commit, Edge, Expect, ResourceId, ResourceKey, StoreError, Write},
+    store::{ATTEMPTS, Commit, Edge, Expect, ResourceId, ResourceKey, StoreError, Write},
     tenant::Tenant,
 };
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use scim_protocol::{Error, ErrorKind, schema::ResourceType, value::fold};
 use serde_json::{Map, Value};
 
-use super::{super::ATTEMPTS, Context, Kept, Operations};
+use super::{Context, Kept, Operations};
 use crate::{
     deleted::{self, By, Names},
     operation::{
@@ -13,7 +13,7 @@ use crate::{
         disable::{NameLock, Terms, provider_active, sparing},
     },
     render::stored_document,
-    store::{Commit, Expect, IndexKey, IndexRange, ResourceId, StoreError, Values},
+    store::{ATTEMPTS, Commit, Expect, IndexKey, IndexRange, ResourceId, StoreError, Values},
     tenant::SameBy,
 };
 

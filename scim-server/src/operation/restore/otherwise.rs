@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use scim_protocol::{Error, ErrorKind, schema::ResourceType};
 
-use super::{super::ATTEMPTS, Context, Kept, Operations};
+use super::{Context, Kept, Operations};
 use crate::{
     deleted, index,
     operation::recast::Keep,
-    store::{Commit, Expect, Record, StoreError, Write},
+    store::{ATTEMPTS, Commit, Expect, Record, StoreError, Write},
 };
 
 impl Operations {

@@ -28,8 +28,6 @@ use crate::{
 /// The most agents that there may be.
 pub const MOST: usize = 1000;
 
-/// How often a report is tried to be kept while others change the same record.
-
 /// Why something was not done with an agent.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {

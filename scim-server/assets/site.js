@@ -7,7 +7,7 @@
 
   const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
-  const read = (at) => at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const read = (at, timeStyle = "short") => at.toLocaleString(undefined, { dateStyle: "medium", timeStyle });
 
   const times = (within) => {
     for (const time of within.querySelectorAll("time[datetime]:not([data-seen])")) {
@@ -15,7 +15,8 @@
       if (isNaN(at)) continue;
       time.dataset.seen = "";
       time.title = at.toISOString().replace("T", " ").replace(/\.\d+Z$/, " UTC");
-      time.textContent = read(at);
+      // Many calls come in one minute.
+      time.textContent = read(at, time.closest("#calls") ? "medium" : "short");
     }
     // An option has nothing but text in it.
     for (const option of within.querySelectorAll("option:not([data-seen])")) {
@@ -76,7 +77,7 @@
       }, data, place);
       told = legend(place.closest("figure"), plot);
       plots.push(plot);
-      addEventListener("resize", () => plot.setSize(size()));
+      new ResizeObserver(() => plot.setSize(size())).observe(place);
     }
   };
 

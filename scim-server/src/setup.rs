@@ -86,7 +86,7 @@ impl Setup {
             "{} invites you to connect your identity provider, so that users and groups come and go by themselves.",
             view.operator_name()
         );
-        let once = "The link opens in one browser, and once. Begin in the browser with which you administrate your identity provider.";
+        let once = "The link opens in one browser, and once. Begin in the browser in which you administer your identity provider.";
         let begin = Form {
             action: format!("{}/{code}", view.base()),
             csrf: String::new(),

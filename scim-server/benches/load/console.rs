@@ -26,8 +26,13 @@ impl Visitor {
         let url = printed["url"].as_str().expect("a link");
         let (host, path) = url.trim_start_matches("http://").split_once('/').expect("a path");
         let mut visitor = Self { address: host.parse().expect("an address"), cookie: String::new() };
-        let mut bytes = Vec::new();
-        visitor.get(&format!("/{path}"), &mut bytes);
+        // The link shows a button, which sends what the link has.
+        let (path, code) = path.split_once('?').expect("a code");
+        let bytes = format!(
+            "POST /{path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUser-Agent: load\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{code}",
+            code.len()
+        )
+        .into_bytes();
         let mut connection = Connection::open(visitor.address).await.expect("a connection");
         let answer = connection.exchange(&bytes).await.expect("an answer");
         let head = String::from_utf8_lossy(answer.head);

@@ -96,9 +96,9 @@ impl Client {
             AdminError::Refused(format!("the server at {} (admin.addr) does not answer: {error}", self.address))
         };
         let asked = ApiRequest::of(request).ok_or_else(|| {
-            let (what, part) = (request.name(), ApiRequest::empty_part(request));
+            let part = ApiRequest::empty_part(request);
             let part = part.as_deref().unwrap_or("name");
-            AdminError::Invalid(format!("`{what}` has an empty {part}; give the {part} that is meant"))
+            AdminError::Invalid(format!("the {part} is empty; give the {part} that is meant"))
         })?;
         let (broken, breakage) = oneshot::channel();
         let (kind, body) = content(asked.body, input, broken);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminContext, AdminError, Output, lifetime, tenants::note_source};
+use super::{AdminContext, AdminError, Output, lifetime, source::Issuance};
 use crate::{
     event::Deed,
     oauth::{
@@ -343,7 +343,8 @@ pub(super) async fn execute(
             let (client, issued) = telling(Deed::ClientCreated).create(tenant, &name, scope, lifetime).await?;
             context.access.reload().await?;
             output.row(&IssuedView::new(context, tenant, &client, issued.as_ref())).await?;
-            return note_source(tenant, ("client", Some(&client.name)), client.scope.scopes, output).await;
+            let client = Issuance { what: "client", name: Some(&client.name), scopes: client.scope.scopes };
+            return client.note(context, tenant, output).await;
         }
         ClientRequest::Delete { client } => {
             let client = find(&client).await?;
@@ -370,7 +371,8 @@ pub(super) async fn execute(
             let previous = previous.map(|old| Previous { secret_id: old.id.to_string(), expires: time(old.expires) });
             let view = IssuedView::new(context, tenant, &client, Some(&issued));
             output.row(&IssuedView { previous, ..view }).await?;
-            return note_source(tenant, ("client", Some(&client.name)), client.scope.scopes, output).await;
+            let client = Issuance { what: "client", name: Some(&client.name), scopes: client.scope.scopes };
+            return client.note_source(tenant, output).await;
         }
         ClientRequest::Show { client } => {
             let client = find(&client).await?;

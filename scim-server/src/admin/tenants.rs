@@ -13,7 +13,7 @@ use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output, access, indexing, lifetime, protected, schemas};
+use super::{AdminContext, AdminError, Output, access, indexing, lifetime, protected, schemas, source::Issuance};
 use crate::{
     command_line::line,
     deferred::Deferrals,
@@ -396,24 +396,8 @@ pub(super) async fn issue(
     let issued = ledger.issue(&tenant, name, scopes, lifetime).await?;
     context.access.reload().await?;
     output.row(&IssuedView::new(context, &tenant, &issued)).await?;
-    note_source(&tenant, ("token", issued.token.name.as_deref()), issued.token.scopes, output).await
-}
-
-/// Says of a token or client that may write by its scopes what the tenant's source of truth does not let it.
-pub(super) async fn note_source(
-    tenant: &TenantRecord,
-    (what, name): (&str, Option<&str>),
-    scopes: Scopes,
-    output: &Output,
-) -> Result<(), AdminError> {
-    let source = tenant.settings.source.as_ref().filter(|_| scopes.write);
-    let Some(source) = source.filter(|source| !source.lets(name)) else { return Ok(()) };
-    let note = format!(
-        "writes of this {what} to users and groups get 403: only {source} may change those of tenant {:?}. It can read; `{}` chooses who may write",
-        tenant.name,
-        line(&["tenant", "source", &tenant.name, "--to", "SOURCE"])
-    );
-    output.row(&serde_json::json!({ "note": note })).await
+    let token = Issuance { what: "token", name: issued.token.name.as_deref(), scopes: issued.token.scopes };
+    token.note(context, &tenant, output).await
 }
 
 /// Lists the tokens of one tenant, or of all.
@@ -452,7 +436,8 @@ pub(super) async fn rotate(
     context.access.reload().await?;
     let previous = Previous { token_id: old.id.to_string(), expires: old.expires().to_string() };
     output.row(&IssuedView { previous: Some(previous), ..IssuedView::new(context, &tenant, &issued) }).await?;
-    note_source(&tenant, ("token", issued.token.name.as_deref()), issued.token.scopes, output).await
+    let token = Issuance { what: "token", name: issued.token.name.as_deref(), scopes: issued.token.scopes };
+    token.note_source(&tenant, output).await
 }
 
 /// The token of a tenant that is named by its id or name.

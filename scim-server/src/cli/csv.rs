@@ -39,15 +39,16 @@ pub(super) fn rows(text: &str) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
+/// What to do about a table with other separators.
+const COMMAS: &str = "values are separated by commas. In the spreadsheet, choose a CSV with commas";
+
 /// Refuses a first line that does not name attributes.
 fn check(names: &[String]) -> Result<(), String> {
     if names.is_empty() {
         return Err("the first line is empty: it names the attributes, such as userName,externalId,active".to_owned());
     }
     if let ([only], Some(other)) = (names, names[0].chars().find(|c| matches!(c, ';' | '\t'))) {
-        return Err(format!(
-            "the first line, {only:?}, has no comma and {other:?}: values are separated by commas. In the spreadsheet, choose a CSV with commas"
-        ));
+        return Err(format!("the first line, {only:?}, has no comma and {other:?}: {COMMAS}"));
     }
     if let Some(at) = names.iter().position(String::is_empty) {
         return Err(format!("the first line has no name for column {}", at + 1));
@@ -80,7 +81,14 @@ fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, String> {
                 (begin, was_quoted) = (line, false);
             }
             '\r' if !quoted => {}
-            c if !quoted && was_quoted => return Err(format!("line {line} has {c:?} behind a closing quote")),
+            ';' | '\t' if !quoted && was_quoted => {
+                return Err(format!("line {line} has {c:?} behind a closing quote: {COMMAS}"));
+            }
+            c if !quoted && was_quoted => {
+                return Err(format!(
+                    "line {line} has {c:?} behind a closing quote: a quote within a value is written twice"
+                ));
+            }
             c => {
                 line += usize::from(c == '\n');
                 value.push(c);
@@ -148,6 +156,7 @@ mod tests {
             ("userName\ttitle\nanna\tx\n", "commas"),
             ("a\n\"x", "line 2"),
             ("a\n\"x\"y\n", "line 2 has 'y'"),
+            ("\"userName\";\"title\"\n", "choose a CSV with commas"),
             ("title,nickName\nx,y\n", "no column userName"),
         ] {
             let error = rows(text).unwrap_err();

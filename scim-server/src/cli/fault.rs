@@ -16,7 +16,9 @@ pub(super) fn about(path: &Path, error: &(dyn Error + 'static)) -> String {
 }
 
 fn remedy(path: &Path, error: &io::Error) -> String {
-    let path = path.display();
+    // A file that is not there is made by whoever writes it; its directory is not.
+    let missing = path.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.is_dir());
+    let (path, missing) = (path.display(), missing.unwrap_or(path).display());
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             format!(
@@ -29,7 +31,7 @@ fn remedy(path: &Path, error: &io::Error) -> String {
         io::ErrorKind::FileTooLarge => {
             format!("the size of files is limited: raise the limit (`ulimit -f`, LimitFSIZE= of systemd) for {path}")
         }
-        io::ErrorKind::NotFound => format!("make {path}, or name another"),
+        io::ErrorKind::NotFound => format!("make {missing}, or name another"),
         io::ErrorKind::ReadOnlyFilesystem => format!("{path} is on a file system that is mounted read-only"),
         io::ErrorKind::IsADirectory => format!("{path} is a directory: name a file"),
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {

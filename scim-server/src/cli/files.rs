@@ -179,7 +179,13 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Fa
 /// The text of a file, or of standard input.
 pub(super) fn text(path: &Path) -> Result<String, Failure> {
     let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
-    text.map_err(|error| unreadable(path, error))
+    text.map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Failure::because(
+            format!("{} is not text in UTF-8: save it as UTF-8; spreadsheets call that \"CSV UTF-8\"", name(path)),
+            error,
+        ),
+        _ => unreadable(path, error),
+    })
 }
 
 /// The lines of a file, read on a thread of their own as fast as they are taken.

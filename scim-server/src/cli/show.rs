@@ -363,7 +363,7 @@ fn once(row: &Value) -> String {
     )
 }
 
-const ADMIN_ONCE: &str = "The token is shown this once. Give it to whoever is to administrate this server with it.";
+const ADMIN_ONCE: &str = "The token is shown this once. Give it to whoever is to administer this server with it.";
 
 const LINK_ONCE: &str =
     "The link is shown this once, and opens once. Send it to the administrator of the identity provider.";

@@ -83,7 +83,7 @@ mod tests {
             (31 * DAY, Tone::Good, "31 days"),
             (30 * DAY + 1, Tone::Good, "31 days"),
             (30 * DAY, Tone::Warn, "30 days"),
-            (1, Tone::Warn, "1 day"),
+            (1, Tone::Warn, "within a day"),
             (0, Tone::Bad, "ended"),
             (-400 * DAY, Tone::Bad, "ended"),
         ] {

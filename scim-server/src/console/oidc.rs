@@ -76,7 +76,7 @@ pub enum Refusal {
     Token(Check),
     /// The ID token gives them no role.
     #[error(
-        "The provider says that you are {name}, and gives you no role here: the claim {claim:?} of its ID token must have viewer, operator or administrator. Ask whoever administrates the provider."
+        "The provider says that you are {name}, and gives you no role here: the claim {claim:?} of its ID token must have viewer, operator or administrator. Ask whoever administers the provider."
     )]
     Role { name: String, claim: String },
 }

@@ -41,7 +41,7 @@ pub async fn show(ask: &Ask<'_>, tenant: &str) -> Shown {
     let every = (follows && is_searched).then(|| (FOLLOWS, address(ask, &here, &[(FOLLOW, "on")])));
     let filters = Piece::Filters { to: here.clone(), fields, submit: "Show".to_owned() };
     let section = Section::new("Requests")
-        .note("Every call to this server that is kept, the newest first. What is personal is hidden, as in the audit log.")
+        .note("Every call to this tenant that is kept, the newest first. What is personal is hidden, as in the audit log.")
         .with(filters)
         .with(Piece::Links(ways(ask, &here, follows)))
         .with(Piece::Live { id: "calls", every, pieces: found })

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    ask::{Ask, Done, Shown, refused},
+    ask::{Ask, Done, Shown, refused, sentence},
     command, connect,
     first::listed,
     path::of_tenant,
@@ -220,9 +220,8 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, part: &str, what: &str) -> Resu
         _ => return Err(refused("This form is not known. Load the page again.")),
     };
     let rows = ask.act(request).await?;
-    let row = rows.into_iter().next().unwrap_or_default();
     if matches!(what, "create" | "rotate") {
-        return Ok(Done::Once(Box::new(once(ask, tenant, &row).await)));
+        return Ok(Done::Once(Box::new(once(ask, tenant, &rows).await)));
     }
     let done = match what {
         "delete" => "It is deleted, and lets nobody in any more.",
@@ -233,7 +232,8 @@ pub async fn change(ask: &Ask<'_>, tenant: &str, part: &str, what: &str) -> Resu
 }
 
 /// What was just issued. Its text is on this page, and nowhere else.
-async fn once(ask: &Ask<'_>, tenant: &str, row: &Value) -> Page {
+async fn once(ask: &Ask<'_>, tenant: &str, rows: &[Value]) -> Page {
+    let row = rows.first().unwrap_or(&Value::Null);
     let mut section = Section::new("Give these to whoever will call");
     for (label, pointer) in [
         ("Endpoint", "/endpoint"),
@@ -248,6 +248,9 @@ async fn once(ask: &Ask<'_>, tenant: &str, row: &Value) -> Page {
     }
     if !row.text("/previous/expires").is_empty() {
         section = section.with(Piece::Text(format!("The one before is good until {}.", row.text("/previous/expires"))));
+    }
+    for note in rows.iter().map(|row| row.text("/note")).filter(|note| !note.is_empty()) {
+        section = section.with(Piece::Notice(Tone::Warn, sentence(note)));
     }
     let back = (of_tenant(tenant, "tokens"), "I have taken it: back to tokens and clients".to_owned());
     let page = ask.tenant_page(tenant, "Tokens and clients").with(section.with(Piece::Links(vec![back])));

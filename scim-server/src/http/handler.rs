@@ -295,7 +295,7 @@ impl Service {
             self.tell_limited(caller, at);
             Error::new(
                 ErrorKind::TooManyRequests(retry.seconds()),
-                format!("The token has used up its requests. Try again in {} s.", retry.seconds()),
+                format!("There were more requests than the limit allows. Try again in {} s.", retry.seconds()),
             )
         })
     }

@@ -53,17 +53,22 @@ impl Context {
         self.rewritten(mapping::apply_to_body(self.rewrites(), rt, body))
     }
 
-    /// Rewrites what a PATCH has made, which is validated anew.
-    pub(super) fn map_patched(&self, rt: &ResourceType, patched: Resource) -> Mapped {
+    /// Renames what the body of a PATCH names.
+    pub(super) fn map_patch(&self, rt: &ResourceType, body: &mut Value) -> Applied {
+        self.rewritten(mapping::apply_to_patch(self.rewrites(), rt, body))
+    }
+
+    /// Rewrites what a PATCH has made, which is validated anew. `renamed` are the rewrites that changed the PATCH itself.
+    pub(super) fn map_patched(&self, rt: &ResourceType, patched: Resource, renamed: &Applied) -> Mapped {
         if self.rewrites().next().is_none() {
             return Ok((patched, Applied::new()));
         }
         let mut document = patched.into_document();
         let applied = self.rewritten(mapping::apply(self.rewrites(), rt, &mut document));
-        if applied.is_empty() {
-            return Ok((Resource::from_stored(document), applied));
-        }
-        Ok((validated(document, rt)?, applied))
+        let patched = if applied.is_empty() { Resource::from_stored(document) } else { validated(document, rt)? };
+        let mut all = renamed.clone();
+        all.extend(applied.into_iter().filter(|name| !renamed.contains(name)));
+        Ok((patched, all))
     }
 }
 

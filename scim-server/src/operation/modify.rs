@@ -62,9 +62,9 @@ struct Decided {
 impl Operations {
     /// Applies the operations of a PATCH body, all or none.
     pub async fn modify(&self, asked: Asked<'_>, body: Value) -> Result<Answer, Error> {
-        let Asked { context, rt, query, .. } = asked;
-        let Read { view, operations, members } = context.pace.whole(|| read(asked, body)).await??;
-        let decide = |resource: &Resource| patched(resource, &operations, rt, context);
+        let Asked { context, query, .. } = asked;
+        let Read { view, operations, members, renamed } = context.pace.whole(|| read(asked, body)).await??;
+        let decide = |resource: &Resource| patched(resource, &operations, &renamed, asked);
         let change = Change { action: Action::Modify, decide: &decide, members, switch: Switch::Keep, adopts: false };
         let (key, record) = self.change(asked, change).await?;
         // Clients do not need the body of a large group (RFC 7644 §3.5.2 allows 204, unless the client asks for
@@ -80,9 +80,8 @@ impl Operations {
 
     /// What the operations of a PATCH body would do, decided as [`modify`](Self::modify) decides it, and not done.
     pub async fn rehearse_modify(&self, asked: Asked<'_>, body: Value) -> Result<Rehearsed, Error> {
-        let Asked { context, rt, .. } = asked;
-        let Read { operations, members, .. } = context.pace.whole(|| read(asked, body)).await??;
-        let decide = |resource: &Resource| patched(resource, &operations, rt, context);
+        let Read { operations, members, renamed, .. } = asked.context.pace.whole(|| read(asked, body)).await??;
+        let decide = |resource: &Resource| patched(resource, &operations, &renamed, asked);
         let change = Change { action: Action::Modify, decide: &decide, members, switch: Switch::Keep, adopts: false };
         self.rehearse(asked, &change).await
     }
@@ -252,6 +251,8 @@ struct Read {
     view: View,
     operations: Vec<Operation>,
     members: Vec<MemberOperation>,
+    /// The tenant's rewrites that have renamed something in it.
+    renamed: Applied,
 }
 
 fn read(asked: Asked<'_>, mut body: Value) -> Result<Read, Error> {
@@ -259,14 +260,14 @@ fn read(asked: Asked<'_>, mut body: Value) -> Result<Read, Error> {
     let tenant = context.caller.tenant();
     profile::check_sent(tenant.profile(), rt, &body)?;
     dialect::standardise_patch(&mut body, rt);
-    mapping::apply_to_patch(context.rewrites(), rt, &mut body);
+    let renamed = context.map_patch(rt, &mut body);
     profile::check_patch_body(tenant.profile(), &body)?;
     let operations = patch::parse(body)?;
     profile::check_patch(tenant.profile(), rt, &operations)?;
     let view = view_of_write(context, rt, query, specified::in_operations(&operations, rt))?;
     let (operations, members) = membership::split(operations, rt)?;
     profile::check_member_operations(tenant.profile(), &members)?;
-    Ok(Read { view, operations, members })
+    Ok(Read { view, operations, members, renamed })
 }
 
 /// What a change takes away.
@@ -278,12 +279,13 @@ fn loss(commit: &Commit, before: &Record) -> Loss {
 
 /// What operations make of a document, and the tenant's rewrites of that. Without operations, where a PATCH is about members alone,
 /// the document is not looked at, and not rewritten: the price of a member does not grow with its group.
-fn patched(resource: &Resource, operations: &[Operation], rt: &ResourceType, context: &Context) -> Mapped {
+fn patched(resource: &Resource, operations: &[Operation], renamed: &Applied, asked: Asked<'_>) -> Mapped {
     if operations.is_empty() {
-        return Ok((resource.clone(), Applied::new()));
+        return Ok((resource.clone(), renamed.clone()));
     }
+    let Asked { context, rt, .. } = asked;
     let tenant = context.caller.tenant();
-    let (modified, applied) = context.map_patched(rt, patch::apply(resource, operations, rt)?)?;
+    let (modified, applied) = context.map_patched(rt, patch::apply(resource, operations, rt)?, renamed)?;
     profile::check_resource(tenant.profile(), rt, &modified)?;
     Ok((modified, applied))
 }

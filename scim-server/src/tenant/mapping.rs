@@ -123,20 +123,26 @@ pub fn apply_to_body<'a>(
     applied
 }
 
-/// Renames what the operations of a PATCH name.
-pub fn apply_to_patch<'a>(rewrites: impl IntoIterator<Item = &'a Rewrite>, rt: &ResourceType, body: &mut Value) {
+/// Renames what the operations of a PATCH name, and gives the names of the rewrites that did.
+pub fn apply_to_patch<'a>(
+    rewrites: impl IntoIterator<Item = &'a Rewrite>,
+    rt: &ResourceType,
+    body: &mut Value,
+) -> Vec<&'a str> {
     let operations = body.get_mut("Operations").and_then(Value::as_array_mut).into_iter().flatten();
     let renames = |rewrite: &&Rewrite| rewrite.kind == Kind::Rename && rewrite.resource_type == rt.name;
     let renames: Vec<_> = rewrites.into_iter().filter(renames).collect();
-    let mut is_renamed = false;
+    let mut applied = vec![false; renames.len()];
     for operation in operations.filter_map(Value::as_object_mut) {
-        for rewrite in &renames {
-            is_renamed |= rewrite.rename_in(rt, operation);
+        for (rewrite, applied) in renames.iter().zip(&mut applied) {
+            *applied |= rewrite.rename_in(rt, operation);
         }
     }
-    if is_renamed {
+    let applied: Vec<_> = renames.iter().zip(applied).filter(|(_, applied)| *applied).collect();
+    if !applied.is_empty() {
         dialect::standardise_patch(body, rt);
     }
+    applied.into_iter().map(|(rewrite, _)| rewrite.name.as_str()).collect()
 }
 
 impl Rewrite {

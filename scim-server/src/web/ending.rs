@@ -22,7 +22,7 @@ pub fn status(word: &str) -> Cell {
 pub fn left(days: i64) -> String {
     match days {
         ..=0 => "ended".to_owned(),
-        1 => "1 day".to_owned(),
+        1 => "within a day".to_owned(),
         days => format!("{days} days"),
     }
 }

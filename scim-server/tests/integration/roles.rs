@@ -143,10 +143,7 @@ async fn a_change_of_rules_is_shown_before_it_is_made() {
     assert!(String::from_utf8_lossy(&text.stderr).contains("'${path:title}'"), "{text:?}");
     server.run_json(&["access", "remove", "--tenant", "test", "job", "--json"]);
     let empty = server.run(&["access", "set", "--tenant", "test", "", "x"]);
-    assert!(
-        String::from_utf8_lossy(&empty.stderr).contains("`access-set` has an empty key; give the key"),
-        "{empty:?}"
-    );
+    assert!(String::from_utf8_lossy(&empty.stderr).contains("the key is empty; give the key"), "{empty:?}");
     let preview = role(&server, &["default", "guest", "--dry-run"]);
     assert_eq!(preview, json!([{"id": bob, "userName": "bob", "before": [], "after": ["guest"]}]));
     let preview = role(&server, &["remove", "staff", "--dry-run"]);
@@ -316,7 +313,7 @@ async fn the_list_of_rules_names_the_groups_and_those_that_are_gone() {
     assert_eq!(shown()[0], ("[]".to_owned(), json!("no such group")));
     for (words, why) in [
         (["set", "staff", "--role", ""], "cannot be a rule's name or a role"),
-        (["set", "", "--role", "x"], "`role-set` has an empty name; give the name"),
+        (["set", "", "--role", "x"], "the name is empty; give the name"),
         (["set", "staff", "--position", "0"], "from 1"),
         (["set", "new", "--role", "x"], "--group"),
     ] {

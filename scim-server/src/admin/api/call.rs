@@ -88,8 +88,10 @@ fn parameters(route: &Route, query: &str) -> Result<Map<String, Value>, String> 
         let (name, value) = (decoded(name)?, decoded(value)?);
         let Some((_, kind)) = route.query.iter().find(|(known, _)| *known == name) else {
             let known: Vec<_> = route.query.iter().map(|(name, _)| *name).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(format!("There is no parameter {name:?} here; there are: {known}."));
+            return Err(match known.as_slice() {
+                [] => format!("There is no parameter {name:?} here, and no other: leave the query out."),
+                known => format!("There is no parameter {name:?} here; there are: {}.", known.join(", ")),
+            });
         };
         let value = match kind {
             Kind::Text => Value::String(value),

@@ -68,7 +68,10 @@ fn a_rename_reaches_the_paths_of_a_patch() {
     let schemas = json!(["urn:ietf:params:scim:api:messages:2.0:PatchOp"]);
     let mut body = json!({"schemas": schemas, "Operations": [{"op": "add", "path": "DEPT", "value": "x"}, {"op": "add", "path": "dept2", "value": "x"},
         {"op": "replace", "value": {"dept": "y"}}]});
-    apply_to_patch(&rules, SchemaRegistry::core().resource_type("User").unwrap(), &mut body);
+    let user = SchemaRegistry::core();
+    let user = user.resource_type("User").unwrap();
+    assert_eq!(apply_to_patch(&rules, user, &mut body), [rules[0].name.as_str()]);
+    assert!(apply_to_patch(&rules, user, &mut body.clone()).is_empty());
     assert_eq!(
         body,
         json!({"schemas": schemas, "Operations": [{"op": "add", "path": "title", "value": "x"}, {"op": "add", "path": "dept2", "value": "x"},

@@ -102,7 +102,7 @@ async fn the_days_of_a_token_and_its_status_agree() {
         ("year", "good", "valid", "365 days"),
         ("half", "good", "valid", "91 days"),
         ("quarter", "warn", "expiring", "90 days"),
-        ("short", "warn", "expiring", "1 day"),
+        ("short", "warn", "expiring", "within a day"),
     ] {
         let row = row(name).unwrap_or_else(|| panic!("no {name}: {page}"));
         for said in [status, days] {

@@ -25,6 +25,7 @@ mod hand;
 pub mod import;
 pub mod indexing;
 mod input;
+mod issuance;
 pub mod lifetime;
 pub mod line;
 pub mod listen;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scim_protocol::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AdminContext, AdminError, Output, lifetime, source::Issuance};
+use super::{AdminContext, AdminError, Output, issuance::Issuance, lifetime};
 use crate::{
     event::Deed,
     oauth::{

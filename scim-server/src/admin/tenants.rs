@@ -13,7 +13,7 @@ use scim_protocol::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{AdminContext, AdminError, Output, access, indexing, lifetime, protected, schemas, source::Issuance};
+use super::{AdminContext, AdminError, Output, access, indexing, issuance::Issuance, lifetime, protected, schemas};
 use crate::{
     command_line::line,
     deferred::Deferrals,

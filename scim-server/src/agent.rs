@@ -21,7 +21,7 @@ use crate::{
     administrator::Administrator,
     clock::Clock,
     event::{Action, Deed, Event},
-    store::{ATTEMPTS, Commit, Expect, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{ATTEMPTS, Commit, Expect, Start, Store, StoreError, TenantId, TypeName, Write, again},
     token::record::new_id,
 };
 
@@ -109,13 +109,8 @@ impl Agents {
 
     /// Decides about what an agent holds back. `plan` is the digest of what the giver has seen.
     pub async fn decide(&self, name: &str, word: Word, plan: &str, actor: &str) -> Result<Agent, AgentError> {
-        for _ in 0..ATTEMPTS {
-            match self.try_decide(name, word, plan, actor).await {
-                Err(AgentError::Raced(_)) => {}
-                done => return done,
-            }
-        }
-        Err(AgentError::Raced(name.to_owned()))
+        let is_raced = |error: &AgentError| matches!(error, AgentError::Raced(_));
+        again(|| self.try_decide(name, word, plan, actor), is_raced).await
     }
 
     async fn try_decide(&self, name: &str, word: Word, plan: &str, actor: &str) -> Result<Agent, AgentError> {

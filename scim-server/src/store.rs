@@ -47,6 +47,21 @@ use crate::{event::Event, metrics::StoreMetrics};
 /// has connections.
 pub const ATTEMPTS: usize = 64;
 
+/// Decides something again, on what is there then, as long as other writers are faster. `attempt` reads, decides and commits;
+/// `is_raced` tells whether its error means that somebody else has changed what it had read. Gives the last error.
+pub async fn again<T, E, F>(mut attempt: impl FnMut() -> F, is_raced: impl Fn(&E) -> bool) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+{
+    for _ in 1..ATTEMPTS {
+        match attempt().await {
+            Err(error) if is_raced(&error) => {}
+            done => return done,
+        }
+    }
+    attempt().await
+}
+
 /// What the client sees of a resource, in the form in which it is served.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Body {

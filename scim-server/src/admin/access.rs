@@ -6,7 +6,6 @@ use serde_json::json;
 use super::{AdminContext, AdminError, Output, indexing, provision, resources};
 use crate::{
     event::Deed,
-    store::ATTEMPTS,
     tenant::{Settings, TenantRecord, attributes::USER},
 };
 
@@ -132,7 +131,7 @@ pub(super) async fn change_settings(
     (deed, names): (Deed, &[&str]),
     change: impl Fn(&mut Settings) -> Result<(), AdminError>,
 ) -> Result<TenantRecord, AdminError> {
-    for _ in 0..ATTEMPTS {
+    indexing::again(async || {
         let record = context.directory().find(tenant).await?;
         let mut settings = record.settings.clone();
         change(&mut settings)?;
@@ -140,10 +139,7 @@ pub(super) async fn change_settings(
             return Ok(record);
         }
         let author = context.telling(&record, deed).about(names);
-        match indexing::apply(context, &author, record, settings).await {
-            Err(error) if indexing::is_raced(&error) => {}
-            changed => return changed,
-        }
-    }
-    Err(indexing::changed_again_and_again())
+        indexing::apply(context, &author, record, settings).await
+    })
+    .await
 }

@@ -13,18 +13,25 @@ use super::{AdminContext, AdminError};
 use crate::{
     author::Author,
     directory::DirectoryError,
-    store::{ATTEMPTS, Finding, StoreError},
+    store::{self, Finding, StoreError},
     tenant::{Settings, Tenant, TenantRecord},
 };
 
-/// Whether somebody else has changed the tenant since its record was read: nothing was done, and it can be decided again on
-/// what the record is now.
-pub(super) fn is_raced(error: &AdminError) -> bool {
-    matches!(error, AdminError::Directory(DirectoryError::Store(StoreError::Conflict(_))))
+/// How often all is indexed again when somebody has changed the tenant meanwhile.
+const MOST_FILLINGS: usize = 8;
+
+/// Does a command about a tenant again, as long as others change the tenant in the middle of it.
+pub(super) async fn again<T, F>(attempt: impl FnMut() -> F) -> Result<T, AdminError>
+where
+    F: Future<Output = Result<T, AdminError>>,
+{
+    let is_raced =
+        |error: &AdminError| matches!(error, AdminError::Directory(DirectoryError::Store(StoreError::Conflict(_))));
+    let told = |error| if is_raced(&error) { changed_again_and_again() } else { error };
+    store::again(attempt, is_raced).await.map_err(told)
 }
 
-/// What is said when others were faster each time.
-pub(super) fn changed_again_and_again() -> AdminError {
+fn changed_again_and_again() -> AdminError {
     AdminError::Refused("the tenant was changed again and again meanwhile; give the command again".to_owned())
 }
 
@@ -33,7 +40,7 @@ pub(super) async fn fill(context: &AdminContext, mut tenant: TenantRecord) -> Re
     let directory = context.access.directory();
     // From then on everybody writes by the new settings.
     context.until_noticed().await;
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MOST_FILLINGS {
         index_again(context).await?;
         match directory.set_filled(tenant.clone()).await {
             // What somebody else changed may be the indexes.

@@ -5,7 +5,7 @@ use scim_protocol::value::fold;
 use serde_json::json;
 
 use super::{AdminContext, AdminError, Output};
-use crate::{command_line::line, tenant::TenantRecord, token::Scopes};
+use crate::{command_line::line, oauth::Client, tenant::TenantRecord, token::Scopes};
 
 /// A token or client that was issued.
 pub(super) struct Issuance<'a> {
@@ -49,10 +49,13 @@ impl Issuance<'_> {
         output: &Output,
     ) -> Result<(), AdminError> {
         let Some(name) = self.name.filter(|_| self.scopes.write) else { return Ok(()) };
-        if !are_two(context, tenant, name).await? {
+        let (other, is_there) = match self.what {
+            "token" => ("client", has_client(context, tenant, name).await?),
+            _ => ("token", has_token(context, tenant, name).await?),
+        };
+        if !is_there {
             return Ok(());
         }
-        let other = if self.what == "token" { "client" } else { "token" };
         let note = format!(
             "there is a {other} {name:?} too, and of one name both are one source: each brings back by a POST whom the other has deleted, and a source of truth lets both write. Keep that for a change from the {other} to this {what}; for another provider delete this {what}, and make one of another name",
             what = self.what
@@ -61,13 +64,17 @@ impl Issuance<'_> {
     }
 }
 
-/// Whether a live token and a client that may write have that name.
-async fn are_two(context: &AdminContext, tenant: &TenantRecord, name: &str) -> Result<bool, AdminError> {
-    let (directory, now, writer) = (context.directory(), context.clock.now(), fold(name));
-    let tokens = directory.ledger().live(tenant.id).await?;
-    let clients = directory.clients().list(tenant.id).await?;
-    Ok(tokens.iter().any(|token| token.scopes.write && token.writer() == writer)
-        && clients.iter().any(|client| client.is_live(now) && client.scope.scopes.write && client.writer() == writer))
+/// Whether a live token that may write has that name.
+async fn has_token(context: &AdminContext, tenant: &TenantRecord, name: &str) -> Result<bool, AdminError> {
+    let tokens = context.directory().ledger().live(tenant.id).await?;
+    Ok(tokens.iter().any(|token| token.scopes.write && token.writer() == fold(name)))
+}
+
+/// Whether a live client that may write has that name.
+async fn has_client(context: &AdminContext, tenant: &TenantRecord, name: &str) -> Result<bool, AdminError> {
+    let (clients, now) = (context.directory().clients().list(tenant.id).await?, context.clock.now());
+    let may_write = |client: &Client| client.is_live(now) && client.scope.scopes.write;
+    Ok(clients.iter().any(|client| may_write(client) && client.writer() == fold(name)))
 }
 
 /// Says of a source's writer that it is both.
@@ -77,7 +84,7 @@ pub(super) async fn note_two(
     writer: &str,
     output: &Output,
 ) -> Result<(), AdminError> {
-    if !are_two(context, tenant, writer).await? {
+    if !has_token(context, tenant, writer).await? || !has_client(context, tenant, writer).await? {
         return Ok(());
     }
     let note = format!("a token and a client are named {writer:?}: they are one source, and both may write");

@@ -9,7 +9,7 @@ use super::{AdminContext, AdminError, Output, indexing};
 use crate::{
     event::Deed,
     render::stored_document,
-    store::{ATTEMPTS, Start, StoreError, TypeName},
+    store::{Start, StoreError, TypeName},
     tenant::{Settings, TenantRecord, role_resources::RoleResources},
 };
 
@@ -68,13 +68,7 @@ pub(super) async fn add(
     replace: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
-    for _ in 0..ATTEMPTS {
-        match try_add(context, tenant, &definition, replace, output).await {
-            Err(error) if indexing::is_raced(&error) => {}
-            done => return done,
-        }
-    }
-    Err(indexing::changed_again_and_again())
+    indexing::again(|| try_add(context, tenant, &definition, replace, output)).await
 }
 
 async fn try_add(
@@ -111,13 +105,7 @@ pub(super) async fn remove(
     force: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
-    for _ in 0..ATTEMPTS {
-        match try_remove(context, tenant, schema, force, output).await {
-            Err(error) if indexing::is_raced(&error) => {}
-            done => return done,
-        }
-    }
-    Err(indexing::changed_again_and_again())
+    indexing::again(|| try_remove(context, tenant, schema, force, output)).await
 }
 
 async fn try_remove(

@@ -20,7 +20,7 @@ use crate::{
     event::Deed,
     profile::Profile,
     sink,
-    store::{ATTEMPTS, TypeName},
+    store::TypeName,
     tenant::{Protected, Settings, TenantRecord, record::feed_path},
     token::{Issued, Ledger, Scopes, Status, Token, secret::PREFIX},
 };
@@ -237,13 +237,7 @@ pub(super) async fn set(
     force: bool,
     output: &Output,
 ) -> Result<(), AdminError> {
-    for _ in 0..ATTEMPTS {
-        match try_set(context, tenant, changes.clone(), force, output).await {
-            Err(error) if indexing::is_raced(&error) => {}
-            done => return done,
-        }
-    }
-    Err(indexing::changed_again_and_again())
+    indexing::again(|| try_set(context, tenant, changes.clone(), force, output)).await
 }
 
 async fn try_set(
@@ -342,18 +336,14 @@ pub(super) async fn disable(
     output: &Output,
 ) -> Result<(), AdminError> {
     let deed = if disabled { Deed::TenantDisabled } else { Deed::TenantEnabled };
-    for _ in 0..ATTEMPTS {
+    let set = async || {
         let tenant = context.directory().find(tenant).await?;
         let directory = context.directory().by(&context.telling(&tenant, deed));
-        match directory.set_disabled(tenant, disabled).await.map_err(AdminError::from) {
-            Err(error) if indexing::is_raced(&error) => {}
-            tenant => {
-                context.access.reload().await?;
-                return context.show_tenant(&tenant?, output).await;
-            }
-        }
-    }
-    Err(indexing::changed_again_and_again())
+        Ok(directory.set_disabled(tenant, disabled).await?)
+    };
+    let tenant = indexing::again(set).await?;
+    context.access.reload().await?;
+    context.show_tenant(&tenant, output).await
 }
 
 /// Removes a tenant with everything in it.

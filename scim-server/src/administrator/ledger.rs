@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     command_line::line,
     event::{Action, Deed, Event},
-    store::{ATTEMPTS, Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write},
+    store::{Commit, Expect, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write, again},
     token::{Secret, Step, record::new_id, reminder, secret, succession},
 };
 
@@ -121,7 +121,7 @@ impl AdminTokens {
         actor: &str,
     ) -> Result<Issued, TokenError> {
         record::check_name(name).map_err(TokenError::Name)?;
-        for _ in 0..ATTEMPTS {
+        let issue = async || {
             let now = self.clock.now();
             let named: Vec<_> = self.list().await?.into_iter().filter(|token| token.is_named(name)).collect();
             if named.iter().any(|token| token.is_live(now)) {
@@ -129,12 +129,9 @@ impl AdminTokens {
             }
             let event = event(Deed::AdminTokenCreated, actor);
             let (issued, commit) = self.prepare(name, (role, tenant), &named, lifetime, event)?;
-            match self.commit(commit).await {
-                Err(TokenError::Raced) => {}
-                done => return done.map(|()| issued),
-            }
-        }
-        Err(TokenError::Raced)
+            self.commit(commit).await.map(|()| issued)
+        };
+        again(issue, is_raced).await
     }
 
     /// Issues a token with the name, role and tenant of another, and without a `lifetime` also with [that of the
@@ -147,13 +144,7 @@ impl AdminTokens {
         overlap: Option<Duration>,
         actor: &str,
     ) -> Result<(AdminToken, Issued), TokenError> {
-        for _ in 0..ATTEMPTS {
-            match self.try_rotate(which, lifetime, overlap, actor).await {
-                Err(TokenError::Raced) => {}
-                done => return done,
-            }
-        }
-        Err(TokenError::Raced)
+        again(|| self.try_rotate(which, lifetime, overlap, actor), is_raced).await
     }
 
     async fn try_rotate(
@@ -296,6 +287,11 @@ impl AdminTokens {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether others were faster.
+fn is_raced(error: &TokenError) -> bool {
+    matches!(error, TokenError::Raced)
 }
 
 /// What to do about a token that ends, or has ended: then another is made.

@@ -114,7 +114,6 @@ fn read(mut from: impl std::io::Read, most: u64) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     /// A program that does this. Written by another process: a child of another test would hold what this one writes open

@@ -15,9 +15,7 @@ use crate::{
     clock::Clock,
     event::{Action, Event},
     profile,
-    store::{
-        ATTEMPTS, Commit, Expect, Position, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write,
-    },
+    store::{Commit, Expect, Position, Record, ResourceId, Start, Store, StoreError, TenantId, TypeName, Write, again},
     tenant::{MOST_TOKENS, TenantRecord},
 };
 
@@ -169,19 +167,16 @@ impl Ledger {
         if let Some(name) = &name {
             record::check_name("a token's name", name).map_err(LedgerError::Name)?;
         }
-        for _ in 0..ATTEMPTS {
+        let issue = async || {
             if let Some(name) = &name
                 && self.live(tenant.id).await?.iter().any(|token| is_named(token, name))
             {
                 return Err(LedgerError::NameTaken(name.clone()));
             }
             let (issued, commit) = self.prepare(tenant, name.clone(), None, scopes, lifetime).await?;
-            match self.commit(commit).await {
-                Err(LedgerError::Raced) => {}
-                done => return done.map(|()| issued),
-            }
-        }
-        Err(LedgerError::Raced)
+            self.commit(commit).await.map(|()| issued)
+        };
+        again(issue, is_raced).await
     }
 
     /// Issues a token with the name and the scopes of another, and without a `lifetime` also with [that of the
@@ -197,13 +192,7 @@ impl Ledger {
         lifetime: Option<Duration>,
         overlap: Option<Duration>,
     ) -> Result<(Token, Issued), LedgerError> {
-        for _ in 0..ATTEMPTS {
-            match self.try_rotate(tenant, which, lifetime, overlap).await {
-                Err(LedgerError::Raced) => {}
-                done => return done,
-            }
-        }
-        Err(LedgerError::Raced)
+        again(|| self.try_rotate(tenant, which, lifetime, overlap), is_raced).await
     }
 
     async fn try_rotate(
@@ -421,6 +410,11 @@ impl Ledger {
             }
         }
     }
+}
+
+/// Whether others were faster.
+fn is_raced(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Raced)
 }
 
 /// Whether people call it so, in any case.
